@@ -1,0 +1,50 @@
+/// The type of one element of a tensor.
+public enum ElementType: String, Hashable, Sendable, CaseIterable {
+    /// IEEE 754 single precision: the residual stream, norms, caches, logits.
+    case f32
+    /// bfloat16: what a matrix with bf16 weights reads. Arithmetic on it accumulates in f32.
+    case bf16
+    /// Tokens, sequence slots, positions.
+    case i32
+}
+
+/// One extent of a shape: a number known when compiling, or the number of rows of the call.
+public enum Extent: Hashable, Sendable {
+    /// The number of rows that one call carries: positions of one or several sequences, known only when running.
+    case rows
+    case fixed(Int)
+}
+
+/// Element type and shape of a value, a weight or a cache entry. Written `f32[rows,5280]`.
+public struct TensorType: Hashable, Sendable {
+    public var element: ElementType
+    public var shape: [Extent]
+
+    public init(_ element: ElementType, _ shape: [Extent]) {
+        self.element = element
+        self.shape = shape
+    }
+
+    /// A matrix with one row for each row of the call, `element[rows,width]`.
+    public static func rows(_ element: ElementType, _ width: Int) -> TensorType {
+        TensorType(element, [.rows, .fixed(width)])
+    }
+
+    /// One element for each row of the call, `element[rows]`.
+    public static func rows(_ element: ElementType) -> TensorType { TensorType(element, [.rows]) }
+
+    /// A type without a symbolic extent, such as a weight's.
+    public static func fixed(_ element: ElementType, _ extents: Int...) -> TensorType {
+        TensorType(element, extents.map(Extent.fixed))
+    }
+
+    /// The elements that each row holds: the product of the extents other than `rows`.
+    public var width: Int {
+        shape.reduce(1) { product, extent in
+            if case .fixed(let n) = extent { product * n } else { product }
+        }
+    }
+
+    /// Whether the first extent, and no other, is `rows`.
+    public var isRowwise: Bool { shape.first == .rows && !shape.dropFirst().contains(.rows) }
+}

@@ -1,0 +1,83 @@
+// swift-tools-version: 6.1
+import Foundation
+import PackageDescription
+
+/// The folder that holds LLVM's OpenMP library. Debian keeps it in the versioned LLVM folder, which no linker
+/// searches by itself, so look for the newest one. `ECHELON_OPENMP_LIBRARY_DIR` overrides the search.
+func openMPLibraryFolder() -> String? {
+    let environment = ProcessInfo.processInfo.environment
+    if let folder = environment["ECHELON_OPENMP_LIBRARY_DIR"] { return folder }
+    let root = "/usr/lib"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+    let folders = names.filter { $0.hasPrefix("llvm-") }
+        .sorted { (Int($0.dropFirst(5)) ?? 0) > (Int($1.dropFirst(5)) ?? 0) }
+        .map { "\(root)/\($0)/lib" }
+    return folders.first { FileManager.default.fileExists(atPath: "\($0)/libomp.so") }
+}
+
+let openMPFlags = openMPLibraryFolder().map { ["-L\($0)"] } ?? []
+
+let package = Package(
+    name: "echelon",
+    products: [
+        .executable(name: "echelon", targets: ["echelon"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+    ],
+    targets: [
+        // The tensor IR, and what it means (the interpreter). Knows no model and no machine.
+        .target(name: "IR", path: "IR"),
+
+        // Files of a checkpoint folder.
+        .target(name: "Safetensors"),
+        .systemLibrary(
+            name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .target(
+            name: "Checkpoints",
+            dependencies: [
+                "Safetensors", "CPCRE2", .product(name: "HeapModule", package: "swift-collections"),
+            ]),
+        .target(
+            name: "CEmbeddedCheckpoint",
+            cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
+
+        // From architecture to plan.
+        .target(name: "Huginn", dependencies: ["IR", "Checkpoints"]),
+        .target(name: "Plans", dependencies: ["Safetensors"]),
+        .target(name: "Compiler", dependencies: ["IR", "Plans"]),
+
+        // From plan to tokens. `unsafeFlags` stay in this C target: OpenMP has no other spelling in SwiftPM.
+        .target(
+            name: "CExecutor",
+            cSettings: [.unsafeFlags(["-fopenmp", "-O3", "-ffp-contract=off", "-fno-math-errno"])],
+            linkerSettings: [
+                .linkedLibrary("omp"), .linkedLibrary("openblas"), .linkedLibrary("m"),
+                .unsafeFlags(openMPFlags),
+            ]),
+        .target(name: "Runtime", dependencies: ["Plans", "CExecutor"]),
+        .target(name: "Samplers", dependencies: ["Runtime"]),
+
+        .executableTarget(
+            name: "echelon",
+            dependencies: [
+                "IR", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Huginn", "Compiler", "Plans", "Runtime",
+                "Samplers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        .testTarget(name: "IRTests", dependencies: ["IR"]),
+        .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors"]),
+        .testTarget(name: "HuginnTests", dependencies: ["Huginn", "IR", "Checkpoints", "Safetensors"]),
+        .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans"]),
+        .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
+        .testTarget(
+            name: "RuntimeTests",
+            dependencies: ["Runtime", "Samplers", "Compiler", "Huginn", "Checkpoints", "Safetensors", "Plans", "IR"]),
+        .testTarget(name: "SamplersTests", dependencies: ["Samplers"]),
+        .testTarget(name: "CommandTests", dependencies: ["Safetensors"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)

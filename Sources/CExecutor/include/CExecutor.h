@@ -1,0 +1,176 @@
+/// The executor: runs one function of a plan (a tape of instructions) over the rows of a call.
+///
+/// A *program* is a checked, immutable copy of a function's tape with pointers to its weights. A *session* holds what
+/// changes from call to call: the caches of some sequences, and the arena. `ech_run` opens one OpenMP parallel region,
+/// in which the threads walk the tape together; inside it nothing is allocated and no lock is taken.
+///
+/// Every row-major buffer of `rows` rows has rows of `width` elements without gaps. bf16 buffers are the exception:
+/// they hold the input of a matrix product and are *tiled*, see ECH_BF16.
+#ifndef ECHELON_EXECUTOR_H
+#define ECHELON_EXECUTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Element types of buffers.
+enum ech_element {
+    ECH_F32 = 0,
+    ECH_I32 = 1,
+    /// bf16 rows in tiles, as AMX reads them and every other kernel can: with R rows in the call and h = min(R, 16),
+    /// the element (row i, column k) lies at  (i / h) * h * K32 + (k / 32) * h * 32 + (i % h) * 32 + k % 32,
+    /// K32 being the width rounded up to a multiple of 32. Columns past the width are zero; rows past R are anything.
+    ECH_BF16 = 2,
+};
+
+/// Where a buffer lies.
+enum ech_storage {
+    /// In the session's arena, at `offset_per_row` times the session's row capacity.
+    ECH_ARENA = 0,
+    /// The caller's `parameters[index]`; never written.
+    ECH_PARAMETER = 1,
+    /// The caller's `results[index]`.
+    ECH_RESULT = 2,
+};
+
+typedef struct {
+    int32_t element;
+    int32_t width;          ///< elements a row
+    int32_t storage;
+    int32_t index;          ///< of the parameter or result
+    int64_t offset_per_row; ///< in the arena: bytes for each row of capacity, a multiple of 64
+} ech_buffer;
+
+/// Formats of weights.
+enum ech_format {
+    /// `rows` × `columns` floats, row-major.
+    ECH_WEIGHT_F32 = 0,
+    /// bf16 in strips of 32 rows (the outputs), zero-padded to N32 = multiple of 32 rows and K32 = multiple of 32
+    /// columns. A strip is K32 / 32 blocks; a block is two panels of 16 rows; a panel is 16 pairs of columns; a pair is
+    /// 16 rows × 2 columns (64 bytes: one row of an AMX tile, one AVX-512 register). So element (n, k) lies at
+    ///   (n / 32) * 32 * K32 + (k / 32) * 1024 + (n % 32 / 16) * 512 + (k % 32 / 2) * 32 + (n % 16) * 2 + k % 2.
+    ECH_WEIGHT_BF16 = 1,
+};
+
+typedef struct {
+    const void *data;
+    int64_t bytes;
+    int32_t format;
+    int32_t rows;    ///< N, the outputs; 1 for a vector
+    int32_t columns; ///< K, the inputs
+} ech_weight;
+
+typedef struct {
+    int32_t heads;
+    int32_t dim;
+    int32_t recurrent; ///< whether the session's budget applies
+} ech_cache;
+
+/// Instructions. The meaning of each is that of the IR operation of the same name (IR/Opcode.swift). The number of
+/// operands is fixed by the opcode: buffers read in `in`, buffers written in `out`, `weights`, `cache`.
+enum ech_opcode {
+    ECH_EMBED = 0,                ///< out = w[in0: i32] * f0
+    ECH_LINEAR = 1,               ///< out: f32 = in0 · w0ᵀ; in0 f32 with an f32 weight, bf16 with a bf16 weight
+    ECH_SLICE = 2,                ///< out = columns i0 ..< i1 of in0
+    ECH_CONCAT = 3,
+    ECH_BIAS = 4,                 ///< out = in0 + w0
+    ECH_ROPE = 5,                 ///< in0, in1 = positions; i0 heads, f0 base
+    ECH_CACHE_WRITE = 6,          ///< in0 keys, in1 values, in2 slots, in3 positions; cache
+    ECH_WAVEFRONT_ATTENTION = 7,  ///< in0 queries, in1 slots, in2 positions; cache; i0 heads
+    ECH_NORM = 8,                 ///< w0; f0 eps
+    ECH_ADD = 9,
+    ECH_SILU = 10,
+    ECH_MULTIPLY = 11,
+    ECH_MIX = 12,                 ///< in0, in1 f32 of one width; in2, in3 f32 of width 1
+    ECH_ARGMAX = 13,              ///< out i32 of width 1
+    ECH_RELATIVE_DIFFERENCE = 14, ///< out f32 of width 1
+    ECH_CONVERT = 15,             ///< f32 to bf16 (tiled)
+    ECH_PROJECT_ROPE_WRITE = 16,  ///< in0 x, in1 slots, in2 positions; w0, w1 bias (2K); cache; i0 heads, f0 base
+    ECH_LINEAR_SILU_GATE = 17,    ///< w0 of 2N rows; out of width N, f32 or bf16
+    ECH_ADD_NORM = 18,            ///< out0 = norm(in0 + in1, w0); f0 eps
+    ECH_ADD_NORM_NORM = 19,       ///< out0 = norm(in0 + in1, w0), out1 = norm(out0, w1); f0 eps
+    ECH_ADD_KEEP_NORM = 20,       ///< out0 = in0 + in1, out1 = norm(out0, w0); f0 eps
+    ECH_LINEAR_ARGMAX = 21,       ///< out i32 of width 1
+    ECH_COPY = 22,                ///< out = in0, same element and width (loop-carried values, returned parameters)
+    ECH_REPEAT = 23,              ///< runs the next i0 instructions as often as the call's `recurrences` says
+    ECH_OPCODE_COUNT
+};
+// Every row-wise instruction (NORM, ADD, SILU, MULTIPLY, MIX, SLICE, BIAS, ADD_*) reads f32 and writes each output as
+// f32 or as bf16 (tiled), whichever the output buffer's element says; out0 of ADD_NORM_NORM and ADD_KEEP_NORM too, and
+// out1 is computed from the unrounded values. WAVEFRONT_ATTENTION's output may be f32 or bf16 as well.
+
+typedef struct {
+    int32_t opcode;
+    int32_t barrier;    ///< not 0: all threads finish what precedes before any thread starts this
+    int32_t in[4];      ///< buffer indexes; -1 where unused
+    int32_t out[2];
+    int32_t weight[2];  ///< weight indexes; -1 where unused
+    int32_t cache;      ///< cache index; -1 where unused
+    int32_t recurrence; ///< for cache instructions: the number t, or -1 for the count of finished iterations of the
+                        ///< ECH_REPEAT around it
+    int32_t i0, i1;
+    float f0;
+} ech_instruction;
+
+typedef struct ech_program ech_program;
+typedef struct ech_session ech_session;
+
+/// Room for an error's sentence. Every function that can fail returns false (or NULL) and writes one.
+enum { ECH_MESSAGE_SIZE = 256 };
+
+/// Instruction sets, from slowest to fastest.
+enum ech_isa { ECH_ISA_PORTABLE = 0, ECH_ISA_AVX2 = 1, ECH_ISA_AVX512 = 2, ECH_ISA_AMX = 3 };
+
+/// The best instruction set of this machine, or the one that the environment variable ECHELON_ISA
+/// (portable, avx2, avx512, amx) names. Returns -1 with a message when that name is unknown or the machine lacks it.
+int ech_isa_choose(char message[ECH_MESSAGE_SIZE]);
+const char *ech_isa_name(int isa);
+/// Whether this machine can run the given set.
+bool ech_isa_available(int isa);
+
+/// Checks a tape and keeps a copy of it (the weights' data is borrowed and must outlive the program). Checked: opcodes,
+/// every index, element types and widths of every operand against the opcode and its weights, weights' byte counts,
+/// loops, that no in-parameter is written, that slots, positions and tokens are i32 parameters.
+/// `arena_bytes_per_row`: each arena buffer lies below it. NULL with a message when something is wrong; the message
+/// names the instruction's number.
+ech_program *ech_program_create(const ech_instruction *instructions, int32_t instruction_count,
+                                const ech_buffer *buffers, int32_t buffer_count, const ech_weight *weights,
+                                int32_t weight_count, const ech_cache *caches, int32_t cache_count,
+                                int32_t parameter_count, int32_t result_count, int64_t arena_bytes_per_row, int isa,
+                                char message[ECH_MESSAGE_SIZE]);
+void ech_program_destroy(ech_program *program);
+
+/// Caches for `slots` sequences of up to `context` positions. `budget` entries per position in each recurrent cache
+/// (B of the cache rule: recurrence t uses entry t mod B). Memory is mapped, not touched, until it is written.
+ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, int32_t slots, int32_t context,
+                                int32_t budget, char message[ECH_MESSAGE_SIZE]);
+void ech_session_destroy(ech_session *session);
+
+typedef struct {
+    int32_t rows;        ///< at least 1
+    int32_t recurrences; ///< at least 0
+    /// What each row's position holds in recurrent caches after this call: normally the number of recurrences that the
+    /// call runs. A later reader at recurrence t reads entry (t < depth ? t : depth - 1) mod B of a position that took
+    /// `depth` recurrences; rows of the call itself are read at t.
+    int32_t depth;
+    const void *const *parameters;
+    void *const *results;
+} ech_call;
+
+/// Runs the program. Before anything is computed it checks rows, slots (within the session), positions (within the
+/// context, no pair (slot, position) twice) and tokens (within the embedding's rows), and grows the arena to the
+/// call's rows. `threads` at least 1. False with a message when something is wrong; caches are then untouched.
+bool ech_run(const ech_program *program, ech_session *session, const ech_call *call, int threads,
+             char message[ECH_MESSAGE_SIZE]);
+
+/// Threads that OpenMP would use: OMP_NUM_THREADS, else the machine's cores.
+int ech_default_threads(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

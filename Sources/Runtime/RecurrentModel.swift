@@ -1,0 +1,160 @@
+/// What a sampler knows of a model: its sizes, and three compiled functions that it can call with rows of any mix of
+/// sequences. ``PlanModel`` is the real one; a test's can be ten lines.
+public protocol RecurrentModel: AnyObject {
+    var shape: ModelShape { get }
+
+    /// Runs one function over the rows of `call`. Rows of one sequence need not be in order, but every position before a
+    /// row's own has to have been written by an earlier call or be in this one.
+    /// - Throws: ``RuntimeError`` when a row's slot, position or token is out of range.
+    func evaluate(_ call: RaggedCall) throws -> ModelResult
+}
+
+/// The sizes that samplers need.
+public struct ModelShape: Hashable, Sendable {
+    /// E, the width of a latent state.
+    public var width: Int
+    /// V, the number of token ids.
+    public var vocabulary: Int
+    /// The longest sequence, in positions.
+    public var context: Int
+
+    public init(width: Int, vocabulary: Int, context: Int) {
+        self.width = width
+        self.vocabulary = vocabulary
+        self.context = context
+    }
+}
+
+/// Rows of f32 of one width, row-major: latent states or prelude outputs, one row per position.
+public struct Latents: Hashable, Sendable {
+    public var width: Int
+    /// `rows · width` elements.
+    public var values: [Float]
+
+    public var rows: Int { width == 0 ? 0 : values.count / width }
+
+    public init(width: Int, values: [Float] = []) {
+        self.width = width
+        self.values = values
+    }
+
+    public static func zeros(rows: Int, width: Int) -> Latents {
+        Latents(width: width, values: [Float](repeating: 0, count: rows * width))
+    }
+
+    public mutating func append(_ other: Latents) { values.append(contentsOf: other.values) }
+    public mutating func removeFirst(_ count: Int) { values.removeFirst(count * width) }
+    public mutating func truncate(to count: Int) {
+        values.removeLast(max(0, values.count - count * width))
+    }
+    public func rows(_ range: Range<Int>) -> Latents {
+        Latents(width: width, values: Array(values[range.lowerBound * width..<range.upperBound * width]))
+    }
+}
+
+/// How the rows of one `step` are mixed before its recurrences (arXiv 2510.14961, Algorithm 2).
+public struct StepInput: Hashable, Sendable {
+    /// E of the previous step, (rows, width); zero rows where a position has none yet.
+    public var embeddings: Latents
+    /// Fresh initial states to mix in, (rows, width).
+    public var noise: Latents
+    /// Per row: e ← embeddingNew · prelude(T) + embeddingOld · E.
+    public var embeddingNew: [Float]
+    public var embeddingOld: [Float]
+    /// Per row: S ← stateOld · S + stateNoise · noise.
+    public var stateOld: [Float]
+    public var stateNoise: [Float]
+
+    public init(
+        embeddings: Latents, noise: Latents, embeddingNew: [Float], embeddingOld: [Float], stateOld: [Float],
+        stateNoise: [Float]
+    ) {
+        self.embeddings = embeddings
+        self.noise = noise
+        self.embeddingNew = embeddingNew
+        self.embeddingOld = embeddingOld
+        self.stateOld = stateOld
+        self.stateNoise = stateNoise
+    }
+}
+
+/// One call of a compiled function over ragged rows.
+public struct RaggedCall: Hashable, Sendable {
+    public enum Function: String, Hashable, Sendable {
+        /// Prelude, `recurrences` of the core, coda, head; meant for the many rows of prompts.
+        case prefill
+        /// The same for one row a sequence.
+        case decode
+        /// One step of diffusion forcing: prelude, embedding EMA, state noise, `recurrences` of the core, coda, head,
+        /// and the change of every state. Needs `step`.
+        case step
+    }
+
+    /// What the head returns of every row.
+    public enum Head: String, Hashable, Sendable {
+        /// The token of the largest logit.
+        case token
+        /// All logits, and the latents before the coda.
+        case logits
+    }
+
+    public var function: Function
+    public var head: Head
+    public var recurrences: Int
+    /// Each row's sequence slot, position and token.
+    public var slots: [Int32]
+    public var positions: [Int32]
+    public var tokens: [Int32]
+    /// The states before the call, (rows, width).
+    public var states: Latents
+    /// For `step` only.
+    public var step: StepInput?
+
+    public init(
+        function: Function, head: Head, recurrences: Int, slots: [Int32], positions: [Int32], tokens: [Int32],
+        states: Latents, step: StepInput? = nil
+    ) {
+        self.function = function
+        self.head = head
+        self.recurrences = recurrences
+        self.slots = slots
+        self.positions = positions
+        self.tokens = tokens
+        self.states = states
+        self.step = step
+    }
+}
+
+/// What a call returns, a row for each of the call's.
+public struct ModelResult: Hashable, Sendable {
+    /// The states after the last recurrence, (rows, width).
+    public var states: Latents
+    /// The largest logit's token of each row, with `Head.token`.
+    public var tokens: [Int32]
+    /// (rows, vocabulary), with `Head.logits`.
+    public var logits: Latents
+    /// ln_f of the states, (rows, width), with `Head.logits` of `prefill`.
+    public var latents: Latents
+    /// For `step`: the mixed prelude outputs E, (rows, width).
+    public var embeddings: Latents
+    /// For `step`: δ of each row, ‖S − S before the step‖ / ‖S‖.
+    public var differences: [Float]
+
+    public init(
+        states: Latents, tokens: [Int32] = [], logits: Latents = Latents(width: 0), latents: Latents = Latents(width: 0),
+        embeddings: Latents = Latents(width: 0), differences: [Float] = []
+    ) {
+        self.states = states
+        self.tokens = tokens
+        self.logits = logits
+        self.latents = latents
+        self.embeddings = embeddings
+        self.differences = differences
+    }
+}
+
+/// A call that cannot be run, in a sentence for the user.
+public struct RuntimeError: Error, CustomStringConvertible, Hashable {
+    public var description: String
+    public init(_ description: String) { self.description = description }
+}
