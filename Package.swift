@@ -66,11 +66,13 @@ let package = Package(
                 "Samplers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
-        .testTarget(name: "IRTests", dependencies: ["IR"]),
+        // Random verified modules for the property tests of the IR and the compiler.
+        .target(name: "RandomGraphs", dependencies: ["IR"], path: "Tests/RandomGraphs"),
+        .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs"]),
         .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors"]),
         .testTarget(name: "HuginnTests", dependencies: ["Huginn", "IR", "Checkpoints", "Safetensors"]),
-        .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans"]),
+        .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs"]),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
         .testTarget(
             name: "RuntimeTests",
