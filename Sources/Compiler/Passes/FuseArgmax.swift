@@ -9,7 +9,7 @@ public struct FuseArgmax: FunctionPass {
     public init() {}
 
     func rewrite(_ function: inout Function) {
-        rewriteBlocks(of: &function) { operations, block in
+        function.rewriteBlocks { operations, block in
             var edit = BlockEdit()
             for index in operations.indices where operations[index].opcode == .argmax {
                 let logits = operations[index].operands[0]

@@ -15,7 +15,7 @@ public struct FuseAttentionInputs: FunctionPass {
     public init() {}
 
     func rewrite(_ function: inout Function) {
-        rewriteBlocks(of: &function) { operations, block in
+        function.rewriteBlocks { operations, block in
             var edit = BlockEdit()
             for index in operations.indices where operations[index].opcode == .cacheWrite {
                 guard let match = match(index, operations, block) else { continue }

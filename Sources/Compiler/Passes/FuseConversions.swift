@@ -8,31 +8,19 @@ public struct FuseConversions: FunctionPass {
     public init() {}
 
     func rewrite(_ function: inout Function) {
-        rewriteBlocks(of: &function) { operations, block in
+        function.rewriteBlocks { operations, block in
             var edit = BlockEdit()
             var operations = operations
             for index in operations.indices where operations[index].opcode == .convert {
                 let input = operations[index].operands[0]
                 guard block.uses(of: input) == 1, let producer = block.definition(of: input),
-                    operations[producer].opcode.canWriteAnyElement,
+                    operations[producer].opcode.mayStoreBF16,
                     let place = operations[producer].results.firstIndex(of: input)
                 else { continue }
                 operations[producer].results[place] = operations[index].results[0]
                 edit.remove(index)
             }
             return edit.applied(to: operations)
-        }
-    }
-}
-
-extension Opcode {
-    /// Whether the results may be bf16 as well as f32: row-wise operations, the gate and attention.
-    var canWriteAnyElement: Bool {
-        switch self {
-        case .norm, .add, .silu, .multiply, .mix, .slice, .bias, .addNorm, .addNormNorm, .addKeepNorm,
-            .linearSiluGate, .wavefrontAttention:
-            true
-        default: false
         }
     }
 }

@@ -9,7 +9,7 @@ public struct FuseResidualNorm: FunctionPass {
     public init() {}
 
     func rewrite(_ function: inout Function) {
-        rewriteBlocks(of: &function) { operations, block in
+        function.rewriteBlocks { operations, block in
             /// The first norm of this block that reads `value`, and that no other match has taken.
             func norm(of value: Value, after index: Int, unless edit: BlockEdit) -> Int? {
                 operations.indices.first {

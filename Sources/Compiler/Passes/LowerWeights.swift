@@ -15,8 +15,8 @@ public struct LowerWeights: Pass {
         var module = module
         var lowered: Set<String> = []
         for index in module.functions.indices {
-            var names = FreshNames(module.functions[index])
-            rewriteBlocks(of: &module.functions[index]) { operations, _ in
+            var names = FreshNames(for: module.functions[index])
+            module.functions[index].rewriteBlocks { operations, _ in
                 var converted: [String: Value] = [:]
                 return operations.flatMap { operation -> [Operation] in
                     guard operation.opcode.readsMatrix, let input = operation.operands.first else {
@@ -31,7 +31,7 @@ public struct LowerWeights: Pass {
                         operand = earlier
                     } else {
                         operand = Value(
-                            names.name("\(input.name).\(element.rawValue)"), TensorType(element, input.type.shape))
+                            names.next("\(input.name).\(element.rawValue)"), TensorType(element, input.type.shape))
                         converted[input.name] = operand
                         result.append(Operation(.convert, [input], results: [operand]))
                     }

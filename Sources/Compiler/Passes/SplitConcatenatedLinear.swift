@@ -13,8 +13,8 @@ public struct SplitConcatenatedLinear: Pass {
         var result = module
         var declared: Set<String> = []
         for index in module.functions.indices {
-            var names = FreshNames(module.functions[index])
-            rewriteBlocks(of: &result.functions[index]) { operations, block in
+            var names = FreshNames(for: module.functions[index])
+            result.functions[index].rewriteBlocks { operations, block in
                 operations.flatMap { operation -> [Operation] in
                     guard operation.opcode == .linear, let joined = operation.operands.first,
                         let definition = block.definition(of: joined), operations[definition].opcode == .concat,
@@ -29,7 +29,7 @@ public struct SplitConcatenatedLinear: Pass {
                             columns: Weight.Columns(of: weight.name, from: column, to: column + operand.type.width))
                         column += operand.type.width
                         if declared.insert(half.name).inserted { result.weights.append(half) }
-                        let value = Value(names.name("\(operation.results[0].name).\(column)"), operation.results[0].type)
+                        let value = Value(names.next("\(operation.results[0].name).\(column)"), operation.results[0].type)
                         return Operation(.linear, [operand], symbols: [half.name], results: [value])
                     }
                     return halves + [Operation(.add, halves.map { $0.results[0] }, results: operation.results)]

@@ -9,35 +9,24 @@ public struct UnrollRecurrences: FunctionPass {
     public init() {}
 
     func rewrite(_ function: inout Function) {
-        var names = FreshNames(function)
-        var replacement: [String: Value] = [:]
+        var names = FreshNames(for: function)
+        var replacements: [String: Value] = [:]
         var result: [Operation] = []
-        for operation in function.operations {
-            let operation = operation.substituting(replacement)
+        for var operation in function.operations {
+            operation.substitute(replacements)
             guard let body = operation.body, case .number(let count) = body.count else {
                 result.append(operation)
                 continue
             }
             var carried = operation.operands
             for iteration in 0..<count {
-                var renamed = Dictionary(zip(body.parameters.map(\.name), carried)) { first, _ in first }
-                for inner in body.operations {
-                    var copy = inner.substituting(renamed)
-                    copy.results = inner.results.map { value in
-                        let fresh = Value(names.name("\(value.name).\(iteration)"), value.type)
-                        renamed[value.name] = fresh
-                        return fresh
-                    }
-                    for (key, attribute) in inner.attributes where attribute == .recurrence(.induction) {
-                        copy.attributes[key] = .recurrence(.number(iteration))
-                    }
-                    result.append(copy)
-                }
-                carried = body.yields.map { renamed[$0.name] ?? $0 }
+                let copy = body.unrolled(carried, recurrence: iteration, names: &names)
+                result += copy.operations
+                carried = copy.yields
             }
-            for (old, new) in zip(operation.results, carried) { replacement[old.name] = new }
+            for (old, new) in zip(operation.results, carried) { replacements[old.name] = new }
         }
         function.operations = result
-        function.returns = function.returns.map { replacement[$0.name] ?? $0 }
+        function.substitute(replacements)
     }
 }
