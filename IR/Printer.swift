@@ -28,7 +28,7 @@ extension Attribute {
     var text: String {
         switch self {
         case .integer(let value): String(value)
-        case .float(let value): value.description
+        case .float(let value): value.isNaN ? "nan" : value.description
         case .recurrence(let value): value.text
         }
     }

@@ -215,7 +215,6 @@ private struct FunctionVerifier {
 
     private mutating func verifyBody(of operation: Operation, _ fail: (String) -> VerificationError) throws {
         guard let body = operation.body else { throw fail("has no body") }
-        let outside = scope
         for parameter in body.parameters {
             if let problem = define(parameter, "carried value") { throw fail(problem) }
         }
@@ -223,6 +222,7 @@ private struct FunctionVerifier {
         for (number, value) in body.yields.enumerated() {
             if let problem = use(value) { throw fail("yielded value \(number + 1) \(problem)") }
         }
-        scope = outside
+        // Names are unique, so what the body defined is all that has to go.
+        for value in body.parameters + body.operations.flatMap(\.results) { scope[value.name] = nil }
     }
 }
