@@ -73,7 +73,7 @@ let package = Package(
         .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs"]),
         .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors"]),
-        .testTarget(name: "HuginnTests", dependencies: ["Huginn", "IR", "Checkpoints", "Safetensors"]),
+        .testTarget(name: "HuginnTests", dependencies: ["Huginn", "Compiler", "IR", "Checkpoints", "Safetensors"]),
         .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs"]),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
         .testTarget(
