@@ -37,9 +37,10 @@ struct PreTokenizer: Sendable {
         case "Split":
             try field.refuseKeys(besides: "type", "pattern", "behavior", "invert")
             let behaviorField = try field.required("behavior")
-            guard let behavior = SplitBehavior(rawValue: try behaviorField.string()) else {
+            let name = try behaviorField.string()
+            guard let behavior = SplitBehavior(rawValue: name) else {
                 let known = SplitBehavior.allCases.map(\.rawValue).joined(separator: ", ")
-                throw behaviorField.error("\(try behaviorField.string()) is not one of \(known).")
+                throw behaviorField.error("\(name) is not one of \(known).")
             }
             return [
                 .split(try pattern(field.required("pattern")), behavior, invert: try field.bool("invert", default: false))
