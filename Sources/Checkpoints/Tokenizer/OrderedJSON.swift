@@ -74,7 +74,9 @@ private struct Parser {
     }
 
     mutating func value(depth: Int) throws(OrderedJSON.SyntaxError) -> OrderedJSON {
-        guard depth < OrderedJSON.deepest else { throw error("values are nested more than \(OrderedJSON.deepest) deep") }
+        guard depth < OrderedJSON.deepest else {
+            throw error("values are nested more than \(OrderedJSON.deepest) deep")
+        }
         skipSpace()
         switch current {
         case UInt8(ascii: "{"): return try object(depth: depth)
@@ -88,7 +90,9 @@ private struct Parser {
         }
     }
 
-    private mutating func word(_ text: StaticString, _ value: OrderedJSON) throws(OrderedJSON.SyntaxError) -> OrderedJSON {
+    private mutating func word(
+        _ text: StaticString, _ value: OrderedJSON
+    ) throws(OrderedJSON.SyntaxError) -> OrderedJSON {
         let expected = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
         guard bytes[position...].starts(with: expected) else { throw error("\(text) is misspelt") }
         position += expected.count
@@ -188,8 +192,7 @@ private struct Parser {
         case UInt8(ascii: "u"):
             var code = try fourHexDigits()
             if code >> 10 == 0x36 {  // the first half of a surrogate pair
-                guard current == UInt8(ascii: "\\"), position + 1 < bytes.count, bytes[position + 1] == UInt8(ascii: "u")
-                else { throw error("half a surrogate pair stands alone") }
+                guard bytes[position...].starts(with: "\\u".utf8) else { throw error("half a surrogate pair stands alone") }
                 position += 2
                 let low = try fourHexDigits()
                 guard low >> 10 == 0x37 else { throw error("half a surrogate pair stands alone") }

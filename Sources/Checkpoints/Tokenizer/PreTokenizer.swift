@@ -1,4 +1,5 @@
-/// How text is cut into the pieces within which the model merges: steps, each of which cuts the pieces of the one before.
+/// How text is cut into the pieces within which the model merges: steps, each of which cuts the pieces that the one
+/// before made.
 struct PreTokenizer: Sendable {
     private enum Step: Sendable {
         case split(RegexPattern, SplitBehavior, invert: Bool)
@@ -42,9 +43,8 @@ struct PreTokenizer: Sendable {
                 let known = SplitBehavior.allCases.map(\.rawValue).joined(separator: ", ")
                 throw behaviorField.error("\(name) is not one of \(known).")
             }
-            return [
-                .split(try pattern(field.required("pattern")), behavior, invert: try field.bool("invert", default: false))
-            ]
+            let pattern = try pattern(field.required("pattern"))
+            return [.split(pattern, behavior, invert: try field.bool("invert", default: false))]
         case "Digits":
             try field.refuseKeys(besides: "type", "individual_digits")
             return [.digits(try field.bool("individual_digits", default: false) ? .isolated : .contiguous)]
