@@ -88,7 +88,7 @@ import Testing
 
     @Test func failsWhereJinja2Fails() throws {
         let failing = try Self.cases().filter { $0.fails == true }
-        #expect(failing.count > 100)
+        #expect(failing.count >= 85)
         for item in failing {
             #expect(throws: ChatTemplateError.self, "\(item.name)") { try Self.render(item) }
         }

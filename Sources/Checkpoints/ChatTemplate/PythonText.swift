@@ -154,7 +154,7 @@ enum PythonText {
         var rest = text.unicodeScalars[...].drop(while: isSpace)
         while !rest.isEmpty {
             if limit >= 0, parts.count == limit {
-                parts.append(strip(String(rest), .right))
+                parts.append(String(rest))
                 break
             }
             let word = rest.prefix { !isSpace($0) }

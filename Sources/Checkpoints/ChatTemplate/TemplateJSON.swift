@@ -91,7 +91,7 @@ struct TemplateJSON {
             case "\u{08}": result += "\\b"
             case "\u{0C}": result += "\\f"
             default:
-                if scalar.value < 0x20 || (escapesNonASCII && !scalar.isASCII) {
+                if scalar.value < 0x20 || (escapesNonASCII && scalar.value > 0x7E) {
                     for unit in String(Character(scalar)).utf16 {
                         result += "\\u" + PythonText.hexadecimal(UInt32(unit), width: 4)
                     }

@@ -27,17 +27,17 @@ final class TemplateBudget {
 
     /// Accounts for `count` evaluated nodes or visited elements.
     func visit(_ count: Int = 1) throws {
-        steps += min(count, TemplateLimits.steps)
-        if steps > TemplateLimits.steps {
+        guard count <= TemplateLimits.steps - steps else {
             throw TemplateFault("the template takes more than \(TemplateLimits.steps) steps; it may loop without end")
         }
+        steps += count
     }
 
     /// Accounts for `count` bytes that are about to be made. Called before the memory is taken.
     func make(bytes count: Int) throws {
-        bytes += min(count, TemplateLimits.bytes)
-        if bytes > TemplateLimits.bytes {
+        guard count <= TemplateLimits.bytes - bytes else {
             throw TemplateFault("the template makes more than \(TemplateLimits.bytes >> 20) MiB of text and lists")
         }
+        bytes += count
     }
 }
