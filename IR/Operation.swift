@@ -1,5 +1,5 @@
 /// A value in static single assignment form: a parameter, or a result of exactly one operation.
-/// Values are equal when their names are; a name is unique within its function.
+/// A name is unique within its function, loop bodies included, so in a verified function it stands for the value.
 public struct Value: Hashable, Sendable {
     public var name: String
     public var type: TensorType

@@ -38,11 +38,28 @@ public struct TensorType: Hashable, Sendable {
         TensorType(element, extents.map(Extent.fixed))
     }
 
-    /// The elements that each row holds: the product of the extents other than `rows`.
+    /// The elements that each row holds: the product of the extents other than `rows`, at most `Int.max`.
     public var width: Int {
         shape.reduce(1) { product, extent in
-            if case .fixed(let n) = extent { product * n } else { product }
+            guard case .fixed(let n) = extent else { return product }
+            let (larger, overflow) = product.multipliedReportingOverflow(by: n)
+            return overflow ? Int.max : larger
         }
+    }
+
+    /// The same shape with another element type.
+    public func with(_ element: ElementType) -> TensorType { TensorType(element, shape) }
+
+    /// K of a matrix `element[rows,K]`; nil for any other shape.
+    public var rowWidth: Int? {
+        if shape.count == 2, shape[0] == .rows, case .fixed(let width) = shape[1] { width } else { nil }
+    }
+
+    /// The extents of a type without `rows`; nil when it has that extent.
+    public var fixedExtents: [Int]? {
+        var extents: [Int] = []
+        for case .fixed(let extent) in shape { extents.append(extent) }
+        return extents.count == shape.count ? extents : nil
     }
 
     /// Whether the first extent, and no other, is `rows`.

@@ -1,0 +1,244 @@
+/// A function that cannot be built, in a sentence.
+public struct BuilderError: Error, CustomStringConvertible, Hashable {
+    public var description: String
+    public init(_ description: String) { self.description = description }
+}
+
+/// Builds a function operation by operation. Every method appends one operation and returns its results, whose types
+/// follow from its operands and whose names are new.
+///
+///     var b = FunctionBuilder(name: "head", module: module)
+///     let x = b.parameter("x", .rows(.f32, 288))
+///     b.return([b.argmax(b.linear(x, "lm_head.weight"))])
+///     module.functions.append(try b.finish())
+///
+/// A mistake does not stop the building: ``finish()`` throws the first one. Until then the results of an operation that
+/// does not fit have the type of its first operand.
+public struct FunctionBuilder {
+    public let name: String
+    /// The weights and caches that operations may name.
+    public let module: Module
+    private var parameters: [Value] = []
+    private var operations: [Operation] = []
+    private var returns: [Value]?
+    private var names = FreshNames()
+    private var firstError: BuilderError?
+
+    public init(name: String, module: Module) {
+        self.name = name
+        self.module = module
+    }
+
+    // MARK: The frame
+
+    /// Declares the next parameter. Its name is `name`, or `name.1`, … when a value has that name.
+    public mutating func parameter(_ name: String, _ type: TensorType) -> Value {
+        let value = Value(names.next(name), type)
+        parameters.append(value)
+        return value
+    }
+
+    /// Says what the function returns; to be called once.
+    public mutating func `return`(_ values: [Value]) {
+        if returns != nil { record("returns a second time") }
+        returns = values
+    }
+
+    /// What the function returns; to be called once.
+    public mutating func `return`(_ values: Value...) { self.return(values) }
+
+    /// The finished function, verified against the module.
+    /// - Throws: ``BuilderError`` for the first mistake made while building, ``VerificationError`` for another one.
+    public func finish() throws -> Function {
+        if let firstError { throw firstError }
+        guard let returns else { throw BuilderError("function @\(name) returns nothing; call `return` before `finish`") }
+        let function = Function(name, parameters: parameters, operations: operations, returns: returns)
+        try verify(function, in: module)
+        return function
+    }
+
+    private mutating func record(_ problem: String) {
+        if firstError == nil { firstError = BuilderError("function @\(name), \(problem)") }
+    }
+
+    // MARK: Any operation
+
+    /// Appends an operation.
+    /// - Parameters:
+    ///   - element: the results' element type where the opcode leaves a choice (``Opcode/mayStoreBF16``).
+    ///   - hints: names for the results; a name that is taken gets a number behind it.
+    @discardableResult
+    public mutating func append(
+        _ opcode: Opcode, _ operands: [Value], symbols: [String] = [], attributes: [String: Attribute] = [:],
+        element: ElementType? = nil, named hints: [String?] = []
+    ) -> [Value] {
+        var operation = Operation(opcode, operands, symbols: symbols, attributes: attributes)
+        var types: [TensorType]
+        do {
+            types = try operation.inferResultTypes(in: module)
+            if let element, opcode.mayStoreBF16 { types = types.map { $0.with(element) } }
+        } catch {
+            record("operation \(operations.count) `\(operation.firstLine)`: \(error)")
+            let guess = operands.first?.type ?? .rows(.f32, 1)
+            types = [TensorType](repeating: guess, count: opcode.signature?.results ?? 0)
+        }
+        operation.results = types.enumerated().map { index, type in
+            Value(names.next(index < hints.count ? hints[index] : nil), type)
+        }
+        operations.append(operation)
+        return operation.results
+    }
+
+    private mutating func one(
+        _ opcode: Opcode, _ operands: [Value], _ symbols: [String] = [], _ attributes: [String: Attribute] = [:],
+        as element: ElementType? = nil, named hint: String?
+    ) -> Value {
+        append(opcode, operands, symbols: symbols, attributes: attributes, element: element, named: [hint])[0]
+    }
+
+    // MARK: The operations; ``Opcode`` says what each means
+
+    public mutating func embed(_ tokens: Value, _ weight: String, scale: Float, named hint: String? = nil) -> Value {
+        one(.embed, [tokens], [weight], ["scale": .float(scale)], named: hint)
+    }
+
+    public mutating func linear(_ x: Value, _ weight: String, named hint: String? = nil) -> Value {
+        one(.linear, [x], [weight], named: hint)
+    }
+
+    public mutating func slice(
+        _ x: Value, _ columns: Range<Int>, as element: ElementType = .f32, named hint: String? = nil
+    ) -> Value {
+        let bounds: [String: Attribute] = ["from": .integer(columns.lowerBound), "to": .integer(columns.upperBound)]
+        return one(.slice, [x], [], bounds, as: element, named: hint)
+    }
+
+    public mutating func concat(_ a: Value, _ b: Value, named hint: String? = nil) -> Value {
+        one(.concat, [a, b], named: hint)
+    }
+
+    public mutating func bias(
+        _ x: Value, _ weight: String, as element: ElementType = .f32, named hint: String? = nil
+    ) -> Value {
+        one(.bias, [x], [weight], as: element, named: hint)
+    }
+
+    public mutating func rope(
+        _ x: Value, _ position: Value, heads: Int, base: Float, named hint: String? = nil
+    ) -> Value {
+        one(.rope, [x, position], [], ["heads": .integer(heads), "base": .float(base)], named: hint)
+    }
+
+    public mutating func cacheWrite(
+        _ keys: Value, _ values: Value, slot: Value, position: Value, _ cache: String, recurrence: Recurrence
+    ) {
+        append(
+            .cacheWrite, [keys, values, slot, position], symbols: [cache],
+            attributes: ["recurrence": .recurrence(recurrence)])
+    }
+
+    public mutating func wavefrontAttention(
+        _ queries: Value, slot: Value, position: Value, _ cache: String, heads: Int, recurrence: Recurrence,
+        as element: ElementType = .f32, named hint: String? = nil
+    ) -> Value {
+        one(
+            .wavefrontAttention, [queries, slot, position], [cache],
+            ["heads": .integer(heads), "recurrence": .recurrence(recurrence)], as: element, named: hint)
+    }
+
+    public mutating func norm(
+        _ x: Value, _ weight: String, eps: Float, as element: ElementType = .f32, named hint: String? = nil
+    ) -> Value {
+        one(.norm, [x], [weight], ["eps": .float(eps)], as: element, named: hint)
+    }
+
+    public mutating func add(
+        _ a: Value, _ b: Value, as element: ElementType = .f32, named hint: String? = nil
+    ) -> Value {
+        one(.add, [a, b], as: element, named: hint)
+    }
+
+    public mutating func silu(_ x: Value, as element: ElementType = .f32, named hint: String? = nil) -> Value {
+        one(.silu, [x], as: element, named: hint)
+    }
+
+    public mutating func multiply(
+        _ a: Value, _ b: Value, as element: ElementType = .f32, named hint: String? = nil
+    ) -> Value {
+        one(.multiply, [a, b], as: element, named: hint)
+    }
+
+    public mutating func mix(
+        _ a: Value, _ b: Value, _ p: Value, _ q: Value, as element: ElementType = .f32, named hint: String? = nil
+    ) -> Value {
+        one(.mix, [a, b, p, q], as: element, named: hint)
+    }
+
+    public mutating func argmax(_ x: Value, named hint: String? = nil) -> Value { one(.argmax, [x], named: hint) }
+
+    public mutating func relativeDifference(_ a: Value, _ b: Value, named hint: String? = nil) -> Value {
+        one(.relativeDifference, [a, b], named: hint)
+    }
+
+    public mutating func convert(_ x: Value, named hint: String? = nil) -> Value { one(.convert, [x], named: hint) }
+
+    public mutating func projectRopeWrite(
+        _ x: Value, slot: Value, position: Value, weight: String, bias: String, _ cache: String, heads: Int, base: Float,
+        recurrence: Recurrence, named hint: String? = nil
+    ) -> Value {
+        one(
+            .projectRopeWrite, [x, slot, position], [weight, bias, cache],
+            ["heads": .integer(heads), "base": .float(base), "recurrence": .recurrence(recurrence)], named: hint)
+    }
+
+    public mutating func linearSiluGate(
+        _ x: Value, _ weight: String, as element: ElementType = .f32, named hint: String? = nil
+    ) -> Value {
+        one(.linearSiluGate, [x], [weight], as: element, named: hint)
+    }
+
+    public mutating func addNorm(
+        _ a: Value, _ b: Value, _ weight: String, eps: Float, as element: ElementType = .f32, named hint: String? = nil
+    ) -> Value {
+        one(.addNorm, [a, b], [weight], ["eps": .float(eps)], as: element, named: hint)
+    }
+
+    public mutating func linearArgmax(_ x: Value, _ weight: String, named hint: String? = nil) -> Value {
+        one(.linearArgmax, [x], [weight], named: hint)
+    }
+
+    // MARK: Loops
+
+    /// Appends a loop.
+    /// - Parameters:
+    ///   - initial: what the carried values hold at first.
+    ///   - hints: names for the loop's results and, with `.in` behind them, for the carried values in the body.
+    ///   - body: appends the operations of one iteration to the builder it is given, and returns what the carried values
+    ///     hold next.
+    /// - Returns: what the carried values hold after the last iteration.
+    public mutating func `repeat`(
+        count: TripCount, carrying initial: [Value], named hints: [String?] = [],
+        _ body: (inout FunctionBuilder, [Value]) throws -> [Value]
+    ) rethrows -> [Value] {
+        let outer = operations
+        operations = []
+        let parameters = initial.enumerated().map { index, value in
+            let hint = index < hints.count ? hints[index] : nil
+            return Value(names.next(hint.map { $0 + ".in" }), value.type)
+        }
+        let yields = try body(&self, parameters)
+        let loop = LoopBody(count: count, parameters: parameters, operations: operations, yields: yields)
+        operations = outer
+        var operation = Operation(.repeat, initial, body: loop)
+        do {
+            _ = try operation.inferResultTypes(in: module)
+        } catch {
+            record("operation \(operations.count) `\(operation.firstLine)`: \(error)")
+        }
+        operation.results = initial.enumerated().map { index, value in
+            Value(names.next(index < hints.count ? hints[index] : nil), value.type)
+        }
+        operations.append(operation)
+        return operation.results
+    }
+}

@@ -1,0 +1,372 @@
+/// Why a function could not be run, in a sentence.
+public struct InterpreterError: Error, CustomStringConvertible, Hashable {
+    public var description: String
+    public init(_ description: String) { self.description = description }
+}
+
+/// Runs functions with plain loops in float32: the meaning of the IR. A pass is right when a function means the same
+/// before and after; the executor is right when it agrees with this.
+///
+/// Sums are taken in f32. Results that are declared bf16 are rounded to nearest even, once, after the operation.
+public struct Interpreter: Sendable {
+    private let module: Module
+    private let weights: [String: Tensor]
+
+    /// - Parameter tensors: the checkpoint, f32 or bf16. A weight that is a range of columns is cut from its source, and
+    ///   one declared bf16 is rounded from f32.
+    /// - Throws: ``VerificationError`` for a module that is not well formed, ``InterpreterError`` for a tensor that is
+    ///   missing or of another shape.
+    public init(module: Module, weights tensors: [String: Tensor]) throws {
+        try verify(module)
+        self.module = module
+        weights = try Dictionary(uniqueKeysWithValues: module.weights.map { ($0.name, try $0.tensor(from: tensors)) })
+    }
+
+    /// Runs a function on concrete arguments.
+    /// - Parameters:
+    ///   - arguments: one a parameter, all with the same number of rows.
+    ///   - recurrences: how often `repeat recurrences` runs its body.
+    ///   - depth: n, how many recurrences the rows count as having taken, for later readers of the caches; nil for as
+    ///     many as the function writes to recurrent caches.
+    ///   - caches: read and written; its budget applies.
+    /// - Returns: one tensor a returned value.
+    /// - Throws: ``InterpreterError`` when the arguments do not fit, a token is out of range, or an earlier position of a
+    ///   row's sequence has not been written.
+    public func run(
+        _ name: String, arguments: [Tensor], recurrences: Int = 0, depth: Int? = nil, caches: inout CacheState
+    ) throws -> [Tensor] {
+        guard let function = module.function(name) else {
+            let known = module.functions.map { "@" + $0.name }.joined(separator: ", ")
+            throw InterpreterError("there is no function @\(name); the module has \(known.isEmpty ? "none" : known)")
+        }
+        guard (0...largestCount).contains(recurrences) else {
+            throw InterpreterError("cannot run \(recurrences) recurrences, expected a number from 0 to \(largestCount)")
+        }
+        guard arguments.count == function.parameters.count else {
+            throw InterpreterError(
+                "@\(name) was given \(arguments.count) arguments, expected \(function.parameters.count)")
+        }
+        let rows = arguments.first?.shape.first ?? 0
+        var call = Call(
+            weights: weights, module: module, rows: rows, recurrences: recurrences,
+            depth: depth ?? function.writtenDepth(recurrences: recurrences, in: module), caches: caches)
+        for (parameter, argument) in zip(function.parameters, arguments) {
+            guard argument.fits(parameter.type, rowCount: rows) else {
+                throw InterpreterError(
+                    "argument %\(parameter.name) of @\(name) is \(argument.typeText), expected \(parameter.type) with "
+                        + "\(rows) rows")
+            }
+            call.values[parameter.name] = argument
+        }
+        do {
+            try call.run(function.operations, recurrence: 0)
+        } catch let error as InterpreterError {
+            throw InterpreterError("@\(name): \(error)")
+        }
+        caches = call.caches
+        return try function.returns.map { try call.value($0) }
+    }
+}
+
+extension Weight {
+    fileprivate func tensor(from tensors: [String: Tensor]) throws -> Tensor {
+        let source = columns?.source ?? name
+        guard let tensor = tensors[source] else {
+            throw InterpreterError("no tensor was given for weight @\(source)")
+        }
+        let extents = type.fixedExtents ?? []
+        guard let columns else {
+            guard tensor.element != .i32, tensor.shape == extents else {
+                throw InterpreterError("the tensor for @\(name) is \(tensor.typeText), expected the shape of \(type)")
+            }
+            return Tensor(tensor.floats, shape: extents, element: type.element)
+        }
+        guard tensor.element != .i32, tensor.shape.count == 2, tensor.shape[0] == extents[0],
+            columns.to <= tensor.shape[1]
+        else {
+            throw InterpreterError(
+                "the tensor @\(source) is \(tensor.typeText), expected \(extents[0]) rows of at least \(columns.to) columns")
+        }
+        let cut = (0..<extents[0]).flatMap { row in
+            tensor.floats[row * tensor.shape[1] + columns.from..<row * tensor.shape[1] + columns.to]
+        }
+        return Tensor(cut, shape: extents, element: type.element)
+    }
+}
+
+extension Function {
+    /// One more than the largest recurrence at which the function writes a recurrent cache.
+    fileprivate func writtenDepth(recurrences: Int, in module: Module) -> Int {
+        var depth = 0
+        forEachOperation { operation, loop in
+            let writes = operation.opcode == .cacheWrite || operation.opcode == .projectRopeWrite
+            guard writes, let name = operation.symbols.last, module.cache(name)?.isRecurrent == true else { return }
+            switch (operation.recurrence(), loop?.body?.count) {
+            case (.number(let number), _): depth = max(depth, number + 1)
+            case (.induction, .number(let count)): depth = max(depth, count)
+            case (.induction, .recurrences): depth = max(depth, recurrences)
+            default: break
+            }
+        }
+        return depth
+    }
+}
+
+/// The state of one run. The module is verified, so operands, symbols and attributes are what their opcode needs;
+/// the accessors throw where the language wants to hear that all the same.
+private struct Call {
+    let weights: [String: Tensor]
+    let module: Module
+    let rows: Int
+    let recurrences: Int
+    let depth: Int
+    var caches: CacheState
+    var values: [String: Tensor] = [:]
+
+    mutating func run(_ operations: [Operation], recurrence: Int) throws {
+        for operation in operations {
+            if let body = operation.body {
+                try run(operation, body)
+                continue
+            }
+            do {
+                let results = try evaluate(operation, recurrence: recurrence)
+                for (value, tensor) in zip(operation.results, results) { values[value.name] = tensor }
+            } catch let error as InterpreterError {
+                throw InterpreterError("`\(operation.firstLine)`: \(error)")
+            }
+        }
+    }
+
+    mutating func run(_ operation: Operation, _ body: LoopBody) throws {
+        let count =
+            switch body.count {
+            case .number(let number): number
+            case .recurrences: recurrences
+            }
+        var carried = try operation.operands.map { try value($0) }
+        for iteration in 0..<count {
+            for (parameter, tensor) in zip(body.parameters, carried) { values[parameter.name] = tensor }
+            try run(body.operations, recurrence: iteration)
+            carried = try body.yields.map { try value($0) }
+        }
+        for (result, tensor) in zip(operation.results, carried) { values[result.name] = tensor }
+    }
+
+    // MARK: Access
+
+    func value(_ value: Value) throws -> Tensor {
+        guard let tensor = values[value.name] else { throw InterpreterError("%\(value.name) has no value") }
+        return tensor
+    }
+
+    func weight(_ operation: Operation, _ index: Int) throws -> Tensor {
+        guard let tensor = weights[operation.symbols[index]] else {
+            throw InterpreterError("@\(operation.symbols[index]) has no tensor")
+        }
+        return tensor
+    }
+
+    func matrix(_ operation: Operation, _ index: Int) throws -> Matrix {
+        let tensor = try value(operation.operands[index])
+        return Matrix(rows: rows, width: tensor.shape.last ?? 0, values: tensor.floats)
+    }
+
+    func vector(_ operation: Operation, _ index: Int) throws -> [Float] { try value(operation.operands[index]).floats }
+
+    func indices(_ operation: Operation, _ index: Int) throws -> [Int32] {
+        try value(operation.operands[index]).integers
+    }
+
+    func heads(_ operation: Operation) -> Int { operation.integer("heads") ?? 1 }
+
+    func cache(_ operation: Operation) throws -> Cache {
+        guard let name = operation.symbols.last, let cache = module.cache(name) else {
+            throw InterpreterError("the cache is not declared")
+        }
+        return cache
+    }
+
+    // MARK: Operations
+
+    /// The results of any operation but `repeat`; `recurrence` is what `induction` stands for.
+    mutating func evaluate(_ operation: Operation, recurrence: Int) throws -> [Tensor] {
+        let eps = operation.float("eps") ?? 0
+        /// A result in the element type that was declared for it.
+        func result(_ matrix: Matrix, _ index: Int = 0) -> Tensor {
+            Tensor(matrix.values, shape: [rows, matrix.width], element: operation.results[index].type.element)
+        }
+        switch operation.opcode {
+        case .embed:
+            let tokens = try indices(operation, 0)
+            return [result(try embed(tokens, try weight(operation, 0), scale: operation.float("scale") ?? 1))]
+        case .linear:
+            return [result(try matrix(operation, 0).times(weight(operation, 0)))]
+        case .slice:
+            let columns = (operation.integer("from") ?? 0)..<(operation.integer("to") ?? 0)
+            return [result(try matrix(operation, 0).columns(columns))]
+        case .concat:
+            let (a, b) = (try matrix(operation, 0), try matrix(operation, 1))
+            return [result(Matrix(rows: rows, width: a.width + b.width) { Array(a.row($0)) + b.row($0) })]
+        case .bias:
+            let (x, b) = (try matrix(operation, 0), try weight(operation, 0).floats)
+            return [result(x.plusEachRow(b))]
+        case .rope:
+            let positions = try indices(operation, 1)
+            return [result(try rope(matrix(operation, 0), positions, operation))]
+        case .cacheWrite:
+            try write(
+                keys: matrix(operation, 0), values: matrix(operation, 1), slots: indices(operation, 2),
+                positions: indices(operation, 3), operation, recurrence)
+            return []
+        case .wavefrontAttention:
+            return [result(try attention(operation, recurrence))]
+        case .norm:
+            return [result(try matrix(operation, 0).normalized(weight(operation, 0).floats, eps: eps))]
+        case .add:
+            return [result(try matrix(operation, 0).combined(with: matrix(operation, 1), +))]
+        case .silu:
+            return [result(try matrix(operation, 0).mapped(silu))]
+        case .multiply:
+            return [result(try matrix(operation, 0).combined(with: matrix(operation, 1), *))]
+        case .mix:
+            let (a, b) = (try matrix(operation, 0), try matrix(operation, 1))
+            let (p, q) = (try vector(operation, 2), try vector(operation, 3))
+            return [
+                result(
+                    Matrix(rows: rows, width: a.width) { row in
+                        zip(a.row(row), b.row(row)).map { p[row] * $0 + q[row] * $1 }
+                    })
+            ]
+        case .argmax:
+            return [try matrix(operation, 0).argmax()]
+        case .relativeDifference:
+            let (a, b) = (try matrix(operation, 0), try matrix(operation, 1))
+            let difference = a.combined(with: b, -)
+            let ratios = (0..<rows).map { norm(difference.row($0)) / norm(a.row($0)) }
+            return [Tensor(ratios, shape: [rows])]
+        case .convert:
+            return [result(try matrix(operation, 0))]
+        case .repeat:
+            throw InterpreterError("the loop has no body")
+        case .projectRopeWrite:
+            return [result(try projectRopeWrite(operation, recurrence))]
+        case .linearSiluGate:
+            let product = try matrix(operation, 0).times(weight(operation, 0))
+            let half = product.width / 2
+            let gate = product.columns(0..<half).mapped(silu)
+            return [result(gate.combined(with: product.columns(half..<product.width), *))]
+        case .addNorm:
+            let sum = try matrix(operation, 0).combined(with: matrix(operation, 1), +)
+            return [result(sum.normalized(try weight(operation, 0).floats, eps: eps))]
+        case .addNormNorm:
+            let sum = try matrix(operation, 0).combined(with: matrix(operation, 1), +)
+            let first = sum.normalized(try weight(operation, 0).floats, eps: eps)
+            return [result(first), result(first.normalized(try weight(operation, 1).floats, eps: eps), 1)]
+        case .addKeepNorm:
+            let sum = try matrix(operation, 0).combined(with: matrix(operation, 1), +)
+            return [result(sum), result(sum.normalized(try weight(operation, 0).floats, eps: eps), 1)]
+        case .linearArgmax:
+            return [try matrix(operation, 0).times(weight(operation, 0)).argmax()]
+        }
+    }
+
+    func embed(_ tokens: [Int32], _ table: Tensor, scale: Float) throws -> Matrix {
+        let (vocabulary, width) = (table.shape[0], table.shape[1])
+        if let row = tokens.firstIndex(where: { $0 < 0 || Int($0) >= vocabulary }) {
+            throw InterpreterError("row \(row) has token \(tokens[row]), expected one from 0 to \(vocabulary - 1)")
+        }
+        let floats = table.floats
+        return Matrix(rows: rows, width: width) { row in
+            floats[Int(tokens[row]) * width..<(Int(tokens[row]) + 1) * width].map { $0 * scale }
+        }
+    }
+
+    func rope(_ x: Matrix, _ positions: [Int32], _ operation: Operation) throws -> Matrix {
+        if let row = positions.firstIndex(where: { $0 < 0 }) {
+            throw InterpreterError("row \(row) has position \(positions[row]), expected at least 0")
+        }
+        return x.rotated(positions, heads: heads(operation), base: operation.float("base") ?? 1)
+    }
+
+    func number(_ operation: Operation, _ iteration: Int) -> Int {
+        if case .number(let number)? = operation.recurrence() { number } else { iteration }
+    }
+
+    mutating func write(
+        keys: Matrix, values: Matrix, slots: [Int32], positions: [Int32], _ operation: Operation, _ iteration: Int
+    ) throws {
+        let cache = try cache(operation)
+        struct Place: Hashable {
+            var slot: Int32
+            var position: Int32
+        }
+        var written: Set<Place> = []
+        for row in 0..<rows {
+            guard slots[row] >= 0, positions[row] >= 0 else {
+                throw InterpreterError(
+                    "row \(row) has slot \(slots[row]) and position \(positions[row]), expected at least 0 of both")
+            }
+            guard written.insert(Place(slot: slots[row], position: positions[row])).inserted else {
+                throw InterpreterError("two rows of the call are position \(positions[row]) of slot \(slots[row])")
+            }
+            caches.write(
+                CacheState.Entry(keys: keys.row(row), values: values.row(row)), to: cache, slot: slots[row],
+                position: positions[row], recurrence: number(operation, iteration), depth: depth)
+        }
+    }
+
+    func attention(_ operation: Operation, _ iteration: Int) throws -> Matrix {
+        let queries = try matrix(operation, 0)
+        let (slots, positions) = (try indices(operation, 1), try indices(operation, 2))
+        let cache = try cache(operation)
+        let recurrence = number(operation, iteration)
+        let dimension = queries.width / heads(operation)
+        let scale = 1 / Float(dimension).squareRoot()
+        return try Matrix(rows: rows, width: queries.width) { row in
+            guard positions[row] >= 0 else {
+                throw InterpreterError("row \(row) has position \(positions[row]), expected at least 0")
+            }
+            let entries = try (0...positions[row]).map { position in
+                guard let entry = caches.read(cache, slot: slots[row], position: position, recurrence: recurrence) else {
+                    throw InterpreterError(
+                        "row \(row) reads position \(position) of slot \(slots[row]) at recurrence \(recurrence), which "
+                            + "has not been written")
+                }
+                return entry
+            }
+            let query = queries.row(row)
+            var output = [Float](repeating: 0, count: queries.width)
+            for head in stride(from: 0, to: queries.width, by: dimension) {
+                let scores = entries.map { entry in
+                    (head..<head + dimension).reduce(Float(0)) { sum, column in
+                        sum + query[query.startIndex + column] * entry.keys[entry.keys.startIndex + column]
+                    } * scale
+                }
+                // Subtracting the largest score keeps the exponentials finite and changes no ratio.
+                let largest = scores.max() ?? 0
+                let exponentials = scores.map { exp($0 - largest) }
+                let total = exponentials.reduce(0, +)
+                for (entry, exponential) in zip(entries, exponentials) {
+                    for column in head..<head + dimension {
+                        output[column] += exponential / total * entry.values[entry.values.startIndex + column]
+                    }
+                }
+            }
+            return output
+        }
+    }
+
+    mutating func projectRopeWrite(_ operation: Operation, _ iteration: Int) throws -> Matrix {
+        let product = try matrix(operation, 0).times(weight(operation, 0))
+        let (slots, positions) = (try indices(operation, 1), try indices(operation, 2))
+        let width = product.width / 3
+        let bias = try weight(operation, 1).floats
+        let queries = product.columns(0..<width).plusEachRow(Array(bias[..<width]))
+        let keys = product.columns(width..<2 * width).plusEachRow(Array(bias[width...]))
+        try write(
+            keys: rope(keys, positions, operation), values: product.columns(2 * width..<3 * width), slots: slots,
+            positions: positions, operation, iteration)
+        return try rope(queries, positions, operation)
+    }
+}

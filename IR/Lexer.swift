@@ -1,0 +1,136 @@
+/// What the text form is made of.
+enum Token: Equatable {
+    /// A keyword, an opcode, an attribute's name or a number: `func`, `norm`, `16.5`, `-1e-06`, `rows`.
+    case word(String)
+    /// `%name`
+    case value(String)
+    /// `@name`
+    case symbol(String)
+    /// One of `( ) [ ] { } , : = ->`.
+    case punctuation(String)
+    case end
+
+    /// How messages quote it.
+    var text: String {
+        switch self {
+        case .word(let word): "'\(word)'"
+        case .value(let name): "'%\(name)'"
+        case .symbol(let name): "'@\(name)'"
+        case .punctuation(let mark): "'\(mark)'"
+        case .end: "the end of the text"
+        }
+    }
+}
+
+/// A place in a text, counted from 1. Columns count Unicode scalars.
+struct TextPosition: Hashable {
+    var line = 1
+    var column = 1
+}
+
+/// Cuts a text into tokens. White space and comments, `//` to the end of the line, only separate them.
+struct Lexer {
+    private let bytes: [UInt8]
+    private var offset = 0
+    private var position = TextPosition()
+
+    init(_ text: String) { bytes = Array(text.utf8) }
+
+    /// The next token and where it starts.
+    /// - Throws: ``ParseError`` for a character that starts none.
+    mutating func next() throws -> (token: Token, position: TextPosition) {
+        skipSpace()
+        let start = position
+        guard let byte = peek() else { return (.end, start) }
+        switch byte {
+        case UInt8(ascii: "%"), UInt8(ascii: "@"):
+            advance()
+            let name = takeName()
+            guard !name.isEmpty else {
+                let sigil = Character(UnicodeScalar(byte))
+                throw ParseError(start, "found '\(sigil)' without a name, expected letters, digits, '_' or '.' behind it")
+            }
+            return (byte == UInt8(ascii: "%") ? .value(name) : .symbol(name), start)
+        case UInt8(ascii: "-") where peek(1) == UInt8(ascii: ">"):
+            advance()
+            advance()
+            return (.punctuation("->"), start)
+        case UInt8(ascii: "-"), UInt8(ascii: "+"):
+            advance()
+            let digits = takeNumberOrWord()
+            guard !digits.isEmpty else {
+                throw ParseError(start, "found '\(Character(UnicodeScalar(byte)))', expected a number behind it")
+            }
+            return (.word(String(UnicodeScalar(byte)) + digits), start)
+        case let byte where isNameByte(byte):
+            return (.word(takeNumberOrWord()), start)
+        case UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"),
+            UInt8(ascii: "}"), UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "="):
+            advance()
+            return (.punctuation(String(UnicodeScalar(byte))), start)
+        default:
+            throw ParseError(start, "found \(foundCharacter()), which no part of a module starts with")
+        }
+    }
+
+    private func peek(_ distance: Int = 0) -> UInt8? {
+        let index = offset + distance
+        return index < bytes.count ? bytes[index] : nil
+    }
+
+    private mutating func advance() {
+        let byte = bytes[offset]
+        offset += 1
+        if byte == UInt8(ascii: "\n") {
+            position.line += 1
+            position.column = 1
+        } else if peek().map({ $0 & 0xC0 != 0x80 }) ?? true {
+            // The next byte continues no character, so this one ended one.
+            position.column += 1
+        }
+    }
+
+    private mutating func skipSpace() {
+        while let byte = peek() {
+            switch byte {
+            case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\t"), UInt8(ascii: "\r"): advance()
+            case UInt8(ascii: "/") where peek(1) == UInt8(ascii: "/"):
+                while let next = peek(), next != UInt8(ascii: "\n") { advance() }
+            default: return
+            }
+        }
+    }
+
+    private mutating func takeName() -> String {
+        let start = offset
+        while let byte = peek(), isNameByte(byte) { advance() }
+        return String(decoding: bytes[start..<offset], as: UTF8.self)
+    }
+
+    /// A name, or a number whose exponent may have a sign.
+    private mutating func takeNumberOrWord() -> String {
+        let start = offset
+        let isNumber = peek().map { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? false
+        while let byte = peek() {
+            if isNameByte(byte) {
+                advance()
+            } else if isNumber, byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-"), offset > start,
+                bytes[offset - 1] | 0x20 == UInt8(ascii: "e"), peek(1) != UInt8(ascii: ">")
+            {
+                advance()
+            } else {
+                break
+            }
+        }
+        return String(decoding: bytes[start..<offset], as: UTF8.self)
+    }
+
+    /// The character here, for a message.
+    private func foundCharacter() -> String {
+        let character = String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self).unicodeScalars.first
+        guard let character, character.value >= 0x20, character.value != 0x7F else {
+            return "the control character \(bytes[offset])"
+        }
+        return "'\(character)'"
+    }
+}

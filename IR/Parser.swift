@@ -1,0 +1,389 @@
+/// Why a text is not a module, and where.
+public struct ParseError: Error, CustomStringConvertible, Hashable {
+    /// Counted from 1.
+    public var line: Int
+    /// Counted from 1, in Unicode scalars.
+    public var column: Int
+    /// What was found and what was expected.
+    public var problem: String
+
+    init(_ position: TextPosition, _ problem: String) {
+        line = position.line
+        column = position.column
+        self.problem = problem
+    }
+
+    public var description: String { "line \(line), column \(column): \(problem)" }
+}
+
+extension Module {
+    /// Reads the text form, the inverse of ``description``:
+    ///
+    ///     module    = { weight | cache | function }
+    ///     weight    = "weight" @name ":" type [ "=" @name "[" ":" "," integer ":" integer "]" ]
+    ///     cache     = "cache" @name ":" type [ "recurrent" ]
+    ///     function  = "func" @name "(" [ %name ":" type { "," %name ":" type } ] ")" "->" result
+    ///                 "{" { operation } "return" [ values ] "}"
+    ///     result    = type | "(" [ types ] ")"
+    ///     operation = [ values "=" ] opcode [ inputs ] [ "{" attribute { "," attribute } "}" ] [ ":" types ]
+    ///               | [ values "=" ] "repeat" ( integer | "recurrences" ) "(" [ carried { "," carried } ] ")"
+    ///                 [ ":" types ] "{" { operation } "yield" [ values ] "}"
+    ///     inputs    = values [ "," symbols ] | symbols
+    ///     carried   = %name "=" %name
+    ///     attribute = name "=" ( number | "induction" )
+    ///     values    = %name { "," %name }
+    ///     symbols   = @name { "," @name }
+    ///     types     = type { "," type }
+    ///     type      = ( "f32" | "bf16" | "i32" ) "[" extent { "," extent } "]"
+    ///     extent    = "rows" | integer
+    ///
+    /// Names are made of letters, digits, `_` and `.`. Line breaks are spaces, and `// …` is a comment. Operands are
+    /// looked up: a value has to be defined before it is read, once, and is visible in its own loop body only. A loop's
+    /// carried values have the types of its results. Anything else is left to ``verify(_:)``.
+    /// - Throws: ``ParseError`` at the first place where the text is something else.
+    public init(parsing text: String) throws {
+        var parser = try Parser(text)
+        self = try parser.module()
+    }
+}
+
+/// A recursive descent over tokens, one ahead.
+private struct Parser {
+    /// The verifier allows no loop in a loop; reading a few levels lets it be the one to say so.
+    static let deepestNesting = 8
+    static let mostExtents = 4
+
+    private var lexer: Lexer
+    private var token: Token
+    private var position: TextPosition
+
+    init(_ text: String) throws {
+        lexer = Lexer(text)
+        (token, position) = try lexer.next()
+    }
+
+    // MARK: Tokens
+
+    mutating func advance() throws { (token, position) = try lexer.next() }
+
+    func unexpected(_ expected: String) -> ParseError { ParseError(position, "found \(token.text), expected \(expected)") }
+
+    mutating func accept(_ wanted: Token) throws -> Bool {
+        guard token == wanted else { return false }
+        try advance()
+        return true
+    }
+
+    mutating func expect(_ mark: String, _ purpose: String = "") throws {
+        guard try accept(.punctuation(mark)) else { throw unexpected("'\(mark)'\(purpose)") }
+    }
+
+    mutating func symbol(_ expected: String) throws -> String {
+        guard case .symbol(let name) = token else { throw unexpected(expected) }
+        try advance()
+        return name
+    }
+
+    mutating func integer(_ expected: String, _ range: ClosedRange<Int>) throws -> Int {
+        guard case .word(let word) = token, let number = Int(word), range.contains(number) else {
+            throw unexpected("\(expected) from \(range.lowerBound) to \(range.upperBound)")
+        }
+        try advance()
+        return number
+    }
+
+    // MARK: Declarations
+
+    mutating func module() throws -> Module {
+        var module = Module()
+        while true {
+            switch token {
+            case .end: return module
+            case .word("weight"):
+                try advance()
+                module.weights.append(try weight())
+            case .word("cache"):
+                try advance()
+                let name = try symbol("the cache's name, such as '@core.0'")
+                try expect(":", " and the cache's type")
+                let type = try type()
+                module.caches.append(Cache(name, type, isRecurrent: try accept(.word("recurrent"))))
+            case .word("func"):
+                try advance()
+                module.functions.append(try function())
+            default: throw unexpected("'weight', 'cache', 'func' or the end of the text")
+            }
+        }
+    }
+
+    mutating func weight() throws -> Weight {
+        let name = try symbol("the weight's name, such as '@lm_head.weight'")
+        try expect(":", " and the weight's type")
+        let type = try type()
+        guard try accept(.punctuation("=")) else { return Weight(name, type) }
+        let source = try symbol("the name of the tensor whose columns these are")
+        for mark in ["[", ":", ","] { try expect(mark, ", as in '[:, 0:288]'") }
+        let from = try integer("the first column,", 0...largestCount)
+        try expect(":", " and the column after the last")
+        let to = try integer("the column after the last,", 0...largestCount)
+        try expect("]")
+        return Weight(name, type, columns: Weight.Columns(of: source, from: from, to: to))
+    }
+
+    mutating func type() throws -> TensorType {
+        guard case .word(let word) = token, let element = ElementType(rawValue: word) else {
+            throw unexpected("a type: f32, bf16 or i32 with extents, as in 'f32[rows,288]'")
+        }
+        try advance()
+        try expect("[", " and the extents")
+        var shape: [Extent] = []
+        repeat {
+            guard shape.count < Self.mostExtents else { throw unexpected("at most \(Self.mostExtents) extents") }
+            if try accept(.word("rows")) {
+                shape.append(.rows)
+            } else {
+                shape.append(.fixed(try integer("'rows' or an extent", 1...largestCount)))
+            }
+        } while try accept(.punctuation(","))
+        try expect("]", " or ',' and another extent")
+        return TensorType(element, shape)
+    }
+
+    mutating func types() throws -> [TensorType] {
+        var types = [try type()]
+        while try accept(.punctuation(",")) { types.append(try type()) }
+        return types
+    }
+
+    // MARK: Functions
+
+    /// The values of one function, by name.
+    struct Scope {
+        private var visible: [String: TensorType] = [:]
+        private var defined: Set<String> = []
+
+        /// False if the name has been used before.
+        mutating func define(_ value: Value) -> Bool {
+            guard defined.insert(value.name).inserted else { return false }
+            visible[value.name] = value.type
+            return true
+        }
+
+        mutating func hide(_ values: [Value]) {
+            for value in values { visible[value.name] = nil }
+        }
+
+        func value(_ name: String) -> Value? { visible[name].map { Value(name, $0) } }
+    }
+
+    mutating func function() throws -> Function {
+        var function = Function(try symbol("the function's name, such as '@decode'"), parameters: [])
+        var scope = Scope()
+        try expect("(", " and the parameters")
+        while case .value(let name) = token {
+            let start = position
+            try advance()
+            try expect(":", " and the parameter's type")
+            let parameter = Value(name, try type())
+            try define(parameter, in: &scope, at: start)
+            function.parameters.append(parameter)
+            guard try accept(.punctuation(",")) else { break }
+            guard case .value = token else { throw unexpected("another parameter, such as '%x'") }
+        }
+        try expect(")", " or a parameter, such as '%x: f32[rows,8]'")
+        try expect("->", " and the types of what the function returns")
+        var types: [TensorType] = []
+        if try accept(.punctuation("(")) {
+            if token != .punctuation(")") { types = try self.types() }
+            try expect(")")
+        } else {
+            types = [try type()]
+        }
+        try expect("{", " and the function's operations")
+        function.operations = try operations(until: "return", in: &scope, depth: 0)
+        let start = position
+        try advance()
+        function.returns = try values(in: scope)
+        try expect("}", " after what the function returns")
+        let returned = function.returns.map(\.type)
+        guard returned == types else {
+            throw ParseError(
+                start, "returns (\(returned.list)), but function @\(function.name) was declared to return (\(types.list))")
+        }
+        return function
+    }
+
+    func define(_ value: Value, in scope: inout Scope, at position: TextPosition) throws {
+        guard scope.define(value) else {
+            throw ParseError(position, "%\(value.name) is defined a second time; a name must be unique in its function")
+        }
+    }
+
+    func read(_ name: String, in scope: Scope) throws -> Value {
+        if let value = scope.value(name) { return value }
+        throw ParseError(position, "%\(name) is not defined here; a value must be defined before it is read")
+    }
+
+    /// Values to read, none or several.
+    mutating func values(in scope: Scope) throws -> [Value] {
+        guard case .value = token else { return [] }
+        var values: [Value] = []
+        repeat {
+            guard case .value(let name) = token else { throw unexpected("another value, such as '%x'") }
+            values.append(try read(name, in: scope))
+            try advance()
+        } while try accept(.punctuation(","))
+        return values
+    }
+
+    /// Operations up to the word that ends the list, which stays the next token.
+    mutating func operations(until last: String, in scope: inout Scope, depth: Int) throws -> [Operation] {
+        var operations: [Operation] = []
+        while token != .word(last) {
+            switch token {
+            case .value, .word: operations.append(try operation(in: &scope, depth: depth, until: last))
+            default: throw unexpected("an operation or '\(last)'")
+            }
+        }
+        return operations
+    }
+
+    mutating func operation(in scope: inout Scope, depth: Int, until last: String) throws -> Operation {
+        var names: [(name: String, position: TextPosition)] = []
+        if case .value = token {
+            repeat {
+                guard case .value(let name) = token else { throw unexpected("another result, such as '%x'") }
+                names.append((name, position))
+                try advance()
+            } while try accept(.punctuation(","))
+            try expect("=", " and an operation")
+        }
+        guard case .word(let word) = token, let opcode = Opcode(rawValue: word) else {
+            throw unexpected(names.isEmpty ? "an operation or '\(last)'" : "an operation, such as 'add'")
+        }
+        try advance()
+        if let signature = opcode.signature {
+            var operation = Operation(opcode)
+            try inputs(of: &operation, in: scope)
+            if try accept(.punctuation("{")) { operation.attributes = try attributes(of: opcode, signature) }
+            operation.results = try results(names)
+            for (value, name) in zip(operation.results, names) { try define(value, in: &scope, at: name.position) }
+            return operation
+        }
+        return try loop(results: names, in: &scope, depth: depth)
+    }
+
+    /// `: type, …` for the names before the `=`.
+    mutating func results(_ names: [(name: String, position: TextPosition)]) throws -> [Value] {
+        guard !names.isEmpty else {
+            guard token != .punctuation(":") else { throw unexpected("no types, for the operation has no results") }
+            return []
+        }
+        try expect(":", " and the types of the results")
+        let start = position
+        let types = try types()
+        guard types.count == names.count else {
+            throw ParseError(start, "found \(types.count) types, expected one for each of \(names.count) results")
+        }
+        return zip(names, types).map { Value($0.name, $1) }
+    }
+
+    /// Operands, then symbols.
+    mutating func inputs(of operation: inout Operation, in scope: Scope) throws {
+        switch token {
+        case .value, .symbol: break
+        default: return
+        }
+        repeat {
+            switch token {
+            case .value(let name) where operation.symbols.isEmpty:
+                operation.operands.append(try read(name, in: scope))
+                try advance()
+            case .symbol(let name):
+                operation.symbols.append(name)
+                try advance()
+            default:
+                throw unexpected(operation.symbols.isEmpty ? "a value or a symbol" : "a symbol, such as '@lm_head.weight'")
+            }
+        } while try accept(.punctuation(","))
+    }
+
+    /// What stands between braces, and the closing one.
+    mutating func attributes(of opcode: Opcode, _ signature: OpcodeSignature) throws -> [String: Attribute] {
+        var attributes: [String: Attribute] = [:]
+        repeat {
+            guard case .word(let name) = token, let kind = signature.attributes.first(where: { $0.name == name })?.kind else {
+                let names = signature.attributes.map { "'\($0.name)'" }.joined(separator: ", ")
+                throw unexpected(names.isEmpty ? "no attributes: \(opcode.rawValue) takes none" : "one of \(names)")
+            }
+            guard attributes[name] == nil else { throw ParseError(position, "attribute \(name) is given a second time") }
+            try advance()
+            try expect("=", " and the value of \(name)")
+            attributes[name] = try attribute(name, kind)
+        } while try accept(.punctuation(","))
+        try expect("}", " or ',' and another attribute")
+        return attributes
+    }
+
+    mutating func attribute(_ name: String, _ kind: AttributeKind) throws -> Attribute {
+        guard case .word(let word) = token else { throw unexpected("\(kind.article) for \(name)") }
+        let attribute: Attribute? =
+            switch kind {
+            case .integer: Int(word).map(Attribute.integer)
+            case .float: Float(word).map(Attribute.float)
+            case .recurrence:
+                word == "induction" ? .recurrence(.induction) : Int(word).map { .recurrence(.number($0)) }
+            }
+        guard let attribute else { throw unexpected("\(kind.article) for \(name)") }
+        try advance()
+        return attribute
+    }
+
+    mutating func loop(
+        results names: [(name: String, position: TextPosition)], in scope: inout Scope, depth: Int
+    ) throws -> Operation {
+        guard depth < Self.deepestNesting else {
+            throw ParseError(position, "loops are nested more than \(Self.deepestNesting) deep")
+        }
+        let count: TripCount =
+            if try accept(.word("recurrences")) {
+                .recurrences
+            } else {
+                .number(try integer("'recurrences' or a number", 0...largestCount))
+            }
+        try expect("(", " and the carried values")
+        let start = position
+        var carried: [(name: String, position: TextPosition)] = []
+        var initial: [Value] = []
+        while case .value(let name) = token {
+            carried.append((name, position))
+            try advance()
+            try expect("=", " and what %\(name) holds at first")
+            guard case .value(let first) = token else { throw unexpected("what %\(name) holds at first") }
+            initial.append(try read(first, in: scope))
+            try advance()
+            guard try accept(.punctuation(",")) else { break }
+            guard case .value = token else { throw unexpected("another carried value, such as '%x = %y'") }
+        }
+        try expect(")", " or a carried value, such as '%x = %y'")
+        let results = try results(names)
+        guard results.count == carried.count else {
+            throw ParseError(start, "found \(carried.count) carried values, expected one for each of \(names.count) results")
+        }
+        try expect("{", " and the loop's body")
+        let parameters = zip(carried, results).map { Value($0.name, $1.type) }
+        for (parameter, name) in zip(parameters, carried) { try define(parameter, in: &scope, at: name.position) }
+        let operations = try operations(until: "yield", in: &scope, depth: depth + 1)
+        try advance()
+        let yields = try values(in: scope)
+        try expect("}", " after what the loop yields")
+        scope.hide(parameters + operations.flatMap(\.results))
+        for (result, name) in zip(results, names) { try define(result, in: &scope, at: name.position) }
+        let body = LoopBody(count: count, parameters: parameters, operations: operations, yields: yields)
+        return Operation(.repeat, initial, results: results, body: body)
+    }
+}
+
+extension [TensorType] {
+    fileprivate var list: String { map(\.description).joined(separator: ", ") }
+}

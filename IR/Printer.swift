@@ -1,0 +1,127 @@
+// The text form; ``Parser`` documents its grammar.
+
+extension TensorType: CustomStringConvertible {
+    /// `f32[rows,288]`
+    public var description: String {
+        let extents = shape.map { extent in
+            switch extent {
+            case .rows: "rows"
+            case .fixed(let n): String(n)
+            }
+        }
+        return "\(element.rawValue)[\(extents.joined(separator: ","))]"
+    }
+}
+
+extension Recurrence {
+    /// `induction`, or the number.
+    var text: String {
+        switch self {
+        case .number(let number): String(number)
+        case .induction: "induction"
+        }
+    }
+}
+
+extension Attribute {
+    /// Numbers in the shortest form that reads back as the same number.
+    var text: String {
+        switch self {
+        case .integer(let value): String(value)
+        case .float(let value): value.isNaN ? "nan" : value.description
+        case .recurrence(let value): value.text
+        }
+    }
+}
+
+extension TripCount {
+    var text: String {
+        switch self {
+        case .number(let number): String(number)
+        case .recurrences: "recurrences"
+        }
+    }
+}
+
+extension Weight: CustomStringConvertible {
+    /// `weight @name : bf16[288,288] = @source[:, 0:288]`
+    public var description: String {
+        let declaration = "weight @\(name) : \(type)"
+        guard let columns else { return declaration }
+        return "\(declaration) = @\(columns.source)[:, \(columns.from):\(columns.to)]"
+    }
+}
+
+extension Cache: CustomStringConvertible {
+    /// `cache @name : f32[3,96] recurrent`
+    public var description: String { "cache @\(name) : \(type)" + (isRecurrent ? " recurrent" : "") }
+}
+
+extension Operation: CustomStringConvertible {
+    /// The operation's text: one line, or for `repeat` several.
+    public var description: String {
+        var lines: [String] = []
+        print(indent: "", into: &lines)
+        return lines.joined(separator: "\n")
+    }
+
+    /// The operation's text up to its body: what messages quote.
+    public var firstLine: String {
+        let opening = results.isEmpty ? "" : list(results) + " = "
+        let types = results.isEmpty ? "" : " : " + results.map(\.type.description).joined(separator: ", ")
+        if let body {
+            let carried = (0..<max(operands.count, body.parameters.count)).map { index in
+                let parameter = index < body.parameters.count ? "%" + body.parameters[index].name : "?"
+                let operand = index < operands.count ? "%" + operands[index].name : "?"
+                return "\(parameter) = \(operand)"
+            }
+            return "\(opening)\(opcode.rawValue) \(body.count.text) (\(carried.joined(separator: ", ")))\(types) {"
+        }
+        let inputs = operands.map { "%" + $0.name } + symbols.map { "@" + $0 }
+        let space = inputs.isEmpty ? "" : " "
+        return "\(opening)\(opcode.rawValue)\(space)\(inputs.joined(separator: ", "))\(attributeText)\(types)"
+    }
+
+    /// ` {name = value, …}` in the order of the signature, then by name; empty without attributes.
+    private var attributeText: String {
+        guard !attributes.isEmpty else { return "" }
+        let known = (opcode.signature?.attributes ?? []).map(\.name)
+        let others = attributes.keys.filter { !known.contains($0) }.sorted()
+        let texts = (known + others).compactMap { name in attributes[name].map { "\(name) = \($0.text)" } }
+        return " {\(texts.joined(separator: ", "))}"
+    }
+
+    fileprivate func print(indent: String, into lines: inout [String]) {
+        lines.append(indent + firstLine)
+        guard let body else { return }
+        let inner = indent + "  "
+        for operation in body.operations { operation.print(indent: inner, into: &lines) }
+        lines.append(inner + (body.yields.isEmpty ? "yield" : "yield " + list(body.yields)))
+        lines.append(indent + "}")
+    }
+}
+
+extension Function: CustomStringConvertible {
+    /// `func @name(%parameter: type, …) -> type {` and the operations, a line each.
+    public var description: String {
+        let inputs = parameters.map { "%\($0.name): \($0.type)" }.joined(separator: ", ")
+        let types = returns.map(\.type.description)
+        let output = types.count == 1 ? types[0] : "(\(types.joined(separator: ", ")))"
+        var lines = ["func @\(name)(\(inputs)) -> \(output) {"]
+        for operation in operations { operation.print(indent: "  ", into: &lines) }
+        lines.append(returns.isEmpty ? "  return" : "  return " + list(returns))
+        lines.append("}")
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension Module: CustomStringConvertible {
+    /// The canonical text: weights, caches, then functions, with empty lines between.
+    public var description: String {
+        let declarations = weights.map(\.description) + caches.map(\.description)
+        let parts = [declarations.joined(separator: "\n")] + functions.map(\.description)
+        return parts.filter { !$0.isEmpty }.map { $0 + "\n" }.joined(separator: "\n")
+    }
+}
+
+private func list(_ values: [Value]) -> String { values.map { "%" + $0.name }.joined(separator: ", ") }

@@ -1,0 +1,58 @@
+/// Numbers of one element type in row-major order, with every extent known.
+public struct Tensor: Hashable, Sendable {
+    /// The numbers themselves. bf16 elements are kept as the f32 of the same value.
+    public enum Storage: Hashable, Sendable {
+        case floats([Float])
+        case integers([Int32])
+    }
+
+    public let element: ElementType
+    public let shape: [Int]
+    public let storage: Storage
+
+    /// - Precondition: `values` has as many elements as `shape` says. A bf16 tensor's values are rounded to nearest even.
+    public init(_ values: [Float], shape: [Int], element: ElementType = .f32) {
+        precondition(values.count == shape.reduce(1, *) && element != .i32, "values that do not fill their shape")
+        self.element = element
+        self.shape = shape
+        storage = .floats(element == .bf16 ? values.map(\.roundedToBF16) : values)
+    }
+
+    /// - Precondition: `values` has as many elements as `shape` says.
+    public init(_ values: [Int32], shape: [Int]) {
+        precondition(values.count == shape.reduce(1, *), "values that do not fill their shape")
+        element = .i32
+        self.shape = shape
+        storage = .integers(values)
+    }
+
+    /// The elements of an f32 or bf16 tensor; empty for i32.
+    public var floats: [Float] { if case .floats(let values) = storage { values } else { [] } }
+
+    /// The elements of an i32 tensor; empty for others.
+    public var integers: [Int32] { if case .integers(let values) = storage { values } else { [] } }
+
+    /// Whether the tensor has this type, `rows` standing for `rowCount`.
+    func fits(_ type: TensorType, rowCount: Int) -> Bool {
+        let extents = type.shape.map { extent in
+            switch extent {
+            case .rows: rowCount
+            case .fixed(let n): n
+            }
+        }
+        return element == type.element && shape == extents
+    }
+
+    /// `f32[23,192]`
+    var typeText: String { "\(element.rawValue)[\(shape.map(String.init).joined(separator: ","))]" }
+}
+
+extension Float {
+    /// The nearest bf16 value, of two equally near ones that with an even last bit. NaN stays NaN.
+    public var roundedToBF16: Float {
+        guard !isNaN else { return .nan }
+        let bits = bitPattern
+        // Half of the last kept bit, less one unless that bit is odd; a carry into the exponent is the right one.
+        return Float(bitPattern: (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF_0000)
+    }
+}

@@ -1,0 +1,228 @@
+/// What is wrong with a module, and where.
+public struct VerificationError: Error, CustomStringConvertible, Hashable {
+    /// The function, when the trouble is inside one.
+    public var function: String?
+    /// The first line of the operation's text, when the trouble is with one.
+    public var operation: String?
+    /// The operation's place in its function or loop body, counted from 0.
+    public var index: Int?
+    /// What was found and what was expected.
+    public var problem: String
+
+    public init(function: String? = nil, operation: String? = nil, index: Int? = nil, problem: String) {
+        self.function = function
+        self.operation = operation
+        self.index = index
+        self.problem = problem
+    }
+
+    public var description: String {
+        var place: [String] = []
+        if let function { place.append("function @\(function)") }
+        if let operation { place.append("operation \(index.map(String.init) ?? "?") `\(operation)`") }
+        return (place.isEmpty ? "" : place.joined(separator: ", ") + ": ") + problem
+    }
+}
+
+/// Whether a name can stand behind `%` or `@` in the text form: letters, digits, `_` and `.`.
+func isName(_ name: String) -> Bool {
+    !name.isEmpty && name.utf8.allSatisfy(isNameByte)
+}
+
+func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."):
+        true
+    default: false
+    }
+}
+
+/// Checks that a module is well formed: everything that the interpreter and the compiler rely on.
+/// - Throws: ``VerificationError`` for the first thing that is not.
+public func verify(_ module: Module) throws {
+    try verifyDeclarations(module)
+    var names: Set<String> = []
+    for function in module.functions {
+        guard isName(function.name) else { throw VerificationError(problem: badName("function", function.name)) }
+        guard names.insert(function.name).inserted else {
+            throw VerificationError(problem: "function @\(function.name) is declared twice; its name must be unique")
+        }
+        try verify(function, in: module)
+    }
+}
+
+/// Checks one function against the weights and caches of `module`, which need not contain the function.
+/// - Throws: ``VerificationError`` for the first thing that is wrong.
+public func verify(_ function: Function, in module: Module) throws {
+    var verifier = FunctionVerifier(function: function, module: module)
+    try verifier.run()
+}
+
+private func badName(_ what: String, _ name: String) -> String {
+    "the \(what) name \"\(name)\" is not made of letters, digits, '_' and '.'"
+}
+
+private func verifyDeclarations(_ module: Module) throws {
+    var names: Set<String> = []
+    func declare(_ what: String, _ name: String) throws {
+        guard isName(name) else { throw VerificationError(problem: badName(what, name)) }
+        guard names.insert(name).inserted else {
+            throw VerificationError(problem: "\(what) @\(name) is declared twice; weights and caches share their names")
+        }
+    }
+    for weight in module.weights {
+        try declare("weight", weight.name)
+        guard weight.type.element != .i32, let extents = weight.type.fixedExtents, (1...2).contains(extents.count),
+            extents.allSatisfy((1...largestCount).contains)
+        else {
+            throw VerificationError(
+                problem: "weight @\(weight.name) is \(weight.type), expected f32 or bf16 with one or two extents from 1 to "
+                    + "\(largestCount)")
+        }
+        try verifyColumns(weight, extents, in: module)
+    }
+    for cache in module.caches {
+        try declare("cache", cache.name)
+        guard cache.type.element == .f32, let extents = cache.type.fixedExtents, extents.count == 2,
+            extents.allSatisfy((1...largestCount).contains), cache.type.width <= largestCount
+        else {
+            throw VerificationError(
+                problem: "cache @\(cache.name) is \(cache.type), expected f32[heads,dim] of at least 1 each and at most "
+                    + "\(largestCount) elements")
+        }
+    }
+}
+
+private func verifyColumns(_ weight: Weight, _ extents: [Int], in module: Module) throws {
+    guard let columns = weight.columns else { return }
+    func fail(_ problem: String) -> VerificationError {
+        VerificationError(problem: "weight @\(weight.name) : \(weight.type) \(problem)")
+    }
+    guard isName(columns.source) else { throw VerificationError(problem: badName("tensor", columns.source)) }
+    guard extents.count == 2, 0 <= columns.from, columns.from < columns.to, columns.to - columns.from == extents[1] else {
+        throw fail("is columns \(columns.from) ..< \(columns.to) of @\(columns.source), expected as many as its own")
+    }
+    guard columns.source != weight.name else { throw fail("is a range of its own columns") }
+    guard let source = module.weight(columns.source) else { return }
+    guard source.columns == nil else {
+        throw fail("is columns of @\(source.name), which is itself a range of columns; name the tensor instead")
+    }
+    guard let whole = source.type.fixedExtents, whole.count == 2, whole[0] == extents[0], columns.to <= whole[1] else {
+        throw fail("is columns \(columns.from) ..< \(columns.to) of @\(source.name), which is \(source.type)")
+    }
+}
+
+/// Walks a function in order, keeping the values that each operation can see.
+private struct FunctionVerifier {
+    let function: Function
+    let module: Module
+    /// Values that are visible here.
+    var scope: [String: TensorType] = [:]
+    /// Every name of the function so far, also of values that are no longer visible.
+    var names: Set<String> = []
+
+    init(function: Function, module: Module) {
+        self.function = function
+        self.module = module
+    }
+
+    mutating func run() throws {
+        for parameter in function.parameters {
+            if let problem = define(parameter, "parameter") { throw failure(problem) }
+        }
+        try verify(function.operations, insideLoop: false)
+        for (index, value) in function.returns.enumerated() {
+            if let problem = use(value) { throw failure("returned value \(index + 1) \(problem)") }
+        }
+    }
+
+    func failure(_ problem: String) -> VerificationError {
+        VerificationError(function: function.name, problem: problem)
+    }
+
+    /// Makes a value visible; returns what is wrong with it.
+    mutating func define(_ value: Value, _ what: String) -> String? {
+        guard isName(value.name) else { return badName("value", value.name) }
+        guard names.insert(value.name).inserted else {
+            return "\(what) %\(value.name) is defined a second time; a name must be unique in its function"
+        }
+        let fits: Bool =
+            switch value.type.shape.count {
+            case 1: value.type.shape[0] == .rows
+            case 2: value.type.rowWidth.map((1...largestCount).contains) ?? false
+            default: false
+            }
+        guard fits else {
+            return "\(what) %\(value.name) is \(value.type), expected one element a row, or a width from 1 to "
+                + "\(largestCount)"
+        }
+        scope[value.name] = value.type
+        return nil
+    }
+
+    /// What is wrong with reading a value here.
+    func use(_ value: Value) -> String? {
+        guard let type = scope[value.name] else {
+            return names.contains(value.name)
+                ? "(%\(value.name)) is read outside the loop body that defines it"
+                : "(%\(value.name)) is not defined before this point"
+        }
+        return type == value.type ? nil : "(%\(value.name)) is \(value.type) here, but was defined as \(type)"
+    }
+
+    mutating func verify(_ operations: [Operation], insideLoop: Bool) throws {
+        for (index, operation) in operations.enumerated() {
+            let functionName = function.name
+            func fail(_ problem: String) -> VerificationError {
+                VerificationError(
+                    function: functionName, operation: operation.firstLine, index: index, problem: problem)
+            }
+            for (number, operand) in operation.operands.enumerated() {
+                if let problem = use(operand) { throw fail("operand \(number + 1) \(problem)") }
+            }
+            if operation.recurrence() == .induction, !insideLoop {
+                throw fail("attribute recurrence is induction, expected a number: the operation is in no repeat")
+            }
+            if operation.opcode == .repeat {
+                guard !insideLoop else { throw fail("is a repeat inside a repeat, which is not supported") }
+                try verifyBody(of: operation, fail)
+            }
+            try verifyResults(of: operation, fail)
+        }
+    }
+
+    private mutating func verifyResults(
+        of operation: Operation, _ fail: (String) -> VerificationError
+    ) throws {
+        let natural: [TensorType]
+        do {
+            natural = try operation.inferResultTypes(in: module)
+        } catch let error as OperationError {
+            throw fail(error.description)
+        }
+        guard operation.results.count == natural.count else {
+            throw fail("has \(operation.results.count) results, expected \(natural.count)")
+        }
+        for (number, (result, type)) in zip(operation.results, natural).enumerated() {
+            guard result.type == type || (operation.opcode.mayStoreBF16 && result.type == type.with(.bf16)) else {
+                let choice = operation.opcode.mayStoreBF16 ? " or \(type.with(.bf16))" : ""
+                throw fail("result \(number + 1) (%\(result.name)) is \(result.type), expected \(type)\(choice)")
+            }
+            if let problem = define(result, "result") { throw fail(problem) }
+        }
+    }
+
+    private mutating func verifyBody(of operation: Operation, _ fail: (String) -> VerificationError) throws {
+        guard let body = operation.body else { throw fail("has no body") }
+        for parameter in body.parameters {
+            if let problem = define(parameter, "carried value") { throw fail(problem) }
+        }
+        try verify(body.operations, insideLoop: true)
+        for (number, value) in body.yields.enumerated() {
+            if let problem = use(value) { throw fail("yielded value \(number + 1) \(problem)") }
+        }
+        // Names are unique, so what the body defined is all that has to go.
+        for value in body.parameters + body.operations.flatMap(\.results) { scope[value.name] = nil }
+    }
+}
