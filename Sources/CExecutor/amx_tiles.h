@@ -24,7 +24,12 @@ _Static_assert(sizeof(amx_configuration) == 64, "LDTILECFG reads 64 bytes");
 #include <immintrin.h>
 
 #define AMX_TARGET __attribute__((target("amx-tile,amx-bf16")))
-#define amx_configure(configuration) _tile_loadconfig(configuration)
+/// The barrier is for GCC, whose intrinsic does not say that it reads all 64 bytes.
+#define amx_configure(configuration)                                                                                   \
+    do {                                                                                                               \
+        __asm__ volatile("" : : "r"(configuration) : "memory");                                                        \
+        _tile_loadconfig(configuration);                                                                               \
+    } while (0)
 #define amx_release() _tile_release()
 #define amx_zero(tile) _tile_zero(tile)
 /// Rows of the tile from `address`, `stride` bytes apart.

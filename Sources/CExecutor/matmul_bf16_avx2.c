@@ -64,15 +64,13 @@ AVX2_INLINE void few_rows(const int rows, const ech_row_group *group) {
     __m256 sums[2][MOST_ROWS][2];
     clear(rows, sums[0]);
     clear(rows, sums[1]);
-    const uint16_t *weights = group->weights;
-    const uint16_t *x = group->x;
     uintptr_t ahead = group->ahead;
     const uintptr_t step = (group->ahead_step + 1) / 2; // of a panel
     for (int32_t block = 0; block < group->blocks; block++) {
+        const uint16_t *weights = group->weights + (ptrdiff_t)block * ECH_BLOCK_ELEMENTS;
+        const uint16_t *x = group->x + block * group->x_block;
         add_panel(rows, sums[0], weights, x, false, ahead, step);
         add_panel(rows, sums[1], weights + ECH_PANEL_ELEMENTS, x, false, ahead + ECH_PAIRS * step, step);
-        weights += ECH_BLOCK_ELEMENTS;
-        x += group->x_block;
         ahead += 2 * ECH_PAIRS * step;
     }
     finish(rows, 0, sums[0], group);
@@ -85,12 +83,10 @@ AVX2_INLINE void many_rows(const int rows, const ech_row_group *group) {
     for (int panel = 0; panel < 2; panel++) {
         __m256 sums[MOST_ROWS][2];
         clear(rows, sums);
-        const uint16_t *weights = group->weights + panel * ECH_PANEL_ELEMENTS;
-        const uint16_t *x = group->x;
+        const uint16_t *panels = group->weights + panel * ECH_PANEL_ELEMENTS;
         for (int32_t block = 0; block < group->blocks; block++) {
-            add_panel(rows, sums, weights, x, true, ahead, step);
-            weights += ECH_BLOCK_ELEMENTS;
-            x += group->x_block;
+            const uint16_t *weights = panels + (ptrdiff_t)block * ECH_BLOCK_ELEMENTS;
+            add_panel(rows, sums, weights, group->x + block * group->x_block, true, ahead, step);
             ahead += ECH_PAIRS * step;
         }
         finish(rows, panel, sums, group);

@@ -61,19 +61,17 @@ AVX512_BF16_INLINE void group_of(const int rows, const ech_row_group *group) {
     __m512 sums[MOST_ROWS][2];
     for (int i = 0; i < rows; i++) sums[i][0] = sums[i][1] = _mm512_setzero_ps();
 
-    const uint16_t *weights = group->weights;
-    const uint16_t *x = group->x;
     uintptr_t ahead = group->ahead;
     const uintptr_t step = group->ahead_step;
     for (int32_t block = 0; block < group->blocks; block++) {
+        const uint16_t *weights = group->weights + (ptrdiff_t)block * ECH_BLOCK_ELEMENTS;
+        const uint16_t *x = group->x + block * group->x_block;
         if (rows <= FEW_ROWS) {
             add_panel(rows, 0, sums, weights, x, ahead, step);
             add_panel(rows, 1, sums, weights + ECH_PANEL_ELEMENTS, x, ahead + ECH_PAIRS / 2 * step, step);
         } else {
             add_block(rows, sums, weights, x, ahead, step);
         }
-        weights += ECH_BLOCK_ELEMENTS;
-        x += group->x_block;
         ahead += ECH_PAIRS * step;
     }
 
