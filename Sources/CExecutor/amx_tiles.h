@@ -1,5 +1,6 @@
-/// The AMX tile instructions that the kernel uses, or, with ECHELON_EMULATE_AMX, plain C that does what they do, so that
-/// the kernel's indexing is tested on machines without AMX. Meant for one source file: the emulated registers are its.
+/// The AMX tile instructions that the kernel uses, or, with ECHELON_EMULATE_AMX, plain C that does what they do, so
+/// that the kernel's indexing is tested on machines without AMX. Meant for one source file, which then owns the
+/// emulated registers.
 ///
 /// Tile numbers must be literal constants.
 #ifndef ECHELON_AMX_TILES_H

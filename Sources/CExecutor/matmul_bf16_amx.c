@@ -128,8 +128,8 @@ void ech_strip_bf16_amx(const uint16_t *strip, const uint16_t *x, int32_t rows, 
     const int32_t last_rows = rows - (tiles - 1) * height;
     const ptrdiff_t x_tile = (ptrdiff_t)height * blocks * ECH_BLOCK_K;
 
-    // The last tile is computed in full even where it has fewer rows (rows do not mix, so what its unused rows hold does
-    // no harm), but `out` has no room for those: its sums are kept here until the end.
+    // The last tile is computed in full even where it has fewer rows (rows do not mix, so what its unused rows hold
+    // does no harm), but `out` has no room for those: its sums are kept here until the end.
     float last[ECH_TILE_ROWS * ECH_STRIP_N];
     const bool last_is_short = last_rows < height;
     const sums_place last_place = {last, ECH_STRIP_N * (ptrdiff_t)sizeof(float)};

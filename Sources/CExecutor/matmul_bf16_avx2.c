@@ -5,12 +5,12 @@
 #include <immintrin.h>
 #include <string.h>
 
-// Without a bf16 product, a pair of columns is split: shifted up by 16 bits, each lane holds the even column's element as
-// a float; with the low 16 bits cleared, the odd column's. So a pair takes two multiply-adds for 8 outputs.
+// Without a bf16 product, a pair of columns is split: shifted up by 16 bits, each lane holds the even column's element
+// as a float; with the low 16 bits cleared, the odd column's. So a pair takes two multiply-adds for 8 outputs.
 //
-// 4 rows × 1 panel: 8 accumulators, 4 weights, 2 inputs and the mask take 15 of the 16 registers. With 1 or 2 rows, which
-// are bound by memory, the accumulators of both panels fit, and the weights are read in the order in which they lie.
-// About prefetching see matmul_bf16_avx512.c.
+// 4 rows × 1 panel: 8 accumulators, 4 weights, 2 inputs and the mask take 15 of the 16 registers. With 1 or 2 rows,
+// which are bound by memory, the accumulators of both panels fit, and the weights are read in the order in which they
+// lie. About prefetching see matmul_bf16_avx512.c.
 enum { MOST_ROWS = 4, LANES = 8 };
 
 #define AVX2 __attribute__((target("avx2,fma")))

@@ -1,5 +1,5 @@
-/// Checks the bf16 kernels of every instruction set that this machine has, and, built with -DECHELON_EMULATE_AMX, the AMX
-/// kernel on emulated tiles in place of real ones.
+/// Checks the bf16 kernels of every instruction set that this machine has, and, built with -DECHELON_EMULATE_AMX, the
+/// AMX kernel on emulated tiles in place of real ones.
 ///
 ///     gcc -std=c11 -O1 -g -fsanitize=address,undefined -fopenmp -ffp-contract=off -DECHELON_EMULATE_AMX
 ///         -I Sources/CExecutor -I Sources/CExecutor/include Sources/CExecutor/*.c
@@ -83,7 +83,7 @@ static uint64_t random_bits(void) {
     return random_state;
 }
 
-/// An integer from -8 to 8: sums of fewer than 2^18 products stay below 2^24, so float32 holds every partial sum exactly.
+/// An integer from -8 to 8: sums of up to 2^18 products stay within 2^24, so float32 holds every partial sum exactly.
 static uint16_t random_integer(void) { return bf16((float)((int)(random_bits() >> 40) % 17 - 8)); }
 
 /// Magnitudes between 2^-4 and 2^4, either sign.
@@ -166,7 +166,8 @@ static const int32_t slow_row_counts[] = {1, 15, 16, 17, 33, 65};
 /// Calls `visit` with each number of rows that a kernel is tried with.
 static void for_each_row_count(int isa, int32_t blocks, void (*visit)(void *, int32_t), void *context) {
     if (is_slow(isa) && blocks > 9) {
-        for (size_t i = 0; i < sizeof slow_row_counts / sizeof *slow_row_counts; i++) visit(context, slow_row_counts[i]);
+        for (size_t i = 0; i < sizeof slow_row_counts / sizeof *slow_row_counts; i++)
+            visit(context, slow_row_counts[i]);
         return;
     }
     for (int32_t rows = 1; rows <= 40; rows++) visit(context, rows);
@@ -200,8 +201,8 @@ static void check_batch(void *context, int32_t rows) {
 /// in at most L rounded additions, each with a relative error of at most u = 2^-24, so the sum is off by at most
 /// ((1 + u)^L - 1) Σ|x w|, which is below 1.01 L u Σ|x w|. Kernels that sum chunks of 256 columns have
 /// L <= min(K, 256) + K / 256 + 1; AMX sums 16 even and 16 odd columns of a block, joins them, and adds the blocks:
-/// L <= 17 + K / 32. Both are below min(K, 256) + K / 32 + 1. The values keep clear of underflow. With K = 5280 the bound
-/// is a seventh of what leaving out a product of mean magnitude changes.
+/// L <= 17 + K / 32. Both are at most min(K, 256) + K / 32 + 1. The values keep clear of underflow. With K = 5280 the
+/// bound is a seventh of what leaving out a product of mean magnitude changes.
 static void test_sums(int isa, int32_t blocks, bool integers) {
     const int32_t rows = is_slow(isa) && blocks > 9 ? 65 : MOST_ROWS;
     problem p = make_problem(rows, blocks, integers ? random_integer : random_real);
