@@ -12,15 +12,15 @@
 /// row's result does not depend on its neighbours.
 ///
 /// Products are exact in float32, sums are rounded to float32. AVX512_BF16 and AMX take denormal inputs for zero and
-/// flush denormal results to zero; that is how their instructions are defined, whatever MXCSR says. The portable and the
-/// AVX2 kernel keep denormals, and agree with each other to the bit unless a product over- or underflows.
+/// flush denormal results to zero; their instructions are defined so, whatever MXCSR says. The portable and the AVX2
+/// kernel keep denormals, and agree with each other to the bit unless a product over- or underflows.
 typedef void (*ech_strip_bf16)(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
                                ptrdiff_t out_stride);
 
 /// The kernel of an instruction set (`enum ech_isa`) that the machine has; the portable one for a set that this
-/// architecture does not have. Where the processor has AVX-512 without AVX512_BF16, ECH_ISA_AVX512 gets the AVX2 kernel:
-/// the same method in wider registers would gain nothing for one row, which memory bounds, and those processors are too
-/// few to keep a fifth kernel for their other rows.
+/// architecture does not have. Where the processor has AVX-512 without AVX512_BF16, ECH_ISA_AVX512 gets the AVX2
+/// kernel: the same method in wider registers would gain nothing for one row, which memory bounds, and those processors
+/// are too few to keep a fifth kernel for their other rows.
 ech_strip_bf16 ech_strip_bf16_for(int isa);
 
 /// Called by every thread at the start of a parallel region and at its end (AMX tile configuration); no-ops for other
