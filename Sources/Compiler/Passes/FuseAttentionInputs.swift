@@ -1,0 +1,98 @@
+import IR
+
+/// Fuses the projection to queries, keys and values with bias, rotary embedding and cache write, in the form in which
+/// transformers write it:
+///
+///     %qkv = linear %x, @w                   %v  = slice %qkv {from = 2E, to = 3E}
+///     %qk  = slice %qkv {from = 0, to = 2E}  %k  = rope %k0, %position
+///     %qkb = bias %qk, @b                    %q  = rope %q0, %position
+///     %q0  = slice %qkb {from = 0, to = E}   cache_write %k, %v, %slot, %position, @cache
+///     %k0  = slice %qkb {from = E, to = 2E}
+public struct FuseAttentionInputs: FunctionPass {
+    public let name = "fuse-attention-inputs"
+    public let summary = "fuses projection, bias, rotary embedding and cache write: queries, keys and values are stored once"
+
+    public init() {}
+
+    func rewrite(_ function: inout Function) {
+        function.rewriteBlocks { operations, block in
+            var edit = BlockEdit()
+            for index in operations.indices where operations[index].opcode == .cacheWrite {
+                guard let match = match(index, operations, block) else { continue }
+                edit.replace(match.indices, at: index, with: match.fused)
+            }
+            return edit.applied(to: operations)
+        }
+    }
+
+    private func match(
+        _ write: Int, _ operations: [Operation], _ block: BlockIndex
+    ) -> (indices: [Int], fused: Operation)? {
+        /// The operation that defines `value`, when it has this opcode and the value is read `uses` times.
+        func definition(_ value: Value, _ opcode: Opcode, uses: Int) -> Int? {
+            guard let index = block.definition(of: value), operations[index].opcode == opcode,
+                block.uses(of: value) == uses
+            else { return nil }
+            return index
+        }
+        func range(_ index: Int) -> Range<Int>? {
+            guard let from = operations[index].integer("from"), let to = operations[index].integer("to"), from <= to
+            else { return nil }
+            return from..<to
+        }
+
+        let operands = operations[write].operands
+        guard let keyRope = definition(operands[0], .rope, uses: 1),
+            let valueSlice = definition(operands[1], .slice, uses: 1),
+            let keySlice = definition(operations[keyRope].operands[0], .slice, uses: 1),
+            let bias = definition(operations[keySlice].operands[0], .bias, uses: 2),
+            let pairSlice = definition(operations[bias].operands[0], .slice, uses: 1),
+            let linear = definition(operations[pairSlice].operands[0], .linear, uses: 2),
+            operations[valueSlice].operands == operations[linear].results
+        else { return nil }
+
+        // The other reader of the biased columns has to be the queries' half, on its way to the same rotary embedding.
+        let biased = operations[bias].results[0]
+        guard
+            let querySlice = operations.indices.first(where: {
+                $0 != keySlice && operations[$0].opcode == .slice && operations[$0].operands == [biased]
+                    && block.uses(of: operations[$0].results[0]) == 1
+            }),
+            let queryRope = operations.indices.first(where: {
+                operations[$0].opcode == .rope && operations[$0].operands[0] == operations[querySlice].results[0]
+            })
+        else { return nil }
+
+        let width = operations[queryRope].results[0].type.width
+        let position = operands[3]
+        guard range(pairSlice) == 0..<2 * width, range(valueSlice) == 2 * width..<3 * width,
+            range(querySlice) == 0..<width, range(keySlice) == width..<2 * width,
+            operations[linear].results[0].type.width == 3 * width,
+            operations[queryRope].attributes == operations[keyRope].attributes,
+            operations[queryRope].operands[1] == position, operations[keyRope].operands[1] == position
+        else { return nil }
+
+        // The fused operation stands at the cache write, so nothing before that may read the queries.
+        let queries = operations[queryRope].results[0]
+        let readEarlier = operations[..<write].contains { operation in
+            operation.operands.contains(queries) || operation.body != nil && reads(operation, queries)
+        }
+        guard !readEarlier, queryRope < write else { return nil }
+
+        var attributes = operations[queryRope].attributes
+        attributes["recurrence"] = operations[write].attributes["recurrence"]
+        return (
+            [linear, pairSlice, bias, querySlice, keySlice, valueSlice, queryRope, keyRope, write],
+            Operation(
+                .projectRopeWrite, [operations[linear].operands[0], operands[2], position],
+                symbols: operations[linear].symbols + operations[bias].symbols + operations[write].symbols,
+                attributes: attributes, results: [queries])
+        )
+    }
+
+    private func reads(_ operation: Operation, _ value: Value) -> Bool {
+        guard let body = operation.body else { return operation.operands.contains(value) }
+        return body.yields.contains(value) || operation.operands.contains(value)
+            || body.operations.contains { reads($0, value) }
+    }
+}

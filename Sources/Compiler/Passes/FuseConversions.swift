@@ -1,0 +1,26 @@
+import IR
+
+/// Lets the operation that computes a row write it in the format in which the next matrix reads it.
+public struct FuseConversions: FunctionPass {
+    public let name = "fuse-conversions"
+    public let summary = "lets norms and gates write their rows in the format of the next matrix: no separate conversion"
+
+    public init() {}
+
+    func rewrite(_ function: inout Function) {
+        function.rewriteBlocks { operations, block in
+            var edit = BlockEdit()
+            var operations = operations
+            for index in operations.indices where operations[index].opcode == .convert {
+                let input = operations[index].operands[0]
+                guard block.uses(of: input) == 1, let producer = block.definition(of: input),
+                    operations[producer].opcode.mayStoreBF16,
+                    let place = operations[producer].results.firstIndex(of: input)
+                else { continue }
+                operations[producer].results[place] = operations[index].results[0]
+                edit.remove(index)
+            }
+            return edit.applied(to: operations)
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import IR
+
+/// Moves out of a loop what computes the same in every iteration. In Huginn that is the input's half of the adapter: one
+/// of its two matrices is then read once a call instead of once a recurrence.
+public struct HoistInvariants: FunctionPass {
+    public let name = "hoist-invariants"
+    public let summary = "moves out of the recurrence what does not change over it, so that it is computed once a call"
+
+    public init() {}
+
+    func rewrite(_ function: inout Function) {
+        function.operations = function.operations.flatMap { operation in
+            guard let body = operation.body else { return [operation] }
+            var varying = Set(body.parameters.map(\.name))
+            var hoisted: [Operation] = []
+            var kept: [Operation] = []
+            for inner in body.operations {
+                if inner.opcode.isPure && !inner.operands.contains(where: { varying.contains($0.name) }) {
+                    hoisted.append(inner)
+                } else {
+                    varying.formUnion(inner.results.map(\.name))
+                    kept.append(inner)
+                }
+            }
+            var loop = operation
+            loop.body?.operations = kept
+            return hoisted + [loop]
+        }
+    }
+}

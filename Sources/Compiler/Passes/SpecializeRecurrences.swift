@@ -1,0 +1,42 @@
+import IR
+
+/// A function compiled for one number of recurrences, next to the one that takes any number.
+public struct Specialization: Hashable, Sendable {
+    public var function: String
+    public var recurrences: Int
+
+    public init(_ function: String, recurrences: Int) {
+        self.function = function
+        self.recurrences = recurrences
+    }
+
+    /// The copy's name, `decode.r32`.
+    public var name: String { "\(function).r\(recurrences)" }
+}
+
+/// Copies functions with their number of recurrences fixed, so that later passes can unroll the copies while the
+/// originals keep looping for every other number.
+public struct SpecializeRecurrences: Pass {
+    public let name = "specialize-recurrences"
+    public let summary = "copies functions for a fixed number of recurrences, so that the copies can be unrolled"
+    public var specializations: [Specialization]
+
+    public init(_ specializations: [Specialization]) { self.specializations = specializations }
+
+    public func run(_ module: Module) throws -> Module {
+        var module = module
+        for specialization in specializations {
+            guard var copy = module.function(specialization.function) else {
+                throw CompilerError(
+                    "There is no function @\(specialization.function) to specialize for "
+                        + "\(specialization.recurrences) recurrences.")
+            }
+            copy.name = specialization.name
+            for index in copy.operations.indices where copy.operations[index].body?.count == .recurrences {
+                copy.operations[index].body?.count = .number(specialization.recurrences)
+            }
+            module.functions.append(copy)
+        }
+        return module
+    }
+}

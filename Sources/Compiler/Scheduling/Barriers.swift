@@ -1,0 +1,75 @@
+import IR
+import Plans
+
+/// Decides where threads have to meet. Between two barriers, threads run ahead of each other, so an instruction needs a
+/// barrier before it when another since the last barrier touches the same memory, one of them writes, and they do not
+/// divide the work alike.
+struct BarrierPlacement {
+    /// Memory that an instruction touches.
+    private struct Access {
+        enum Place: Hashable {
+            case arena(Range<Int>)
+            case result(Int)
+            case cache(Int)
+        }
+
+        var place: Place
+        var writes: Bool
+        /// The buffer when each thread touches only its own share of the rows, the same share in every such instruction.
+        var ownRowsOf: Int?
+
+        func conflicts(with other: Access) -> Bool {
+            guard writes || other.writes, overlaps(other.place) else { return false }
+            return ownRowsOf == nil || ownRowsOf != other.ownRowsOf
+        }
+
+        private func overlaps(_ other: Place) -> Bool {
+            if case .arena(let mine) = place, case .arena(let theirs) = other { return mine.overlaps(theirs) }
+            return place == other
+        }
+    }
+
+    private var pending: [Access] = []
+    private let buffers: [ScheduledBuffer]
+
+    init(buffers: [ScheduledBuffer]) { self.buffers = buffers }
+
+    /// Sets `barrier` of the next instruction of the tape.
+    mutating func place(_ instruction: inout Instruction) {
+        let accesses = accesses(of: instruction)
+        if accesses.contains(where: { access in pending.contains { $0.conflicts(with: access) } }) {
+            instruction.barrier = true
+        }
+        if instruction.barrier { pending = [] }
+        pending += accesses
+    }
+
+    private func accesses(of instruction: Instruction) -> [Access] {
+        let byRows = Self.dividesRows(instruction.opcode)
+        func access(_ number: Int, writes: Bool, byRows: Bool) -> Access? {
+            let buffer = buffers[number]
+            let place: Access.Place
+            switch buffer.storage {
+            case .parameter: return nil
+            case .result(let index): place = .result(index)
+            case .arena(let offset):
+                place = .arena(offset..<offset + buffer.element.bytesPerRow(width: buffer.width))
+            }
+            return Access(place: place, writes: writes, ownRowsOf: byRows ? number : nil)
+        }
+        var result = instruction.inputs.compactMap { access($0, writes: false, byRows: byRows) }
+        result += instruction.outputs.compactMap { access($0, writes: true, byRows: byRows) }
+        if let cache = instruction.cache {
+            result.append(Access(place: .cache(cache), writes: instruction.opcode != Opcode.wavefrontAttention.rawValue))
+        }
+        return result
+    }
+
+    /// Whether every thread computes its own contiguous share of the rows from the same rows of the operands.
+    private static func dividesRows(_ opcode: String) -> Bool {
+        switch Opcode(rawValue: opcode) {
+        case .linear, .projectRopeWrite, .linearSiluGate, .linearArgmax, .wavefrontAttention: false
+        default: true
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import IR
+import Plans
+
+/// A function as a straight list of steps over named storage, loops flattened to a `repeat` step and its body: what
+/// memory planning and the tape are made from.
+///
+/// The carried value of a loop lives in one buffer, under the name of the loop's result: it is copied in before the loop
+/// and at the end of every iteration.
+struct LinearCode {
+    struct Step {
+        enum Action {
+            case operation(Operation)
+            /// `into` takes over the value of `from`.
+            case copy(from: Value, into: Value)
+            /// The next `length` steps run as often as the caller's number of recurrences says.
+            case loop(length: Int)
+        }
+
+        var action: Action
+        var reads: [Value]
+        var writes: [Value]
+    }
+
+    var steps: [Step] = []
+    /// The bodies of loops, as ranges of steps.
+    var loops: [Range<Int>] = []
+    /// The value that each of the function's results is found in, in order: never a parameter, never twice the same.
+    var results: [Value] = []
+
+    init(_ function: Function) throws {
+        var alias: [String: Value] = [:]
+        func resolve(_ value: Value) -> Value { alias[value.name] ?? value }
+        func append(_ operation: Operation) {
+            var operation = operation
+            operation.operands = operation.operands.map(resolve)
+            steps.append(Step(action: .operation(operation), reads: operation.operands, writes: operation.results))
+        }
+        func copy(_ from: Value, _ into: Value) {
+            steps.append(Step(action: .copy(from: from, into: into), reads: [from], writes: [into]))
+        }
+
+        for operation in function.operations {
+            guard let body = operation.body else {
+                append(operation)
+                continue
+            }
+            guard body.count == .recurrences else {
+                throw CompilerError(
+                    "A loop with a fixed count is left in @\(function.name): run unroll-recurrences before scheduling.")
+            }
+            for (first, carried) in zip(operation.operands, operation.results) { copy(resolve(first), carried) }
+            for (parameter, carried) in zip(body.parameters, operation.results) { alias[parameter.name] = carried }
+            let start = steps.count
+            steps.append(Step(action: .loop(length: 0), reads: [], writes: []))
+            for inner in body.operations { append(inner) }
+            // Of several carried values one may be yielded as another, so all are read before any is overwritten.
+            let next = body.yields.map(resolve)
+            let carried = Set(operation.results.map(\.name))
+            let staged = next.enumerated().map { index, value -> Value in
+                guard carried.contains(value.name), value != operation.results[index] else { return value }
+                let stage = Value("\(operation.results[index].name).next", value.type)
+                copy(value, stage)
+                return stage
+            }
+            for (value, target) in zip(staged, operation.results) where value != target { copy(value, target) }
+            steps[start].action = .loop(length: steps.count - start - 1)
+            loops.append(start + 1..<steps.count)
+        }
+
+        var taken = Set(function.parameters.map(\.name))
+        for (index, value) in function.returns.map(resolve).enumerated() {
+            if taken.insert(value.name).inserted {
+                results.append(value)
+            } else {
+                let own = Value("\(value.name).result\(index)", value.type)
+                copy(value, own)
+                results.append(own)
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import IR
+import Plans
+
+/// Where every value of a function lies: results and parameters in the caller's memory, all else in one arena, in which
+/// values share memory when they are never alive together.
+///
+/// All sizes are bytes per row of the call, and every buffer grows with the rows, so one plan serves any number of rows.
+public struct MemoryPlan: Hashable, Sendable {
+    /// A value's time in the arena: from the step that first writes it to the last one that reads it.
+    public struct Placement: Hashable, Sendable {
+        public var value: Value
+        public var firstStep: Int
+        public var lastStep: Int
+        public var offsetPerRow: Int
+        public var bytesPerRow: Int
+    }
+
+    /// In the order of their first step.
+    public var placements: [Placement]
+    public var bytesPerRow: Int
+    /// The sum of all values' sizes: the arena without planning.
+    public var unplannedBytesPerRow: Int
+
+    init(_ code: LinearCode, parameters: [Value]) throws {
+        let external = Set((parameters + code.results).map(\.name))
+        var placements: [String: Placement] = [:]
+        for (step, action) in code.steps.enumerated() {
+            for value in action.reads + action.writes where !external.contains(value.name) {
+                let bytes = try BufferElement(value).bytesPerRow(width: value.type.width)
+                placements[
+                    value.name,
+                    default: Placement(value: value, firstStep: step, lastStep: step, offsetPerRow: 0, bytesPerRow: bytes)
+                ].lastStep = step
+            }
+        }
+        // What enters a loop from outside, or is carried, is needed until the loop's end.
+        for loop in code.loops {
+            for (name, placement) in placements
+            where placement.firstStep < loop.lowerBound && placement.lastStep >= loop.lowerBound {
+                placements[name]?.lastStep = max(placement.lastStep, loop.upperBound - 1)
+            }
+        }
+
+        // First fit in the order of time: only what is alive at a value's first step can be in its way.
+        let ordered = placements.values.sorted {
+            ($0.firstStep, $1.bytesPerRow, $0.value.name) < ($1.firstStep, $0.bytesPerRow, $1.value.name)
+        }
+        var alive: [Placement] = []
+        self.placements = []
+        for var placement in ordered {
+            alive.removeAll { $0.lastStep < placement.firstStep }
+            var offset = 0
+            for other in alive.sorted(by: { $0.offsetPerRow < $1.offsetPerRow }) {
+                if offset + placement.bytesPerRow <= other.offsetPerRow { break }
+                offset = max(offset, other.offsetPerRow + other.bytesPerRow)
+            }
+            placement.offsetPerRow = offset
+            alive.append(placement)
+            self.placements.append(placement)
+        }
+        bytesPerRow = self.placements.map { $0.offsetPerRow + $0.bytesPerRow }.max() ?? 0
+        unplannedBytesPerRow = self.placements.map(\.bytesPerRow).reduce(0, +)
+    }
+}
+
+extension BufferElement {
+    /// The element type of a value's buffer.
+    init(_ value: Value) throws {
+        guard value.type.isRowwise else {
+            throw CompilerError("%\(value.name) cannot be scheduled: its type has no leading `rows` extent.")
+        }
+        switch value.type.element {
+        case .f32: self = .f32
+        case .bf16: self = .bf16
+        case .i32: self = .i32
+        }
+    }
+}

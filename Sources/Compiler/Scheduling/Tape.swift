@@ -1,0 +1,132 @@
+import IR
+import Plans
+
+/// Turns a lowered module into what the executor runs: memory planned by liveness, one static tape of instructions per
+/// function, barriers only where a dependence needs one.
+///
+/// - Parameter specializations: which functions are unrolled copies, see ``SpecializeRecurrences``.
+public func schedule(_ module: Module, specializations: [Specialization] = []) throws -> Schedule {
+    let weights = try module.weights.map(ScheduledWeight.init)
+    let caches = try module.caches.map(ScheduledCache.init)
+    let weightNumbers = Dictionary(module.weights.enumerated().map { ($1.name, $0) }) { first, _ in first }
+    let cacheNumbers = Dictionary(module.caches.enumerated().map { ($1.name, $0) }) { first, _ in first }
+    let functions = try module.functions.map { function in
+        let specialization = specializations.first { $0.name == function.name }
+        var tape = try TapeBuilder(function, weights: weightNumbers, caches: cacheNumbers)
+        return try tape.build(
+            name: specialization?.function ?? function.name, unrolled: specialization?.recurrences)
+    }
+    return Schedule(weights: weights, caches: caches, functions: functions)
+}
+
+/// The memory plan of one function of a lowered module, for people to look at.
+public func memoryPlan(of function: Function) throws -> MemoryPlan {
+    try MemoryPlan(LinearCode(function), parameters: function.parameters)
+}
+
+private struct TapeBuilder {
+    let function: Function
+    let code: LinearCode
+    let plan: MemoryPlan
+    let weights: [String: Int]
+    let caches: [String: Int]
+    private var buffers: [ScheduledBuffer] = []
+    private var numbers: [String: Int] = [:]
+
+    init(_ function: Function, weights: [String: Int], caches: [String: Int]) throws {
+        self.function = function
+        self.weights = weights
+        self.caches = caches
+        code = try LinearCode(function)
+        plan = try MemoryPlan(code, parameters: function.parameters)
+    }
+
+    mutating func build(name: String, unrolled: Int?) throws -> ScheduledFunction {
+        for (index, value) in function.parameters.enumerated() { try add(value, .parameter(index)) }
+        for (index, value) in code.results.enumerated() { try add(value, .result(index)) }
+        for placement in plan.placements { try add(placement.value, .arena(offsetPerRow: placement.offsetPerRow)) }
+
+        var barriers = BarrierPlacement(buffers: buffers)
+        let loopEdges = Set(code.loops.flatMap { [$0.lowerBound, $0.upperBound] })
+        let instructions = try code.steps.enumerated().map { index, step in
+            var instruction = try instruction(for: step)
+            // The last steps of an iteration run into the first of the next, and into what follows the loop.
+            instruction.barrier = loopEdges.contains(index)
+            barriers.place(&instruction)
+            return instruction
+        }
+        return ScheduledFunction(
+            name: name, unrolled: unrolled, parameters: try ports(function.parameters),
+            results: try ports(code.results), buffers: buffers, instructions: instructions,
+            arenaBytesPerRow: plan.bytesPerRow, unplannedBytesPerRow: plan.unplannedBytesPerRow)
+    }
+
+    private mutating func add(_ value: Value, _ storage: BufferStorage) throws {
+        numbers[value.name] = buffers.count
+        buffers.append(
+            ScheduledBuffer(
+                name: value.name, element: try BufferElement(value), width: value.type.width, storage: storage))
+    }
+
+    private func ports(_ values: [Value]) throws -> [Port] {
+        try values.map { Port(name: $0.name, element: try BufferElement($0), width: $0.type.width) }
+    }
+
+    private func number(_ value: Value) throws -> Int {
+        guard let number = numbers[value.name] else {
+            throw CompilerError("%\(value.name) in @\(function.name) has no place in memory: verify the module first.")
+        }
+        return number
+    }
+
+    private func instruction(for step: LinearCode.Step) throws -> Instruction {
+        let inputs = try step.reads.map(number)
+        let outputs = try step.writes.map(number)
+        switch step.action {
+        case .copy: return Instruction(opcode: "copy", inputs: inputs, outputs: outputs)
+        case .loop(let length): return Instruction(opcode: Opcode.repeat.rawValue, integers: [length])
+        case .operation(let operation):
+            var instruction = Instruction(opcode: operation.opcode.rawValue, inputs: inputs, outputs: outputs)
+            for symbol in operation.symbols {
+                if let weight = weights[symbol] { instruction.weights.append(weight) }
+                if let cache = caches[symbol] { instruction.cache = cache }
+            }
+            for (name, kind) in operation.opcode.signature?.attributes ?? [] {
+                switch kind {
+                case .integer: instruction.integers.append(operation.integer(name) ?? 0)
+                case .float: instruction.float = operation.float(name) ?? 0
+                case .recurrence:
+                    if case .number(let number)? = operation.recurrence(name) {
+                        instruction.recurrence = number
+                    } else {
+                        instruction.recurrence = Instruction.induction
+                    }
+                }
+            }
+            return instruction
+        }
+    }
+}
+
+extension ScheduledWeight {
+    /// A matrix keeps its extents; a vector is one row.
+    init(_ weight: Weight) throws {
+        var extents = weight.type.shape.compactMap { extent in if case .fixed(let n) = extent { n } else { nil } }
+        if extents.count == 1 { extents.insert(1, at: 0) }
+        guard extents.count == 2, weight.type.element != .i32 else {
+            throw CompilerError("The weight @\(weight.name) is neither a matrix nor a vector of floats.")
+        }
+        self.init(
+            name: weight.name, format: weight.type.element == .bf16 ? .bf16 : .f32, rows: extents[0],
+            columns: extents[1])
+    }
+}
+
+extension ScheduledCache {
+    init(_ cache: Cache) throws {
+        guard case .fixed(let heads)? = cache.type.shape.first, case .fixed(let dim)? = cache.type.shape.last,
+            cache.type.shape.count == 2
+        else { throw CompilerError("The cache @\(cache.name) is not of the form f32[heads,dim].") }
+        self.init(name: cache.name, heads: heads, dim: dim, isRecurrent: cache.isRecurrent)
+    }
+}

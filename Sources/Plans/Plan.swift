@@ -1,0 +1,67 @@
+import Foundation
+import Safetensors
+
+/// A compiled model: the schedule, what it was compiled for, the checkpoint's own documents, and the weights as the
+/// executor reads them. It needs nothing else to run, and no copy of the checkpoint.
+public struct Plan: Sendable {
+    public let contents: PlanContents
+    private let file: SafetensorsFile
+
+    /// The size of the whole plan, in bytes.
+    public var byteCount: Int { file.file.count }
+
+    /// The stored bytes of a weight, 64-byte aligned, valid as long as the plan.
+    public func bytes(of weight: ScheduledWeight) throws -> UnsafeRawBufferPointer { try file.bytes(of: weight.name) }
+
+    init(contents: PlanContents, file: SafetensorsFile) {
+        self.contents = contents
+        self.file = file
+    }
+}
+
+/// All of a plan but its weights.
+public struct PlanContents: Codable, Hashable, Sendable {
+    public var settings: PlanSettings
+    public var schedule: Schedule
+    /// The checkpoint's files by name, such as `config.json` and `tokenizer.json`, as text.
+    public var documents: [String: String]
+
+    public init(settings: PlanSettings, schedule: Schedule, documents: [String: String]) {
+        self.settings = settings
+        self.schedule = schedule
+        self.documents = documents
+    }
+}
+
+/// What a plan was compiled for.
+public struct PlanSettings: Codable, Hashable, Sendable {
+    /// The width of a latent state (E), the number of token ids (V), and the longest sequence in positions.
+    public var width: Int
+    public var vocabulary: Int
+    public var context: Int
+    /// The most rows that one call may have.
+    public var maxRows: Int
+    public var weights: WeightFormat
+    /// The recurrences of a decode and of a step that are unrolled; any other number runs as a loop.
+    public var recurrence: Int
+    public var innerRecurrence: Int
+
+    public init(
+        width: Int, vocabulary: Int, context: Int, maxRows: Int, weights: WeightFormat, recurrence: Int,
+        innerRecurrence: Int
+    ) {
+        self.width = width
+        self.vocabulary = vocabulary
+        self.context = context
+        self.maxRows = maxRows
+        self.weights = weights
+        self.recurrence = recurrence
+        self.innerRecurrence = innerRecurrence
+    }
+}
+
+/// A plan that cannot be written or read, in a sentence.
+public struct PlanError: Error, CustomStringConvertible, Hashable {
+    public var description: String
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,172 @@
+import Foundation
+import Safetensors
+
+/// The plan as a file: a safetensors file whose metadata holds everything but the weights. `docs/plan-format.md`
+/// describes it for other readers.
+enum PlanFile {
+    /// The value of the metadata key `format`.
+    static let format = "echelon-plan"
+    /// The value of the metadata key `version`. A reader refuses every other.
+    static let version = 1
+    static let documentPrefix = "document."
+    /// A memory page, so that weights can be mapped; and a cache line, the alignment of every weight.
+    static let dataAlignment = 4096
+    static let weightAlignment = 64
+    /// What stands for a checksum until it is known.
+    static let noChecksum = String(repeating: "0", count: 16)
+
+    enum Key {
+        static let format = "format"
+        static let version = "version"
+        static let settings = "settings"
+        static let schedule = "schedule"
+        static let headerChecksum = "checksum.header"
+        static let dataChecksum = "checksum.data"
+    }
+
+    static func layout(_ contents: PlanContents) throws -> SafetensorsLayout {
+        var metadata = [
+            Key.format: format, Key.version: "\(version)", Key.headerChecksum: noChecksum,
+            Key.dataChecksum: noChecksum, Key.settings: try json(contents.settings),
+            Key.schedule: try json(contents.schedule),
+        ]
+        for (name, text) in contents.documents { metadata[documentPrefix + name] = text }
+        return try SafetensorsLayout(
+            contents.schedule.weights.map(declaration), metadata: metadata, dataAlignment: dataAlignment,
+            tensorAlignment: weightAlignment)
+    }
+
+    /// How a weight appears to readers of safetensors: its own shape, or that of the packed tiles.
+    static func declaration(_ weight: ScheduledWeight) -> SafetensorsLayout.Declaration {
+        switch weight.format {
+        case .f32: return .init(weight.name, .f32, [weight.rows, weight.columns])
+        case .bf16:
+            let block = PackedBF16.block
+            return .init(
+                weight.name, .bf16,
+                [
+                    PackedBF16.roundedUp(weight.rows) / block, PackedBF16.roundedUp(weight.columns) / block,
+                    block / PackedBF16.panel, block / 2, PackedBF16.panel, 2,
+                ])
+        }
+    }
+
+    private static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    /// The header's checksum: of its bytes with zeros where the checksum itself stands.
+    static func headerChecksum(_ header: UnsafeRawBufferPointer, own: Range<Int>) -> String {
+        var checksum = Checksum()
+        checksum.add(UnsafeRawBufferPointer(rebasing: header[..<own.lowerBound]))
+        Array(noChecksum.utf8).withUnsafeBytes { checksum.add($0) }
+        checksum.add(UnsafeRawBufferPointer(rebasing: header[own.upperBound...]))
+        return checksum.text
+    }
+}
+
+// MARK: Writing
+
+extension Plan {
+    /// Supplies a weight's stored bytes, in order and in as many pieces as it likes, through `append`.
+    public typealias WeightSource = (
+        _ weight: ScheduledWeight, _ append: (UnsafeRawBufferPointer) throws -> Void
+    ) throws -> Void
+
+    /// Writes a plan file. It appears under `path` only when it is complete.
+    /// - Throws: ``PlanError``, a file error (a full disk, a missing folder), and what `weights` throws.
+    public static func write(_ contents: PlanContents, to path: String, weights: WeightSource) throws {
+        let layout = try PlanFile.layout(contents)
+        var checksum = Checksum()
+        try SafetensorsWriter.write(layout, to: path, observing: { checksum.add($0) }) { writer in
+            checksum = Checksum()
+            try append(contents, to: writer, weights: weights)
+            try writer.finish()
+            try writer.replaceMetadata(PlanFile.Key.dataChecksum, with: checksum.text)
+
+            var header = layout.header
+            guard let data = layout.range(ofMetadata: PlanFile.Key.dataChecksum),
+                let own = layout.range(ofMetadata: PlanFile.Key.headerChecksum)
+            else { throw PlanError("The plan's header has no place for its checksums.") }
+            header.replaceSubrange(data, with: checksum.text.utf8)
+            let text = header.withUnsafeBytes { PlanFile.headerChecksum($0, own: own) }
+            try writer.replaceMetadata(PlanFile.Key.headerChecksum, with: text)
+        }
+    }
+
+    /// The same plan in memory, without a file.
+    public static func inMemory(_ contents: PlanContents, name: String, weights: WeightSource) throws -> Plan {
+        let image = try SafetensorsWriter.image(try PlanFile.layout(contents), name: name) { writer in
+            try append(contents, to: writer, weights: weights)
+        }
+        return Plan(contents: contents, file: try SafetensorsFile(image))
+    }
+
+    private static func append(
+        _ contents: PlanContents, to writer: SafetensorsWriter, weights: WeightSource
+    ) throws {
+        for weight in contents.schedule.weights {
+            try weights(weight) { try writer.append($0, to: weight.name) }
+        }
+    }
+}
+
+// MARK: Reading
+
+extension Plan {
+    /// Whether the file at `path` says that it is a plan, whatever its state.
+    public static func isPlan(path: String) -> Bool {
+        guard let file = try? SafetensorsFile(path: path) else { return false }
+        return file.metadata[PlanFile.Key.format] == PlanFile.format
+    }
+
+    /// Maps a plan file and checks it: format, version, both checksums, and that each weight is there in its size.
+    /// - Throws: ``PlanError`` or a file error that says what is wrong with the file.
+    public init(path: String) throws {
+        let file = try SafetensorsFile(path: path)
+        func refuse(_ problem: String) -> PlanError { PlanError("\(path) \(problem)") }
+
+        guard file.metadata[PlanFile.Key.format] == PlanFile.format else {
+            throw refuse("is a safetensors file but not a plan. Make one with `echelon compile CHECKPOINT -o PLAN`.")
+        }
+        guard let version = file.metadata[PlanFile.Key.version].flatMap(Int.init), version > 0 else {
+            throw refuse("is damaged: its version is missing. Compile the checkpoint again.")
+        }
+        guard version == PlanFile.version else {
+            throw refuse(
+                "has version \(version) of the plan format, and this echelon reads version \(PlanFile.version). "
+                    + (version > PlanFile.version ? "Use a newer echelon." : "Compile the checkpoint again."))
+        }
+
+        let header = UnsafeRawBufferPointer(rebasing: file.file.bytes[..<file.dataOffset])
+        guard let own = file.range(ofMetadata: PlanFile.Key.headerChecksum),
+            PlanFile.headerChecksum(header, own: own) == file.metadata[PlanFile.Key.headerChecksum]
+        else { throw refuse("is damaged: its header does not have its checksum. Compile the checkpoint again.") }
+        var checksum = Checksum()
+        checksum.add(UnsafeRawBufferPointer(rebasing: file.file.bytes[file.dataOffset...]))
+        guard checksum.text == file.metadata[PlanFile.Key.dataChecksum] else {
+            throw refuse("is damaged: its weights do not have their checksum. Compile the checkpoint again.")
+        }
+
+        func decode<T: Decodable>(_ key: String, as type: T.Type) throws -> T {
+            guard let text = file.metadata[key], let value = try? JSONDecoder().decode(type, from: Data(text.utf8))
+            else { throw refuse("is damaged: its \(key) cannot be read. Compile the checkpoint again.") }
+            return value
+        }
+        var documents: [String: String] = [:]
+        for (key, text) in file.metadata where key.hasPrefix(PlanFile.documentPrefix) {
+            documents[String(key.dropFirst(PlanFile.documentPrefix.count))] = text
+        }
+        let contents = PlanContents(
+            settings: try decode(PlanFile.Key.settings, as: PlanSettings.self),
+            schedule: try decode(PlanFile.Key.schedule, as: Schedule.self), documents: documents)
+        for weight in contents.schedule.weights {
+            guard let tensor = file[weight.name], let size = weight.byteCount, tensor.range.count == size else {
+                throw refuse("does not hold the weight \(weight.name) in the size that its schedule says.")
+            }
+        }
+        self.init(contents: contents, file: file)
+    }
+}

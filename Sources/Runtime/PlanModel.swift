@@ -1,0 +1,247 @@
+import CExecutor
+import Plans
+
+/// A plan that runs: its compiled functions, and the caches of some sequences.
+///
+/// Not thread-safe: one call at a time. The executor uses its own threads inside a call.
+public final class PlanModel: RecurrentModel {
+    public let plan: Plan
+    public let shape: ModelShape
+    /// Threads that a call runs on.
+    public let threads: Int
+    /// The instruction set of the kernels: `portable`, `avx2`, `avx512` or `amx`.
+    public let instructionSet: String
+
+    private let isa: Int32
+    private let session: OpaquePointer
+    private var programs: [Int: Program] = [:]
+    /// How many positions of each slot have been written, from 0 on without gaps.
+    private var written: [Int]
+    private var results: [ResultMemory] = []
+
+    /// - Parameters:
+    ///   - sequences: how many slots there are.
+    ///   - context: the longest sequence to make room for, at most the model's; nil for the model's.
+    ///   - cacheBudget: B, the entries that a position has in each core block's cache; 1 shares one over all recurrences.
+    ///   - threads: nil for `OMP_NUM_THREADS`, else as many as the machine has cores.
+    /// - Throws: ``RuntimeError`` when the plan's tape is malformed or the caches do not fit into memory.
+    public init(_ plan: Plan, sequences: Int = 1, context: Int? = nil, cacheBudget: Int = 1, threads: Int? = nil) throws {
+        let settings = plan.contents.settings
+        let context = min(context ?? settings.context, settings.context)
+        self.plan = plan
+        shape = ModelShape(width: settings.width, vocabulary: settings.vocabulary, context: context)
+        isa = try reportingErrors { message in
+            let chosen = ech_isa_choose(message)
+            return chosen < 0 ? nil : chosen
+        }
+        instructionSet = String(cString: ech_isa_name(isa))
+        if let threads, !(1...1024).contains(threads) {
+            throw RuntimeError("\(threads) threads were asked for; 1 to 1024 can be had.")
+        }
+        self.threads = threads ?? Int(ech_default_threads())
+        written = [Int](repeating: 0, count: max(0, sequences))
+        let caches = try plan.contents.schedule.caches.map(ech_cache.init)
+        let (slots, positions, budget) = (try narrow(sequences), try narrow(context), try narrow(cacheBudget))
+        session = try reportingErrors { message in
+            ech_session_create(caches, Int32(caches.count), slots, positions, budget, message)
+        }
+    }
+
+    deinit { ech_session_destroy(session) }
+
+    /// Forgets a sequence, so that its slot can serve another.
+    public func reset(slot: Int) { written[slot] = 0 }
+
+    public func evaluate(_ call: RaggedCall) throws -> ModelResult {
+        let rows = call.tokens.count
+        try check(call)
+        let program = try program(for: call)
+        let function = program.function
+        while results.count < function.results.count { results.append(ResultMemory()) }
+
+        for (memory, port) in zip(results, function.results) { memory.reserve(rows * port.width) }
+        try withParameters(of: call, function: function) { parameters in
+            let resultPointers: [UnsafeMutableRawPointer?] = results.map(\.start)
+            let _: Bool = try reportingErrors { message in
+                var arguments = ech_call(
+                    rows: Int32(rows), recurrences: Int32(call.recurrences), depth: Int32(call.recurrences),
+                    parameters: parameters.baseAddress, results: nil)
+                return resultPointers.withUnsafeBufferPointer { pointers in
+                    arguments.results = pointers.baseAddress
+                    return ech_run(program.handle, session, &arguments, Int32(threads), message) ? true : nil
+                }
+            }
+        }
+        noteWritten(call)
+        return collect(call, function: function, rows: rows)
+    }
+
+    // MARK: Before a call
+
+    private func check(_ call: RaggedCall) throws {
+        let rows = call.tokens.count
+        guard rows > 0 else { throw RuntimeError("A call needs at least one row.") }
+        let maxRows = plan.contents.settings.maxRows
+        guard rows <= maxRows else {
+            throw RuntimeError(
+                "A call of \(rows) rows exceeds the \(maxRows) rows that the plan was compiled for; "
+                    + "compile with a larger --max-rows, or use a shorter prompt.")
+        }
+        guard (0...Int(Int32.max)).contains(call.recurrences) else {
+            throw RuntimeError("\(call.recurrences) recurrences were asked for; the number has to be 0 or more.")
+        }
+        guard call.slots.count == rows, call.positions.count == rows,
+            call.states.width == shape.width, call.states.rows == rows
+        else { throw RuntimeError("The slots, positions and states of a call have to be one for each of its rows.") }
+        for (token, (slot, position)) in zip(call.tokens, zip(call.slots, call.positions)) {
+            guard token >= 0, token < shape.vocabulary else {
+                throw RuntimeError(
+                    "Token \(token) is out of range: the model has tokens 0 to \(shape.vocabulary - 1).")
+            }
+            guard slot >= 0, slot < written.count else {
+                throw RuntimeError("Slot \(slot) is out of range: there is room for \(written.count) sequences.")
+            }
+            guard position >= 0, position < shape.context else {
+                throw RuntimeError(
+                    "Position \(position) is out of range: a sequence has positions 0 to \(shape.context - 1).")
+            }
+        }
+        _ = try extents(after: call)
+    }
+
+    /// How far each slot that the call touches is written after it.
+    private func extents(after call: RaggedCall) throws -> [Int: Int] {
+        var positions: [Int: [Int]] = [:]
+        for (slot, position) in zip(call.slots, call.positions) { positions[Int(slot), default: []].append(Int(position)) }
+        return try Dictionary(
+            uniqueKeysWithValues: positions.map { slot, positions in
+                var end = written[slot]
+                for position in positions.sorted() {
+                    guard position <= end else {
+                        throw RuntimeError(
+                            "Position \(position) of sequence \(slot) cannot be computed before position \(end).")
+                    }
+                    end = max(end, position + 1)
+                }
+                return (slot, end)
+            })
+    }
+
+    private func noteWritten(_ call: RaggedCall) {
+        guard let extents = try? extents(after: call) else { return }
+        for (slot, end) in extents { written[slot] = end }
+    }
+
+    /// The unrolled tape when there is one for this number of recurrences, else the looping one.
+    private func program(for call: RaggedCall) throws -> Program {
+        let name = call.head == .logits ? "\(call.function.rawValue).logits" : call.function.rawValue
+        let functions = plan.contents.schedule.functions
+        let unrolled = functions.firstIndex { $0.name == name && $0.unrolled == call.recurrences }
+        guard let index = unrolled ?? functions.firstIndex(where: { $0.name == name && $0.unrolled == nil }) else {
+            throw RuntimeError("The plan has no function \(name); compile the checkpoint again.")
+        }
+        if let program = programs[index] { return program }
+        guard functions[index].results.map(\.width) == resultWidths(call) else {
+            throw RuntimeError("The plan's function \(name) returns something unexpected; compile the checkpoint again.")
+        }
+        let program = try Program(functions[index], of: plan, isa: isa)
+        programs[index] = program
+        return program
+    }
+
+    /// Hands over the call's arrays as the function's parameters, by name.
+    private func withParameters(
+        of call: RaggedCall, function: ScheduledFunction,
+        _ body: (UnsafeBufferPointer<UnsafeRawPointer?>) throws -> Void
+    ) throws {
+        var integers = ["tokens": call.tokens, "slot": call.slots, "position": call.positions]
+        var floats = ["state": call.states.values]
+        if let step = call.step {
+            floats["previous"] = step.embeddings.values
+            floats["noise"] = step.noise.values
+            floats["embedding_new"] = step.embeddingNew
+            floats["embedding_old"] = step.embeddingOld
+            floats["state_old"] = step.stateOld
+            floats["state_noise"] = step.stateNoise
+        }
+        let rows = call.tokens.count
+        for port in function.parameters {
+            let count = port.element == .i32 ? integers[port.name]?.count : floats[port.name]?.count
+            guard count == rows * port.width else {
+                throw RuntimeError(
+                    "The call has \(count ?? 0) elements of \(port.name), and \(rows) rows of \(port.width) are needed.")
+            }
+        }
+        /// Nests one scope of valid pointers per parameter.
+        func pass(_ index: Int, _ pointers: [UnsafeRawPointer?]) throws {
+            guard index < function.parameters.count else { return try pointers.withUnsafeBufferPointer(body) }
+            let port = function.parameters[index]
+            if port.element == .i32 {
+                try integers.removeValue(forKey: port.name)?.withUnsafeBytes {
+                    try pass(index + 1, pointers + [$0.baseAddress])
+                }
+            } else {
+                try floats.removeValue(forKey: port.name)?.withUnsafeBytes {
+                    try pass(index + 1, pointers + [$0.baseAddress])
+                }
+            }
+        }
+        try pass(0, [])
+    }
+
+    // MARK: After a call
+
+    /// The widths of what a function returns, in the order in which `Huginn`'s functions return it: states, then
+    /// embeddings and differences of a step or the latents of a prefill's logits, then the head's output.
+    private func resultWidths(_ call: RaggedCall) -> [Int] {
+        let head = call.head == .logits ? shape.vocabulary : 1
+        return switch (call.function, call.head) {
+        case (.step, _): [shape.width, shape.width, 1, head]
+        case (.prefill, .logits): [shape.width, shape.width, head]
+        default: [shape.width, head]
+        }
+    }
+
+    /// The results stand in the order of ``resultWidths(_:)``.
+    private func collect(_ call: RaggedCall, function: ScheduledFunction, rows: Int) -> ModelResult {
+        var index = 0
+        func next() -> Latents {
+            defer { index += 1 }
+            let width = function.results[index].width
+            return Latents(width: width, values: results[index].copy(as: Float.self, count: rows * width))
+        }
+        var result = ModelResult(states: next())
+        switch (call.function, call.head) {
+        case (.step, _):
+            result.embeddings = next()
+            result.differences = next().values
+        case (.prefill, .logits): result.latents = next()
+        default: break
+        }
+        switch call.head {
+        case .logits: result.logits = next()
+        case .token: result.tokens = results[index].copy(as: Int32.self, count: rows)
+        }
+        return result
+    }
+}
+
+/// Memory for one result of any function, which grows to the largest call and is used again.
+private final class ResultMemory {
+    private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+
+    var start: UnsafeMutableRawPointer? { memory.baseAddress }
+
+    /// Makes room for `count` elements of 4 bytes.
+    func reserve(_ count: Int) {
+        guard memory.count < count * 4 else { return }
+        memory.deallocate()
+        memory = .allocate(byteCount: count * 4, alignment: 64)
+    }
+
+    func copy<Element: BitwiseCopyable>(as type: Element.Type, count: Int) -> [Element] {
+        Array(memory.bindMemory(to: type).prefix(count))
+    }
+
+    deinit { memory.deallocate() }
+}

@@ -1,0 +1,114 @@
+import CExecutor
+import Plans
+
+/// A function of a plan as the executor holds it: a checked copy of its tape, with pointers into the plan's weights.
+final class Program {
+    let handle: OpaquePointer
+    let function: ScheduledFunction
+
+    init(_ function: ScheduledFunction, of plan: Plan, isa: Int32) throws {
+        self.function = function
+        let schedule = plan.contents.schedule
+        let instructions = try function.instructions.map(Self.instruction)
+        let buffers = try function.buffers.map(Self.buffer)
+        let caches = try schedule.caches.map(ech_cache.init)
+        let weights = try schedule.weights.map { weight in
+            let bytes = try plan.bytes(of: weight)
+            return ech_weight(
+                data: bytes.baseAddress, bytes: Int64(bytes.count),
+                format: Int32((weight.format == .bf16 ? ECH_WEIGHT_BF16 : ECH_WEIGHT_F32).rawValue),
+                rows: try narrow(weight.rows), columns: try narrow(weight.columns))
+        }
+        let parameterCount = try narrow(function.parameters.count)
+        let resultCount = try narrow(function.results.count)
+        handle = try reportingErrors { message in
+            ech_program_create(
+                instructions, Int32(instructions.count), buffers, Int32(buffers.count), weights, Int32(weights.count),
+                caches, Int32(caches.count), parameterCount, resultCount, Int64(function.arenaBytesPerRow), isa, message)
+        }
+    }
+
+    deinit { ech_program_destroy(handle) }
+
+    private static func buffer(_ buffer: ScheduledBuffer) throws -> ech_buffer {
+        let element =
+            switch buffer.element {
+            case .f32: ECH_F32
+            case .i32: ECH_I32
+            case .bf16: ECH_BF16
+            }
+        var result = ech_buffer(
+            element: Int32(element.rawValue), width: try narrow(buffer.width), storage: 0, index: 0, offset_per_row: 0)
+        switch buffer.storage {
+        case .arena(let offset):
+            result.storage = Int32(ECH_ARENA.rawValue)
+            result.offset_per_row = Int64(offset)
+        case .parameter(let index):
+            result.storage = Int32(ECH_PARAMETER.rawValue)
+            result.index = try narrow(index)
+        case .result(let index):
+            result.storage = Int32(ECH_RESULT.rawValue)
+            result.index = try narrow(index)
+        }
+        return result
+    }
+
+    private static func instruction(_ instruction: Instruction) throws -> ech_instruction {
+        guard let opcode = opcodes[instruction.opcode] else {
+            throw RuntimeError("The plan has an instruction that this echelon does not know: \(instruction.opcode).")
+        }
+        guard instruction.inputs.count <= 4, instruction.outputs.count <= 2, instruction.weights.count <= 2,
+            instruction.integers.count <= 2
+        else { throw RuntimeError("The plan has a malformed \(instruction.opcode) instruction.") }
+        func operand(_ list: [Int], _ index: Int) throws -> Int32 { index < list.count ? try narrow(list[index]) : -1 }
+        func constant(_ index: Int) throws -> Int32 {
+            index < instruction.integers.count ? try narrow(instruction.integers[index]) : 0
+        }
+        let (inputs, outputs, weights) = (instruction.inputs, instruction.outputs, instruction.weights)
+        return ech_instruction(
+            opcode: Int32(opcode.rawValue), barrier: instruction.barrier ? 1 : 0,
+            in: (try operand(inputs, 0), try operand(inputs, 1), try operand(inputs, 2), try operand(inputs, 3)),
+            out: (try operand(outputs, 0), try operand(outputs, 1)),
+            weight: (try operand(weights, 0), try operand(weights, 1)),
+            cache: try instruction.cache.map(narrow) ?? -1, recurrence: try narrow(instruction.recurrence),
+            i0: try constant(0), i1: try constant(1), f0: instruction.float)
+    }
+
+    private static let opcodes: [String: ech_opcode] = [
+        "embed": ECH_EMBED, "linear": ECH_LINEAR, "slice": ECH_SLICE, "concat": ECH_CONCAT, "bias": ECH_BIAS,
+        "rope": ECH_ROPE, "cache_write": ECH_CACHE_WRITE, "wavefront_attention": ECH_WAVEFRONT_ATTENTION,
+        "norm": ECH_NORM, "add": ECH_ADD, "silu": ECH_SILU, "multiply": ECH_MULTIPLY, "mix": ECH_MIX,
+        "argmax": ECH_ARGMAX, "relative_difference": ECH_RELATIVE_DIFFERENCE, "convert": ECH_CONVERT,
+        "project_rope_write": ECH_PROJECT_ROPE_WRITE, "linear_silu_gate": ECH_LINEAR_SILU_GATE,
+        "add_norm": ECH_ADD_NORM, "add_norm_norm": ECH_ADD_NORM_NORM, "add_keep_norm": ECH_ADD_KEEP_NORM,
+        "linear_argmax": ECH_LINEAR_ARGMAX, "copy": ECH_COPY, "repeat": ECH_REPEAT,
+    ]
+}
+
+extension ech_cache {
+    init(_ cache: ScheduledCache) throws {
+        self.init(
+            heads: try narrow(cache.heads), dim: try narrow(cache.dim), recurrent: cache.isRecurrent ? 1 : 0)
+    }
+}
+
+/// A number of a plan as the executor's type, which no honest plan exceeds.
+func narrow(_ value: Int) throws -> Int32 {
+    guard let result = Int32(exactly: value) else {
+        throw RuntimeError("The plan is damaged: it has the number \(value) where a 32-bit one belongs.")
+    }
+    return result
+}
+
+/// Calls a function of the executor that may write an error's sentence, and throws it when there is no result.
+func reportingErrors<Result>(_ body: (UnsafeMutablePointer<CChar>) -> Result?) throws -> Result {
+    let size = Int(ECH_MESSAGE_SIZE)
+    return try withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { message in
+        message.initialize(repeating: 0)
+        guard let start = message.baseAddress, let result = body(start) else {
+            let text = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+            throw RuntimeError(String(decoding: text, as: UTF8.self))
+        }
+        return result
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+
+/// A file that appears under its name complete or not at all.
+///
+/// The bytes go to a temporary file in the same folder. ``commit()`` waits until they are on the disk and renames it; an
+/// object that goes away uncommitted, after an error or otherwise, removes it. `write` is used and never a mapping, since
+/// a full disk is an error of the one and a bus error of the other.
+public final class AtomicFile: ByteSink {
+    public let path: String
+    private let temporaryPath: String
+    private let descriptor: Int32
+    private var count = 0
+    private var isCommitted = false
+
+    /// Creates the temporary file.
+    /// - Parameter byteCount: the size to come, reserved at once where the file system can, so that a disk with too little
+    ///   room is found out before the work is done.
+    /// - Throws: ``FileError`` when the folder does not exist or may not be written, the disk has no room, or `path` is
+    ///   something that a file cannot replace.
+    public init(path: String, reserving byteCount: Int = 0) throws {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            let kind = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file"
+            throw FileError("\(path): is \(kind), and cannot be replaced by a file; give another name")
+        }
+        let folder = (path as NSString).deletingLastPathComponent
+        let name = ".partial-\(String(UInt64.random(in: .min ... .max), radix: 16))"
+        let temporaryPath = folder.isEmpty ? name : (folder as NSString).appendingPathComponent(name)
+        // The mode is what any program asks for; the user's umask takes from it.
+        let descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else {
+            throw FileError(path: path, "cannot be created", code: errno)
+        }
+        self.path = path
+        self.temporaryPath = temporaryPath
+        self.descriptor = descriptor
+        #if os(Linux)
+        // Other failures mean that this file system cannot reserve; then the writes themselves will tell.
+        let failure = byteCount > 0 ? posix_fallocate(descriptor, 0, byteCount) : 0
+        if failure == ENOSPC || failure == EFBIG {
+            throw FileError(path: path, "cannot be written (\(byteCount) bytes)", code: failure)
+        }
+        #endif
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+        if !isCommitted { unlink(temporaryPath) }
+    }
+
+    public func append(_ bytes: UnsafeRawBufferPointer) throws {
+        try write(bytes, at: count)
+        count += bytes.count
+    }
+
+    public func overwrite(at offset: Int, with bytes: UnsafeRawBufferPointer) throws {
+        guard offset >= 0, offset <= count, bytes.count <= count - offset else {
+            throw FileError("\(path): bytes \(offset) to \(offset + bytes.count) of \(count) cannot be replaced")
+        }
+        try write(bytes, at: offset)
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let written = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else {
+                throw FileError(path: path, "cannot be written", code: written < 0 ? errno : ENOSPC)
+            }
+            done += written
+        }
+    }
+
+    /// Puts the file under its name, replacing one that was there.
+    /// - Throws: ``FileError``; the name then still stands for what it did before.
+    public func commit() throws {
+        guard !isCommitted else { return }
+        // What was reserved and not used must not stay behind the data.
+        guard ftruncate(descriptor, off_t(count)) == 0, fsync(descriptor) == 0 else {
+            throw FileError(path: path, "cannot be written", code: errno)
+        }
+        guard rename(temporaryPath, path) == 0 else {
+            throw FileError(path: path, "cannot be put in place", code: errno)
+        }
+        isCommitted = true
+        // The name is the folder's data. Some file systems cannot sync a folder, and the file is complete either way.
+        let folder = (path as NSString).deletingLastPathComponent
+        let folderDescriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
+        if folderDescriptor >= 0 {
+            fsync(folderDescriptor)
+            close(folderDescriptor)
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+
+/// Bytes that do not change and stay where they are while this object lives: a file mapped read-only, a finished
+/// ``MemoryImage``, or memory that is part of the program.
+///
+/// A mapped file reads its pages on first use and gives them back under memory pressure, so a checkpoint larger than
+/// memory can be open. Another process that cuts the file short while it is mapped ends this one with a bus error, as
+/// it would any program that maps files; files replaced by a rename are safe.
+// Unchecked: the only mutable thing is the mapping itself, which nobody writes and which is unmapped in deinit.
+public final class MappedFile: @unchecked Sendable {
+    /// The path, or the name that was given for bytes in memory. For messages.
+    public let name: String
+    /// Valid as long as this object. Starts at a page boundary unless the memory was the program's own.
+    public let bytes: UnsafeRawBufferPointer
+    private let isMapping: Bool
+
+    public var count: Int { bytes.count }
+
+    /// Maps the regular file at `path`.
+    /// - Throws: ``FileError`` when it is missing, unreadable, or not a regular file.
+    public init(path: String) throws {
+        // Opening a named pipe without O_NONBLOCK would wait for a writer.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw FileError(path: path, "cannot be opened", code: errno) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw FileError(path: path, "cannot be examined", code: errno)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            let kind = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file"
+            throw FileError("\(path): is \(kind), where a file was expected")
+        }
+        name = path
+        let size = Int(status.st_size)
+        if size == 0 {
+            // A mapping may not be empty.
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            isMapping = false
+            return
+        }
+        guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+            throw FileError(path: path, "cannot be mapped into memory", code: errno)
+        }
+        bytes = UnsafeRawBufferPointer(start: address, count: size)
+        isMapping = true
+    }
+
+    /// Bytes that live as long as the process, such as a checkpoint inside the binary.
+    /// - Parameter name: what messages call them.
+    public init(name: String, permanent bytes: UnsafeRawBufferPointer) {
+        self.name = name
+        self.bytes = bytes
+        isMapping = false
+    }
+
+    /// Takes over a whole mapping, which must not be writable any more.
+    init(name: String, takingMapping bytes: UnsafeRawBufferPointer) {
+        self.name = name
+        self.bytes = bytes
+        isMapping = bytes.count > 0
+    }
+
+    deinit {
+        if isMapping { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) }
+    }
+
+    /// The bytes as text.
+    /// - Throws: ``FileError`` when they are not valid UTF-8.
+    public func text() throws -> String {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw FileError("\(name): is not valid UTF-8 text")
+        }
+        return text
+    }
+}

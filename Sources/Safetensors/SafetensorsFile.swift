@@ -1,0 +1,197 @@
+import Foundation
+
+/// A safetensors file, open for reading: 8 bytes of header length, a JSON header, and the tensors' bytes, which the header
+/// describes (https://github.com/huggingface/safetensors, "Format").
+///
+/// Opening checks the whole header against the file, so that every tensor of an open file can be read: types are known,
+/// ranges lie in the file, have the size of their shape, and together cover the data without overlaps or holes.
+public struct SafetensorsFile: Sendable {
+    /// Keep this alive as long as pointers from ``bytes(of:)`` are in use.
+    public let file: MappedFile
+    /// The header's `__metadata__`; empty when there is none.
+    public let metadata: [String: String]
+    /// In the order of their bytes.
+    public let tensors: [StoredTensor]
+    /// Where the data section starts, in bytes from the start of the file. The header ends here.
+    public let dataOffset: Int
+    private let indices: [String: Int]
+
+    /// Maps and checks the file at `path`.
+    /// - Throws: ``FileError`` when it cannot be mapped, ``SafetensorsError`` when it is not a sound safetensors file.
+    public init(path: String) throws {
+        try self.init(MappedFile(path: path))
+    }
+
+    /// - Throws: ``SafetensorsError`` when the bytes are not a sound safetensors file.
+    public init(_ file: MappedFile) throws {
+        let bytes = file.bytes
+        guard bytes.count >= SafetensorsHeader.prefix else {
+            throw SafetensorsError(
+                file: file.name, "is not a safetensors file: it has \(bytes.count) bytes, fewer than the 8 of a header length")
+        }
+        let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        guard length <= UInt64(SafetensorsHeader.longest) else {
+            throw SafetensorsError(
+                file: file.name,
+                "is not a safetensors file: it declares a header of \(length) bytes, and the format allows "
+                    + "\(SafetensorsHeader.longest)")
+        }
+        let dataOffset = SafetensorsHeader.prefix + Int(length)
+        guard dataOffset <= bytes.count else {
+            throw SafetensorsError(
+                file: file.name,
+                "is cut short or not a safetensors file: it declares a header of \(length) bytes and has "
+                    + "\(bytes.count) in all")
+        }
+        let header = try SafetensorsHeader(
+            json: UnsafeRawBufferPointer(rebasing: bytes[SafetensorsHeader.prefix..<dataOffset]), file: file.name)
+        let tensors = try header.entries
+            .map { try Self.check($0.key, $0.value, dataOffset: dataOffset, file: file) }
+            .sorted { ($0.range.lowerBound, $0.range.upperBound, $0.name) < ($1.range.lowerBound, $1.range.upperBound, $1.name) }
+        try Self.checkCoverage(tensors, dataOffset: dataOffset, file: file)
+
+        self.file = file
+        self.metadata = header.metadata
+        self.tensors = tensors
+        self.dataOffset = dataOffset
+        indices = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+    }
+
+    private static func check(
+        _ name: String, _ entry: SafetensorsHeader.Entry, dataOffset: Int, file: MappedFile
+    ) throws -> StoredTensor {
+        func refuse(_ problem: String) -> SafetensorsError {
+            SafetensorsError(file: file.name, "tensor \(quoted(name)) \(problem)")
+        }
+        guard let type = StoredType(rawValue: entry.dtype) else {
+            throw refuse("has the unknown element type \(quoted(entry.dtype))")
+        }
+        guard entry.shape.allSatisfy({ $0 >= 0 }) else {
+            throw refuse("has a negative extent in its shape \(entry.shape)")
+        }
+        guard let size = type.byteCount(ofShape: entry.shape) else {
+            throw refuse("has the shape \(entry.shape), more elements than can be addressed")
+        }
+        guard entry.data_offsets.count == 2 else {
+            throw refuse("has \(entry.data_offsets.count) data_offsets, and a begin and an end are needed")
+        }
+        let (begin, end) = (entry.data_offsets[0], entry.data_offsets[1])
+        let available = file.count - dataOffset
+        guard 0 <= begin, begin <= end else {
+            throw refuse("has data_offsets [\(begin), \(end)], which is not a range of bytes")
+        }
+        guard end <= available else {
+            throw refuse("ends at byte \(end) of \(available) bytes of data: the file is cut short or damaged")
+        }
+        guard end - begin == size else {
+            throw refuse(
+                "has \(end - begin) bytes, and \(type.rawValue) of shape \(entry.shape) takes \(size)")
+        }
+        return StoredTensor(
+            name: name, type: type, shape: entry.shape, range: dataOffset + begin..<dataOffset + end)
+    }
+
+    /// - Parameter tensors: sorted by range.
+    private static func checkCoverage(_ tensors: [StoredTensor], dataOffset: Int, file: MappedFile) throws {
+        var covered = dataOffset
+        var previous: StoredTensor?
+        for tensor in tensors {
+            if tensor.range.lowerBound < covered {
+                throw SafetensorsError(
+                    file: file.name,
+                    "tensor \(quoted(tensor.name)) overlaps tensor \(quoted(previous?.name ?? "")); the file is damaged")
+            }
+            if tensor.range.lowerBound > covered {
+                throw SafetensorsError(
+                    file: file.name,
+                    "\(tensor.range.lowerBound - covered) bytes before tensor \(quoted(tensor.name)) belong to no tensor; "
+                        + "the file is damaged")
+            }
+            covered = tensor.range.upperBound
+            previous = tensor
+        }
+        guard covered == file.count else {
+            throw SafetensorsError(
+                file: file.name,
+                "the last \(file.count - covered) bytes belong to no tensor; the file is damaged")
+        }
+    }
+
+    /// The tensor of that name, or nil.
+    public subscript(name: String) -> StoredTensor? {
+        indices[name].map { tensors[$0] }
+    }
+
+    /// - Throws: ``SafetensorsError`` when there is none of that name.
+    public func tensor(named name: String) throws -> StoredTensor {
+        guard let tensor = self[name] else {
+            throw SafetensorsError(file: file.name, "has no tensor \(quoted(name))")
+        }
+        return tensor
+    }
+
+    /// A tensor's bytes as they are stored, not necessarily aligned. The pointer is valid while ``file`` lives.
+    /// - Throws: ``SafetensorsError`` when there is none of that name.
+    public func bytes(of name: String) throws -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: file.bytes[try tensor(named: name).range])
+    }
+
+    /// A whole tensor as f32, row-major.
+    /// - Throws: ``SafetensorsError`` when there is none of that name or its type is not F32, BF16 or F16.
+    public func floats(_ name: String) throws -> [Float] {
+        let tensor = try tensor(named: name)
+        try checkConvertible(tensor)
+        return [Float](unsafeUninitializedCapacity: tensor.elementCount) { buffer, count in
+            let output = UnsafeMutableBufferPointer(rebasing: buffer[..<tensor.elementCount])
+            withExtendedLifetime(file) {
+                TensorConversion.convert(
+                    UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range]), from: tensor.type, into: output)
+            }
+            count = tensor.elementCount
+        }
+    }
+
+    /// Some rows of a tensor as f32; see ``StoredTensor/rowCount``. Nothing is allocated.
+    /// - Parameter output: exactly `rows.count` times ``StoredTensor/rowLength`` elements.
+    /// - Throws: ``SafetensorsError`` when there is no such tensor, its type is not F32, BF16 or F16, the rows are not all
+    ///   in the tensor, or `output` has another size.
+    public func read(_ name: String, rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) throws {
+        let tensor = try tensor(named: name)
+        try checkConvertible(tensor)
+        guard rows.lowerBound >= 0, rows.upperBound <= tensor.rowCount else {
+            throw SafetensorsError(
+                file: file.name, "tensor \(quoted(name)) has \(tensor.rowCount) rows, and rows \(rows) were asked for")
+        }
+        guard output.count == rows.count * tensor.rowLength else {
+            throw SafetensorsError(
+                file: file.name,
+                "tensor \(quoted(name)): \(rows.count) rows of \(tensor.rowLength) do not fit a buffer of \(output.count)")
+        }
+        let stride = tensor.rowLength * tensor.type.byteCount
+        let start = tensor.range.lowerBound + rows.lowerBound * stride
+        withExtendedLifetime(file) {
+            TensorConversion.convert(
+                UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + rows.count * stride]),
+                from: tensor.type, into: output)
+        }
+    }
+
+    private func checkConvertible(_ tensor: StoredTensor) throws {
+        guard TensorConversion.isSupported(tensor.type) else {
+            throw SafetensorsError(
+                file: file.name,
+                "tensor \(quoted(tensor.name)) has the element type \(tensor.type.rawValue), and F32, BF16 or F16 is needed")
+        }
+    }
+
+    /// Where a metadata value's text lies in the file, for checksums that leave their own place out.
+    /// - Returns: nil when there is no such key, or when its text in the file is not the value itself between quotes right
+    ///   after `"key":`, as ``SafetensorsLayout`` writes it.
+    public func range(ofMetadata key: String) -> Range<Int>? {
+        guard let value = metadata[key] else { return nil }
+        return withExtendedLifetime(file) {
+            MetadataText.range(
+                of: value, key: key, in: UnsafeRawBufferPointer(rebasing: file.bytes[..<dataOffset]))
+        }
+    }
+}
