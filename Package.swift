@@ -48,6 +48,8 @@ let package = Package(
         .target(name: "Plans", dependencies: ["Safetensors"]),
         .target(name: "Compiler", dependencies: ["IR", "Plans"]),
 
+        .target(name: "PlanBuilder", dependencies: ["Checkpoints", "Huginn", "Compiler", "Plans"]),
+
         // From plan to tokens. `unsafeFlags` stay in this C target: OpenMP has no other spelling in SwiftPM.
         .target(
             name: "CExecutor",
@@ -62,8 +64,8 @@ let package = Package(
         .executableTarget(
             name: "echelon",
             dependencies: [
-                "IR", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Huginn", "Compiler", "Plans", "Runtime",
-                "Samplers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "IR", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Huginn", "Compiler", "Plans", "PlanBuilder",
+                "Runtime", "Samplers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         // Random verified modules for the property tests of the IR and the compiler.
@@ -71,12 +73,14 @@ let package = Package(
         .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs"]),
         .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors"]),
-        .testTarget(name: "HuginnTests", dependencies: ["Huginn", "IR", "Checkpoints", "Safetensors"]),
+        .testTarget(name: "HuginnTests", dependencies: ["Huginn", "Compiler", "IR", "Checkpoints", "Safetensors"]),
         .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs"]),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
         .testTarget(
             name: "RuntimeTests",
-            dependencies: ["Runtime", "Samplers", "Compiler", "Huginn", "Checkpoints", "Safetensors", "Plans", "IR"]),
+            dependencies: [
+                "Runtime", "Samplers", "PlanBuilder", "Compiler", "Huginn", "Checkpoints", "Safetensors", "Plans", "IR",
+            ]),
         .testTarget(name: "SamplersTests", dependencies: ["Samplers"]),
         .testTarget(name: "CommandTests", dependencies: ["Safetensors"]),
     ],

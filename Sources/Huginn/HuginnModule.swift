@@ -53,10 +53,10 @@ public struct HuginnModule {
     private static let finalNorm = "transformer.ln_f.weight"
     private var head: String { configuration.tiesEmbeddings ? Self.embedding : "lm_head.weight" }
 
-    /// Every tensor that the model reads, in the order in which a call reads them. A bias of shape (2, 1, H, D) is one
+    /// Every tensor that the model reads, group by group in the order of a call. A bias of shape (2, 1, H, D) is one
     /// vector of 2E here: all of the queries', then all of the keys'.
     public var weights: [Weight] {
-        let (e, i) = (configuration.width, configuration.mlpWidth)
+        let (e, i) = (configuration.width, configuration.intermediate)
         var weights = [Weight(Self.embedding, .fixed(.f32, configuration.vocabulary, e))]
         for group in Group.allCases {
             if group == .core { weights.append(Weight(Self.adapter, .fixed(.f32, e, 2 * e))) }
@@ -66,7 +66,6 @@ public struct HuginnModule {
                 weights += [
                     Weight("\(prefix).norm_1.weight", .fixed(.f32, e)),
                     Weight("\(prefix).attn.Wqkv.weight", .fixed(.f32, 3 * e, e)),
-                    Weight("\(prefix).attn.qk_bias", .fixed(.f32, 2 * e)),
                     Weight("\(prefix).attn.proj.weight", .fixed(.f32, e, e)),
                     Weight("\(prefix).norm_2.weight", .fixed(.f32, e)),
                     Weight("\(prefix).norm_3.weight", .fixed(.f32, e)),
@@ -74,6 +73,7 @@ public struct HuginnModule {
                     Weight("\(prefix).mlp.proj.weight", .fixed(.f32, e, i)),
                     Weight("\(prefix).norm_4.weight", .fixed(.f32, e)),
                 ]
+                if configuration.hasQueryKeyBias { weights.append(Weight("\(prefix).attn.qk_bias", .fixed(.f32, 2 * e))) }
             }
         }
         if !configuration.tiesEmbeddings { weights.append(Weight(head, .fixed(.f32, configuration.vocabulary, e))) }
@@ -82,7 +82,7 @@ public struct HuginnModule {
 
     /// The shape that the checkpoint stores a tensor in.
     public func storedShape(of weight: Weight) -> [Int] {
-        if weight.name.hasSuffix(".qk_bias") { return [2, 1, configuration.heads, configuration.headWidth] }
+        if weight.name.hasSuffix(".qk_bias") { return [2, 1, configuration.heads, configuration.headDimension] }
         return weight.type.shape.compactMap { extent in if case .fixed(let n) = extent { n } else { nil } }
     }
 
@@ -90,7 +90,7 @@ public struct HuginnModule {
         Group.allCases.flatMap { group in
             (0..<blocks(group)).map { block in
                 Cache(
-                    "\(group.rawValue).\(block)", .fixed(.f32, configuration.heads, configuration.headWidth),
+                    "\(group.rawValue).\(block)", .fixed(.f32, configuration.heads, configuration.headDimension),
                     isRecurrent: group == .core)
             }
         }
@@ -167,11 +167,11 @@ public struct HuginnModule {
     private func coda(
         _ b: inout FunctionBuilder, _ rows: Rows, _ state: Value, _ kind: Head
     ) -> (latents: Value, output: Value) {
-        let latents = b.norm(state, Self.finalNorm, eps: configuration.normEpsilon, named: "latents")
+        let latents = b.norm(state, Self.finalNorm, eps: Float(configuration.normEpsilon), named: "latents")
         var x = latents
         for block in 0..<configuration.codaBlocks { x = sandwich(&b, rows, x, .coda, block, .number(0)) }
         let logits = b.linear(
-            b.norm(x, Self.finalNorm, eps: configuration.normEpsilon, named: "final"), head, named: "logits")
+            b.norm(x, Self.finalNorm, eps: Float(configuration.normEpsilon), named: "final"), head, named: "logits")
         return (latents, kind == .logits ? logits : b.argmax(logits, named: "token"))
     }
 
@@ -181,16 +181,18 @@ public struct HuginnModule {
     ) -> Value {
         let prefix = "transformer.\(group.rawValue).\(block)"
         let cache = "\(group.rawValue).\(block)"
-        let (e, i) = (configuration.width, configuration.mlpWidth)
-        let eps = configuration.normEpsilon
+        let (e, i) = (configuration.width, configuration.intermediate)
+        let eps = Float(configuration.normEpsilon)
 
         let qkv = b.linear(
             b.norm(x, "\(prefix).norm_1.weight", eps: eps), "\(prefix).attn.Wqkv.weight", named: "qkv")
-        let biased = b.bias(b.slice(qkv, 0..<2 * e), "\(prefix).attn.qk_bias")
+        let queriesAndKeys = b.slice(qkv, 0..<2 * e)
+        let biased =
+            configuration.hasQueryKeyBias ? b.bias(queriesAndKeys, "\(prefix).attn.qk_bias") : queriesAndKeys
         func turned(_ columns: Range<Int>, _ name: String) -> Value {
             b.rope(
-                b.slice(biased, columns), rows.position, heads: configuration.heads, base: configuration.ropeBase,
-                named: name)
+                b.slice(biased, columns), rows.position, heads: configuration.heads,
+                base: Float(configuration.ropeBase), named: name)
         }
         let queries = turned(0..<e, "q")
         let keys = turned(e..<2 * e, "k")

@@ -1,0 +1,87 @@
+import Safetensors
+
+/// A checkpoint, open for reading: its configurations, the text of its documents, and its tensors by name.
+///
+/// Weights stay in their files, which are mapped; ``CheckpointTensor`` converts as many rows at a time as its caller has
+/// room for. Tensors that nobody asks for, such as a stored rotary table `freqs_cis`, cost nothing.
+public struct Checkpoint: Sendable {
+    /// The folder's path, or the name that was given. For messages.
+    public let name: String
+    public let configuration: HuginnConfiguration
+    /// The defaults when there is no `generation_config.json`.
+    public let generation: GenerationConfiguration
+    private let documents: [CheckpointDocument: MappedFile]
+    private let weights: CheckpointWeights
+
+    /// Opens a folder with `config.json`, and `model.safetensors` or shards with their index. The other documents may be
+    /// absent.
+    /// - Throws: ``CheckpointError``, `FileError` or `SafetensorsError`, whatever file is missing or not sound.
+    public init(folder path: String) throws {
+        try self.init(CheckpointFiles(folder: path))
+    }
+
+    /// Opens files in memory, such as the checkpoint inside the binary.
+    /// - Parameters:
+    ///   - name: what messages call them together.
+    ///   - files: by the names they would have in a folder.
+    /// - Throws: as ``init(folder:)``.
+    public init(name: String, files: [String: MappedFile]) throws {
+        try self.init(.memory(name: name, files))
+    }
+
+    private init(_ source: CheckpointFiles) throws {
+        name = source.name
+        var documents: [CheckpointDocument: MappedFile] = [:]
+        for document in CheckpointDocument.allCases {
+            documents[document] = try source.file(document.rawValue)
+        }
+        self.documents = documents
+        guard let configuration = documents[.configuration] else {
+            throw CheckpointError("\(source.name): has no config.json; give the folder of a checkpoint")
+        }
+        self.configuration = try HuginnConfiguration(json: configuration.text(), name: configuration.name)
+        generation =
+            try documents[.generationConfiguration]
+            .map { try GenerationConfiguration(json: $0.text(), name: $0.name) } ?? GenerationConfiguration()
+        weights = try CheckpointWeights(source)
+    }
+
+    /// The text of a document, or nil when the checkpoint has none.
+    /// - Throws: `FileError` when it is not UTF-8.
+    public func text(of document: CheckpointDocument) throws -> String? {
+        try documents[document]?.text()
+    }
+
+    /// The text of a document that the caller cannot do without.
+    /// - Throws: ``CheckpointError`` when the checkpoint has none, `FileError` when it is not UTF-8.
+    public func requiredText(of document: CheckpointDocument) throws -> String {
+        guard let text = try text(of: document) else {
+            throw CheckpointError("\(name): has no \(document.rawValue)")
+        }
+        return text
+    }
+
+    /// Of all tensors, in alphabetical order.
+    public var tensorNames: [String] { weights.fileOfTensor.keys.sorted() }
+
+    public func hasTensor(_ name: String) -> Bool { weights.fileOfTensor[name] != nil }
+
+    /// The tensor `name`, which has to be of numbers that f32 holds and of the shape that the model needs.
+    /// - Throws: ``CheckpointError`` that says what was found and what is needed.
+    public func tensor(_ name: String, shape: [Int]) throws -> CheckpointTensor {
+        guard let number = weights.fileOfTensor[name], let stored = weights.files[number][name] else {
+            throw CheckpointError("\(self.name): has no tensor \(quoted(name)), which the model needs with shape \(shape)")
+        }
+        let file = weights.files[number]
+        guard TensorConversion.isSupported(stored.type) else {
+            throw CheckpointError(
+                "\(file.file.name): tensor \(quoted(name)) has the element type \(stored.type.rawValue), and F32, BF16 or "
+                    + "F16 is needed")
+        }
+        guard stored.shape == shape else {
+            throw CheckpointError(
+                "\(file.file.name): tensor \(quoted(name)) has the shape \(stored.shape), and config.json calls for \(shape)")
+        }
+        return CheckpointTensor(stored: stored, file: file)
+    }
+}

@@ -1,0 +1,63 @@
+import Checkpoints
+import Compiler
+import Huginn
+import IR
+import Plans
+
+/// From a checkpoint to a plan: the schedule of its architecture, and its weights packed as the schedule says.
+public struct CheckpointCompiler {
+    public let checkpoint: Checkpoint
+    public let model: ModelCompiler
+
+    /// - Throws: ``CompilerError`` when the settings do not fit the checkpoint.
+    public init(_ checkpoint: Checkpoint, _ settings: CompilationSettings = CompilationSettings()) throws {
+        self.checkpoint = checkpoint
+        model = try ModelCompiler(checkpoint.configuration, settings)
+    }
+
+    /// Told of the bytes of weights stored so far and of all. What it throws ends the compilation.
+    public typealias Progress = (_ done: Int, _ total: Int) throws -> Void
+
+    /// Compiles to a plan file, which appears only when it is complete.
+    /// - Parameter lowered: what ``ModelCompiler/lower(observe:)`` gave.
+    public func write(_ lowered: Module, to path: String, progress: @escaping Progress = { _, _ in }) throws {
+        let contents = try contents(lowered)
+        try Plan.write(contents, to: path, weights: source(lowered, contents, progress))
+    }
+
+    /// Compiles to a plan in memory.
+    public func plan(progress: @escaping Progress = { _, _ in }) throws -> Plan {
+        let lowered = try model.lower()
+        let contents = try contents(lowered)
+        return try Plan.inMemory(contents, name: checkpoint.name, weights: source(lowered, contents, progress))
+    }
+
+    private func contents(_ lowered: Module) throws -> PlanContents {
+        var documents: [String: String] = [:]
+        for document in CheckpointDocument.allCases {
+            documents[document.rawValue] = try checkpoint.text(of: document)
+        }
+        return PlanContents(settings: model.settings, schedule: try model.schedule(lowered), documents: documents)
+    }
+
+    private func source(
+        _ lowered: Module, _ contents: PlanContents, _ progress: @escaping Progress
+    ) -> Plan.WeightSource {
+        let huginn = HuginnModule(checkpoint.configuration)
+        let declarations = Dictionary(lowered.weights.map { ($0.name, $0) }) { first, _ in first }
+        let stored = Dictionary(huginn.weights.map { ($0.name, huginn.storedShape(of: $0)) }) { first, _ in first }
+        let total = contents.schedule.weights.compactMap(\.byteCount).reduce(0, +)
+        var done = 0
+        return { weight, append in
+            guard let declaration = declarations[weight.name],
+                let shape = stored[declaration.columns?.source ?? weight.name]
+            else { throw CompilerError("The schedule names a weight that the model lacks: \(weight.name).") }
+            let tensor = try checkpoint.tensor(declaration.columns?.source ?? weight.name, shape: shape)
+            try WeightPacker(weight, tensor: tensor, columns: declaration.columns.map { $0.from..<$0.to }).pack { bytes in
+                try append(bytes)
+                done += bytes.count
+                try progress(done, total)
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Checkpoints
+import Compiler
+import Foundation
+import Huginn
+import IR
+import Safetensors
+import Testing
+
+/// The architecture as IR functions, run by the interpreter, against an independent implementation's logits and latents.
+/// Nothing of the executor takes part.
+@Suite struct InterpretedForwardTests {
+    struct Golden: Decodable {
+        struct Forward: Decodable { var recurrences: [Int] }
+        var prompts: [[Int32]]
+        var forward: Forward
+    }
+
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Golden")
+
+    static func interpreter(_ name: String, lowered: Bool) throws -> (Interpreter, Checkpoint) {
+        let checkpoint = try Checkpoint(folder: folder.appending(path: name).path)
+        let huginn = HuginnModule(checkpoint.configuration)
+        var tensors: [String: Tensor] = [:]
+        for weight in huginn.weights {
+            let floats = try checkpoint.tensor(weight.name, shape: huginn.storedShape(of: weight)).floats()
+            tensors[weight.name] = Tensor(floats, shape: weight.type.fixedExtents ?? [])
+        }
+        let options = CompilerOptions(specializations: [Specialization("decode", recurrences: 2)])
+        let module = lowered ? try Pipeline(options).run(huginn.module()) : try huginn.module()
+        return (try Interpreter(module: module, weights: tensors), checkpoint)
+    }
+
+    /// Largest difference, relative to the largest expected magnitude.
+    static func error(_ found: [Float], _ expected: [Float]) -> Float {
+        guard found.count == expected.count else { return .infinity }
+        let scale = expected.map(abs).max() ?? 1
+        return (zip(found, expected).map { abs($0 - $1) }.max() ?? 0) / scale
+    }
+
+    @Test(arguments: ["odd", "micro"], [false, true])
+    func `prefill computes the golden logits and latents, before and after the passes`(
+        _ name: String, _ lowered: Bool
+    ) throws {
+        let (interpreter, checkpoint) = try Self.interpreter(name, lowered: lowered)
+        let folder = Self.folder.appending(path: name)
+        let golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: folder.appending(path: "golden.json")))
+        let expected = try SafetensorsFile(path: folder.appending(path: "forward.safetensors").path)
+        let width = checkpoint.configuration.width
+        for (number, prompt) in golden.prompts.enumerated() {
+            // The deepest recurrence of micro takes a debug build's interpreter too long; the executor's tests have it.
+            for recurrences in golden.forward.recurrences where recurrences <= 6 {
+                var caches = CacheState()
+                let results = try interpreter.run(
+                    "prefill.logits",
+                    arguments: [
+                        Tensor(prompt, shape: [prompt.count]),
+                        Tensor([Int32](repeating: 0, count: prompt.count), shape: [prompt.count]),
+                        Tensor(prompt.indices.map(Int32.init), shape: [prompt.count]),
+                        Tensor([Float](repeating: 0, count: prompt.count * width), shape: [prompt.count, width]),
+                    ], recurrences: recurrences, caches: &caches)
+                let latents = try expected.floats("prompt\(number).latents_r\(recurrences)")
+                let logits = try expected.floats("prompt\(number).logits_r\(recurrences)")
+                #expect(Self.error(results[1].floats, latents) < 1e-4)
+                #expect(Self.error(results[2].floats, logits) < 1e-4)
+            }
+        }
+    }
+}
