@@ -161,7 +161,9 @@ import Testing
         let error = #expect(throws: InterpreterError.self) {
             try Self.call("loop", [1], at: [2], recurrences: 1, &caches)
         }
-        #expect(error?.description.hasSuffix("row 0 reads position 0 of slot 0 at recurrence 0, which has not been written") == true)
+        #expect(
+            error?.description.hasSuffix("row 0 reads position 0 of slot 0 at recurrence 0, which has not been written")
+                == true)
     }
 
     @Test func `negative positions and rows for the same place are errors`() throws {

@@ -108,8 +108,14 @@ import Testing
 
     @Test func `new names are no name of the function`() throws {
         var names = FreshNames(for: try Self.function())
-        #expect([names.next(), names.next(), names.next("q"), names.next("q"), names.next("y")] == ["1", "2", "q.2", "q.3", "y"])
-        #expect([names.next(like: "17"), names.next(like: "y"), names.next(like: "q.9"), names.next(like: "s.in")] == ["3", "y.1", "q.4", "s.in"])
+        #expect(
+            [names.next(), names.next(), names.next("q"), names.next("q"), names.next("y")] == [
+                "1", "2", "q.2", "q.3", "y",
+            ])
+        #expect(
+            [names.next(like: "17"), names.next(like: "y"), names.next(like: "q.9"), names.next(like: "s.in")] == [
+                "3", "y.1", "q.4", "s.in",
+            ])
     }
 
     @Test func `operations are visited in order with the loop around them`() throws {

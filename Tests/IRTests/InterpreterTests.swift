@@ -20,7 +20,8 @@ import Testing
         _ operations: String, returns: String, declarations: String, parameters: [(String, Tensor)]
     ) throws -> Module {
         let inputs = parameters.map { name, tensor in
-            "%\(name): \(tensor.element.rawValue)[" + (["rows"] + tensor.shape.dropFirst().map(String.init)).joined(separator: ",") + "]"
+            "%\(name): \(tensor.element.rawValue)["
+                + (["rows"] + tensor.shape.dropFirst().map(String.init)).joined(separator: ",") + "]"
         }
         let outputs = returns.split(separator: ";").map { $0.split(separator: ":") }
         let types = outputs.map { $0[1] }.joined(separator: ",")
@@ -43,7 +44,8 @@ import Testing
         _ tensor: Tensor, _ expected: [Float], within tolerance: Float = 1e-6,
         _ location: SourceLocation = #_sourceLocation
     ) {
-        let near = tensor.floats.count == expected.count
+        let near =
+            tensor.floats.count == expected.count
             && zip(tensor.floats, expected).allSatisfy { abs($0 - $1) <= tolerance }
         #expect(near, "\(tensor.floats), expected \(expected)", sourceLocation: location)
     }
@@ -111,7 +113,8 @@ import Testing
 
     @Test func `silu weighs by the logistic function`() throws {
         let results = try Self.run(
-            "%y = silu %x : f32[rows,4]", returns: "%y : f32[rows,4]", parameters: [("x", Self.rows([[0, 1, -1, -200]]))])
+            "%y = silu %x : f32[rows,4]", returns: "%y : f32[rows,4]",
+            parameters: [("x", Self.rows([[0, 1, -1, -200]]))])
         Self.expect(results[0], [0, 0.731_058_6, -0.268_941_4, 0])
     }
 
@@ -200,7 +203,8 @@ import Testing
 
     @Test func `project_rope_write is projection, bias, rope and cache write`() throws {
         let weights = [
-            "w": Tensor((0..<24).map { Float($0 % 7) - 3 }, shape: [12, 2]), "b": Tensor((0..<8).map { Float($0) / 4 }, shape: [8]),
+            "w": Tensor((0..<24).map { Float($0 % 7) - 3 }, shape: [12, 2]),
+            "b": Tensor((0..<8).map { Float($0) / 4 }, shape: [8]),
         ]
         let declarations = "weight @w : f32[12,2]\nweight @b : f32[8]\ncache @c : f32[2,2]\ncache @d : f32[2,2]"
         let attention = "wavefront_attention"
@@ -266,7 +270,8 @@ import Testing
     }
 
     @Test func `arguments have to fit the parameters`() throws {
-        let module = try Self.module("", returns: "%x : f32[rows,3]", declarations: "", parameters: [("x", x), ("y", x)])
+        let module = try Self.module(
+            "", returns: "%x : f32[rows,3]", declarations: "", parameters: [("x", x), ("y", x)])
         let interpreter = try Interpreter(module: module, weights: [:])
         func message(_ name: String, _ arguments: [Tensor], recurrences: Int = 0) -> String {
             var caches = CacheState()
@@ -277,7 +282,9 @@ import Testing
         }
         #expect(message("g", []) == "there is no function @g; the module has @f")
         #expect(message("f", [x]) == "@f was given 1 arguments, expected 2")
-        #expect(message("f", [x, Self.rows([[1, 2, 3]])]).hasPrefix("argument %y of @f is f32[1,3], expected f32[rows,3] with 2 rows"))
+        #expect(
+            message("f", [x, Self.rows([[1, 2, 3]])]).hasPrefix(
+                "argument %y of @f is f32[1,3], expected f32[rows,3] with 2 rows"))
         #expect(message("f", [x, Self.column([1, 2])]).hasPrefix("argument %y of @f is i32[2], expected f32[rows,3]"))
         #expect(message("f", [x, x], recurrences: -1).hasPrefix("cannot run -1 recurrences"))
     }
@@ -286,7 +293,10 @@ import Testing
         let module = Module(weights: [
             Weight("w", .fixed(.f32, 2, 3)), Weight("c", .fixed(.f32, 2, 2), columns: .init(of: "t", from: 1, to: 3)),
         ])
-        let (w, t) = (Tensor([Float](repeating: 0, count: 6), shape: [2, 3]), Tensor([Float](repeating: 0, count: 4), shape: [2, 2]))
+        let (w, t) = (
+            Tensor([Float](repeating: 0, count: 6), shape: [2, 3]),
+            Tensor([Float](repeating: 0, count: 4), shape: [2, 2])
+        )
         for (tensors, end) in [
             (["t": w], "no tensor was given for weight @w"), (["w": w], "no tensor was given for weight @t"),
             (["w": t, "t": w], "the tensor for @w is f32[2,2], expected the shape of f32[2,3]"),

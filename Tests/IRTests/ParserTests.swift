@@ -60,7 +60,8 @@ import Testing
         Mistake(body: "%y, = silu %x : f32[rows,4]", 5, "found '=', expected another result"),
         Mistake(body: "%y silu %x : f32[rows,4]", 4, "found 'silu', expected '=' and an operation"),
         Mistake(body: "%y = silu %x", 1, "expected ':' and the types"),
-        Mistake(body: "%y = silu %x : f32[rows,4], f32[rows,4]", 16, "found 2 types, expected one for each of 1 results"),
+        Mistake(
+            body: "%y = silu %x : f32[rows,4], f32[rows,4]", 16, "found 2 types, expected one for each of 1 results"),
         Mistake(body: "silu %x : f32[rows,4]", 9, "expected no types, for the operation has no results"),
         Mistake(body: "%y = linear @w, %x : f32[rows,4]", 17, "found '%x', expected a symbol"),
         Mistake(body: "%y = norm %x, @w {eps} : f32[rows,4]", 22, "found '}', expected '=' and the value of eps"),
@@ -70,10 +71,13 @@ import Testing
         Mistake(body: "%y = silu %x {eps = 1} : f32[rows,4]", 15, "expected no attributes: silu takes none"),
         Mistake(body: "%y = slice %x {from = 0.5, to = 2} : f32[rows,2]", 23, "expected an integer for from"),
         Mistake(body: "cache_write %x, %x, %i, %i, @c {recurrence = x}", 46, "found 'x', expected a recurrence"),
-        Mistake(body: "%y = repeat often (%a = %x) : f32[rows,4] {", 13, "found 'often', expected 'recurrences' or a number"),
+        Mistake(
+            body: "%y = repeat often (%a = %x) : f32[rows,4] {", 13, "found 'often', expected 'recurrences' or a number"
+        ),
         Mistake(body: "%y = repeat -1 (%a = %x) : f32[rows,4] {", 13, "found '-1', expected 'recurrences' or a number"),
         Mistake(body: "%y = repeat 2 (%a = ) : f32[rows,4] {", 21, "found ')', expected what %a holds at first"),
-        Mistake(body: "%y = repeat 2 () : f32[rows,4] {", 16, "found 0 carried values, expected one for each of 1 results"),
+        Mistake(
+            body: "%y = repeat 2 () : f32[rows,4] {", 16, "found 0 carried values, expected one for each of 1 results"),
         Mistake(body: "%y = repeat 2 (%x = %x) : f32[rows,4] {", 16, "%x is defined a second time"),
         Mistake(body: "%y = repeat 2 (%a = %x) : f32[rows,4] { yield %y }", 47, "%y is not defined here"),
         Mistake(
@@ -107,11 +111,13 @@ import Testing
     @Test func `no damaged text crashes the parser, the verifier or the printer`() throws {
         var random = RandomSource(seed: 1)
         let texts = [
-            canonicalText, TextFormTests.module(eps: 1e-6).description, VerifierTests.text(VerifierTests.wellFormed[10]),
+            canonicalText, TextFormTests.module(eps: 1e-6).description,
+            VerifierTests.text(VerifierTests.wellFormed[10]),
             VerifierTests.text(VerifierTests.wellFormed[17]),
         ]
         let pieces = [
-            "%", "@", "{", "}", "->", "repeat 2 (", "yield", "rows", "-", "1e999", "nan", "9223372036854775807", "\u{0}", "é",
+            "%", "@", "{", "}", "->", "repeat 2 (", "yield", "rows", "-", "1e999", "nan", "9223372036854775807",
+            "\u{0}", "é",
             ",", ":",
         ]
         var readable = 0

@@ -45,7 +45,9 @@ import Testing
             var derived: [Weight] = []
             module.functions[0].rewriteOperations { operations in
                 let definitions = Dictionary(
-                    uniqueKeysWithValues: operations.flatMap { operation in operation.results.map { ($0.name, operation) } })
+                    uniqueKeysWithValues: operations.flatMap { operation in
+                        operation.results.map { ($0.name, operation) }
+                    })
                 return operations.flatMap { operation -> [Operation] in
                     guard operation.opcode == .linear, let whole = program.module.weight(operation.symbols[0]),
                         let joined = definitions[operation.operands[0].name], joined.opcode == .concat,

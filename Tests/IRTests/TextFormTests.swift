@@ -81,7 +81,8 @@ let canonicalText = """
     }
 
     @Test(arguments: [
-        0, -0.0, 1, 1e-6, 16.970562, Float.leastNonzeroMagnitude, Float.greatestFiniteMagnitude, Float.leastNormalMagnitude, 16_777_216, 1e16,
+        0, -0.0, 1, 1e-6, 16.970562, Float.leastNonzeroMagnitude, Float.greatestFiniteMagnitude,
+        Float.leastNormalMagnitude, 16_777_216, 1e16,
         .infinity, -.infinity, 0.1, -3.4e-20,
     ])
     func `numbers read back to the bit`(_ number: Float) throws {

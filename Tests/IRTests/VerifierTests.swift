@@ -83,30 +83,57 @@ import Testing
         ("%r = linear %x, @w : bf16[rows,6]", "result 1 (%r) is bf16[rows,6], expected f32[rows,6]"),
         ("%r = silu %x : i32[rows,4]", "result 1 (%r) is i32[rows,4], expected f32[rows,4] or bf16[rows,4]"),
         ("silu %x", "has 0 results, expected 1"),
-        ("%r = embed %p, @w {scale = 1.0} : f32[rows,4]", "operand 1 (%p) is f32[rows], expected i32[rows], one token id a row"),
+        (
+            "%r = embed %p, @w {scale = 1.0} : f32[rows,4]",
+            "operand 1 (%p) is f32[rows], expected i32[rows], one token id a row"
+        ),
         ("%r = embed %i, @w : f32[rows,4]", "lacks the attribute scale, expected a number"),
         ("%r = embed %i, @w {scale = inf} : f32[rows,4]", "attribute scale is inf, expected a finite number"),
         (
             "%r = slice %x {from = 2, to = 2} : f32[rows,4]",
             "takes columns 2 ..< 2, expected 0 ≤ from < to ≤ 4, the columns of %x"
         ),
-        ("%r = slice %x {from = -1, to = 2} : f32[rows,4]", "takes columns -1 ..< 2, expected 0 ≤ from < to ≤ 4, the columns of %x"),
-        ("%r = slice %x {from = 0, to = 5} : f32[rows,4]", "takes columns 0 ..< 5, expected 0 ≤ from < to ≤ 4, the columns of %x"),
+        (
+            "%r = slice %x {from = -1, to = 2} : f32[rows,4]",
+            "takes columns -1 ..< 2, expected 0 ≤ from < to ≤ 4, the columns of %x"
+        ),
+        (
+            "%r = slice %x {from = 0, to = 5} : f32[rows,4]",
+            "takes columns 0 ..< 5, expected 0 ≤ from < to ≤ 4, the columns of %x"
+        ),
         ("%r = concat %x, %b : f32[rows,8]", "operand 2 (%b) is bf16[rows,4], expected a matrix f32[rows,K]"),
         ("%r = bias %x, @v8 : f32[rows,4]", "@v8 is f32[8], expected f32[4], one bias for each column of %x"),
-        ("%r = norm %x, @v8 {eps = 0.0} : f32[rows,4]", "@v8 is f32[8], expected f32[4], one factor for each column of %x"),
-        ("%r = norm %x, @v {eps = -1.0} : f32[rows,4]", "attribute eps is -1.0, expected a finite number of at least 0"),
+        (
+            "%r = norm %x, @v8 {eps = 0.0} : f32[rows,4]",
+            "@v8 is f32[8], expected f32[4], one factor for each column of %x"
+        ),
+        (
+            "%r = norm %x, @v {eps = -1.0} : f32[rows,4]",
+            "attribute eps is -1.0, expected a finite number of at least 0"
+        ),
         ("%r = norm %x, @v {eps = nan} : f32[rows,4]", "attribute eps is nan, expected a finite number of at least 0"),
-        ("%r = add %x, %z : f32[rows,4]", "operand 2 (%z) is f32[rows,6], expected f32[rows,4], the type of operand 1 (%x)"),
+        (
+            "%r = add %x, %z : f32[rows,4]",
+            "operand 2 (%z) is f32[rows,6], expected f32[rows,4], the type of operand 1 (%x)"
+        ),
         ("%r = mix %x, %y, %p, %i : f32[rows,4]", "operand 4 (%i) is i32[rows], expected f32[rows], one factor a row"),
-        ("%r = rope %x, %p {heads = 2, base = 1.0} : f32[rows,4]", "operand 2 (%p) is f32[rows], expected i32[rows], one position a row"),
-        ("%r = rope %x, %i {heads = 3, base = 1.0} : f32[rows,4]", "attribute heads is 3, expected a divisor of the width 4"),
+        (
+            "%r = rope %x, %p {heads = 2, base = 1.0} : f32[rows,4]",
+            "operand 2 (%p) is f32[rows], expected i32[rows], one position a row"
+        ),
+        (
+            "%r = rope %x, %i {heads = 3, base = 1.0} : f32[rows,4]",
+            "attribute heads is 3, expected a divisor of the width 4"
+        ),
         ("%r = rope %x, %i {heads = 0, base = 1.0} : f32[rows,4]", "attribute heads is 0, expected at least 1"),
         (
             "%r = rope %x, %i {heads = 4, base = 1.0} : f32[rows,4]",
             "has heads of 1 columns, expected an even number: the embedding turns pairs"
         ),
-        ("%r = rope %x, %i {heads = 2, base = 0.0} : f32[rows,4]", "attribute base is 0.0, expected a finite number above 0"),
+        (
+            "%r = rope %x, %i {heads = 2, base = 0.0} : f32[rows,4]",
+            "attribute base is 0.0, expected a finite number above 0"
+        ),
         (
             "cache_write %z, %y, %i, %i, @deep {recurrence = 0}",
             "operand 1 (%z) is f32[rows,6], expected f32[rows,4], the keys of @deep"
@@ -166,7 +193,10 @@ import Testing
             "operand 1 (%z) is f32[rows,6], expected f32[rows,4], the type of the carried %c"
         ),
         ("repeat 2 () { repeat 2 () { yield } yield }", "is a repeat inside a repeat, which is not supported"),
-        ("%r = repeat 2 (%c = %x) : f32[rows,4,4] { yield %c }", "carried value %c is f32[rows,4,4], expected one element a row, or a width from 1 to 2147483647"),
+        (
+            "%r = repeat 2 (%c = %x) : f32[rows,4,4] { yield %c }",
+            "carried value %c is f32[rows,4,4], expected one element a row, or a width from 1 to 2147483647"
+        ),
     ]
 
     @Test(arguments: malformed)
@@ -214,7 +244,9 @@ import Testing
 
     @Test func `values are defined once and before they are read`() {
         let y = Value("y", .rows(.f32, 4))
-        #expect(Self.problem([Self.silu(y, "z"), Self.silu(Self.x, "y")])?.contains("operand 1 (%y) is not defined before this point") == true)
+        #expect(
+            Self.problem([Self.silu(y, "z"), Self.silu(Self.x, "y")])?.contains(
+                "operand 1 (%y) is not defined before this point") == true)
         #expect(Self.problem([Self.silu(Self.x, "x")])?.contains("result %x is defined a second time") == true)
         #expect(
             Self.problem([Self.silu(Value("x", .rows(.f32, 6)), "y")])?
@@ -251,7 +283,9 @@ import Testing
         var operation = Operation(
             .norm, [Self.x], symbols: ["w"], attributes: ["eps": .integer(1)], results: [Value("y", .rows(.f32, 4))])
         let weight = Weight("w", .fixed(.f32, 4))
-        #expect(Self.problem([operation], weights: [weight])?.hasSuffix("attribute eps is an integer, expected a number") == true)
+        #expect(
+            Self.problem([operation], weights: [weight])?.hasSuffix("attribute eps is an integer, expected a number")
+                == true)
         operation.attributes = ["eps": .float(1), "base": .float(1)]
         #expect(
             Self.problem([operation], weights: [weight])?.hasSuffix("has the attribute base, which norm does not take")
@@ -269,14 +303,19 @@ import Testing
     }
 
     @Test func `parameters have one element or one width a row`() {
-        for type in [TensorType(.f32, []), .fixed(.f32, 4), .rows(.f32, 0), .rows(.f32, -4), TensorType(.f32, [.rows, .rows])] {
+        for type in [
+            TensorType(.f32, []), .fixed(.f32, 4), .rows(.f32, 0), .rows(.f32, -4), TensorType(.f32, [.rows, .rows]),
+        ] {
             let function = Function("f", parameters: [Value("p", type)])
             #expect(throws: VerificationError.self, "\(type)") { try verify(Module(functions: [function])) }
         }
     }
 
     static let badDeclarations: [(Module, String)] = [
-        (Module(weights: [Weight("w", .fixed(.i32, 4))]), "weight @w is i32[4], expected f32 or bf16 with one or two extents"),
+        (
+            Module(weights: [Weight("w", .fixed(.i32, 4))]),
+            "weight @w is i32[4], expected f32 or bf16 with one or two extents"
+        ),
         (Module(weights: [Weight("w", .fixed(.f32, 1, 2, 3))]), "weight @w is f32[1,2,3], expected"),
         (Module(weights: [Weight("w", .fixed(.f32, 0))]), "weight @w is f32[0], expected"),
         (Module(weights: [Weight("w", .rows(.f32, 4))]), "weight @w is f32[rows,4], expected"),
@@ -286,10 +325,14 @@ import Testing
             "weight @w is declared twice; weights and caches share their names"
         ),
         (
-            Module(weights: [Weight("w", .fixed(.f32, 4))], caches: [Cache("w", .fixed(.f32, 1, 2), isRecurrent: false)]),
+            Module(
+                weights: [Weight("w", .fixed(.f32, 4))], caches: [Cache("w", .fixed(.f32, 1, 2), isRecurrent: false)]),
             "cache @w is declared twice"
         ),
-        (Module(caches: [Cache("c", .fixed(.bf16, 1, 2), isRecurrent: false)]), "cache @c is bf16[1,2], expected f32[heads,dim]"),
+        (
+            Module(caches: [Cache("c", .fixed(.bf16, 1, 2), isRecurrent: false)]),
+            "cache @c is bf16[1,2], expected f32[heads,dim]"
+        ),
         (
             Module(caches: [Cache("c", .fixed(.f32, 65536, 65536), isRecurrent: true)]),
             "cache @c is f32[65536,65536], expected f32[heads,dim]"
@@ -308,7 +351,8 @@ import Testing
         ),
         (
             Module(weights: [
-                Weight("t", .fixed(.f32, 2, 4)), Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "t", from: 2, to: 5)),
+                Weight("t", .fixed(.f32, 2, 4)),
+                Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "t", from: 2, to: 5)),
             ]),
             "weight @w : f32[2,3] is columns 2 ..< 5 of @t, which is f32[2,4]"
         ),

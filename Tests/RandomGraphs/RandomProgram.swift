@@ -107,7 +107,8 @@ public struct RandomProgram: Sendable {
     }
 
     private static func run(
-        _ module: Module, _ function: String, weights: [String: Tensor], calls: [[Tensor]], recurrences: Int, budget: Int
+        _ module: Module, _ function: String, weights: [String: Tensor], calls: [[Tensor]], recurrences: Int,
+        budget: Int
     ) throws -> [Tensor] {
         let interpreter = try Interpreter(module: module, weights: weights)
         var caches = CacheState(budget: budget)
