@@ -98,9 +98,13 @@ import Testing
             } else {
                 settled = run.steps[step].frozen.count - 1
             }
+            // Others before the last settled position may have settled or not.
             return ScriptedModel.result(
                 call, token: { recorded(run.steps[step].current, at: $0 + 1) },
-                difference: { $0 == settled ? 0 : 1 })
+                difference: { position in
+                    guard let settled, position <= settled else { return 1 }
+                    return (settled - position).isMultiple(of: 2) ? 0 : 1
+                })
         }
 
         var sampler = try DiffusionForcing(
