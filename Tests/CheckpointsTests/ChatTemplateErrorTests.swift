@@ -2,7 +2,8 @@ import Checkpoints
 import Testing
 
 @Suite struct ChatTemplateErrorTests {
-    private func error(_ source: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> ChatTemplateError {
+    private func error(_ source: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> ChatTemplateError
+    {
         try #require(throws: ChatTemplateError.self, "\(source.prefix(80))", sourceLocation: sourceLocation) {
             try ChatTemplate(source, name: "test.jinja").render(messages: [], addGenerationPrompt: false)
         }
@@ -46,7 +47,8 @@ import Testing
         ("{% set 1 = 2 %}", 1, "variable"), ("{% set true = 2 %}", 1, "'true'"), ("{% for in x %}", 1, "'in'"),
         ("{{ f(a=1, 2) }}", 1, "without a name"), ("{{ f(a=1, a=2) }}", 1, "twice"), ("{% break %}", 1, "loop"),
         ("{% for x in y %}{% macro m() %}{% break %}{% endmacro %}{% endfor %}", 1, "loop"),
-        ("{% macro m(a=1, b) %}{% endmacro %}", 1, "'b'"), ("{{ x[1:2:3:4] }}", 1, "':'"), ("{{ x[] }}", 1, "expression"),
+        ("{% macro m(a=1, b) %}{% endmacro %}", 1, "'b'"), ("{{ x[1:2:3:4] }}", 1, "':'"),
+        ("{{ x[] }}", 1, "expression"),
         ("{{ '\\uD800' }}", 1, "Unicode"), ("{{ '\\xg0' }}", 1, "hexadecimal"), ("{{ 012 }}", 1, "zero"),
     ])
     func malformedTemplateIsRefusedWithItsLine(source: String, line: Int, part: String) throws {
@@ -64,7 +66,8 @@ import Testing
         ("{{ {}.update({}) }}", 1, "'update'"), ("{{ 1 / 0 }}", 1, "zero"), ("{{ '%s' % 1 }}", 1, "'%'"),
         ("\n{% for x in 5 %}{% endfor %}", 2, "an integer"), ("{% for a, b in [[1]] %}{% endfor %}", 1, "1 values"),
         ("{% set x = 1 %}\n{% set x.y = 1 %}", 2, "'x' is not a namespace"), ("\n{{ namespace() }}", 2, "a namespace"),
-        ("{{ 9223372036854775807 + 1 }}", 1, "64 bits"), ("{{ {[]: 1} }}", 1, "a list"), ("{{ [] | join | tojson(1, -2, 3) }}", 1, "iterated"),
+        ("{{ 9223372036854775807 + 1 }}", 1, "64 bits"), ("{{ {[]: 1} }}", 1, "a list"),
+        ("{{ [] | join | tojson(1, -2, 3) }}", 1, "iterated"),
         ("{{ range | tojson }}", 1, "a function"), ("{% macro m(a) %}{% endmacro %}\n{{ m(b=1) }}", 2, "'b'"),
     ])
     func failureWhileRenderingNamesItsLine(source: String, line: Int, part: String) throws {

@@ -79,7 +79,9 @@ import Testing
             do {
                 let rendered = try Self.render(item)
                 // Compared as bytes: `==` would take canonically equivalent texts for the same.
-                #expect(Array(rendered.utf8) == Array(text.utf8), "\(item.name): \(rendered.debugDescription), not \(text.debugDescription)")
+                #expect(
+                    Array(rendered.utf8) == Array(text.utf8),
+                    "\(item.name): \(rendered.debugDescription), not \(text.debugDescription)")
             } catch {
                 Issue.record("\(item.name): \(error)")
             }

@@ -50,7 +50,8 @@ import Testing
 
     @Test func jinjaFileWinsOverTheConfiguration() throws {
         let template = try ChatTemplate(
-            tokenizerConfiguration: #"{"chat_template": "old", "bos_token": "<s>"}"#, jinjaFile: "new {{ bos_token }}\n",
+            tokenizerConfiguration: #"{"chat_template": "old", "bos_token": "<s>"}"#,
+            jinjaFile: "new {{ bos_token }}\n",
             folder: "m")
         #expect(try template.render(messages: [], addGenerationPrompt: false) == "new <s>")
         #expect(template.name == "m/chat_template.jinja")

@@ -90,7 +90,10 @@ extension RenderValue {
             self = .sequence(.list, try RenderItems(values, budget: budget))
         case .dictionary(let entries):
             let pairs = try entries.map { entry in
-                (key: RenderValue.string(entry.key), value: try RenderValue(entry.value, budget: budget, level: level + 1))
+                (
+                    key: RenderValue.string(entry.key),
+                    value: try RenderValue(entry.value, budget: budget, level: level + 1)
+                )
             }
             self = .dictionary(try RenderDictionary(pairs, budget: budget))
         }

@@ -12,6 +12,20 @@ enum PythonText {
         return String(view)
     }
 
+    /// `text` `count` times, by doubling: `String(repeating:count:)` appends once for each.
+    static func repeated(_ text: String, _ count: Int) -> String {
+        guard !text.isEmpty else { return "" }
+        var result = ""
+        var power = text
+        var left = count
+        while left > 0 {
+            if left % 2 == 1 { result += power }
+            left /= 2
+            if left > 0 { power += power }
+        }
+        return result
+    }
+
     // MARK: Stripping
 
     enum Side { case left, right, both }

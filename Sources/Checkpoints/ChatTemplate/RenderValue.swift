@@ -79,7 +79,7 @@ enum RenderValue {
         case .string(let text): !text.isEmpty
         case .sequence(_, let items): !items.elements.isEmpty
         case .dictionary(let dictionary): !dictionary.entries.isEmpty
-        case .loop(let loop): loop.items.elements.count > 0
+        case .loop(let loop): !loop.elements.isEmpty
         case .stream, .namespace, .function: true
         }
     }
@@ -184,10 +184,10 @@ final class RenderNamespace {
 
 /// The variable `loop`: where a `for` is.
 final class RenderLoop {
-    let items: RenderItems
+    let elements: [RenderValue]
     var index = 0
 
-    init(_ items: RenderItems) { self.items = items }
+    init(_ elements: [RenderValue]) { self.elements = elements }
 }
 
 /// Something a template can call.

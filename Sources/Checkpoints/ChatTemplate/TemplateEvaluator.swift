@@ -40,7 +40,7 @@ final class TemplateEvaluator {
     }
 
     /// Recursion of every kind passes here, so that the stack cannot overflow.
-    private func deeper<Result>(_ action: () throws -> Result) throws -> Result {
+    func deeper<Result>(_ action: () throws -> Result) throws -> Result {
         guard depth < TemplateLimits.evaluationDepth else {
             throw TemplateFault("the template recurses more than \(TemplateLimits.evaluationDepth) levels deep")
         }
@@ -64,14 +64,17 @@ final class TemplateEvaluator {
         case .assignAttribute(let namespace, let attribute, let expression, let line):
             let value = try evaluate(expression)
             try atLine(line) { try assign(value, to: attribute, of: namespace) }
-        case .assignBlock(let name, let filters, let body):
+        case .assignBlock(let name, let attribute, let filters, let body, let line):
             let (flow, text) = try captured(body)
-            scope.variables[name] = try apply(filters, to: .string(text))
-            return flow
+            guard flow == .normal else { return flow }
+            let value = try apply(filters, to: .string(text))
+            try atLine(line) {
+                try attribute.map { try assign(value, to: $0, of: name) } ?? assign(value, to: .name(name))
+            }
         case .filterBlock(let filters, let body):
             let (flow, text) = try captured(body)
+            guard flow == .normal else { return flow }
             try append(self.text(of: apply(filters, to: .string(text))), to: &output)
-            return flow
         case .with(let values, let body): return try with(values, body)
         case .scoped(let body): return try scoped { try execute(body) }
         case .macro(let macro): scope.variables[macro.name] = .function(function(for: macro))
@@ -115,7 +118,7 @@ final class TemplateEvaluator {
             }
         }
         guard !elements.isEmpty else { return try scoped { try execute(loop.otherwise) } }
-        let state = RenderLoop(try atLine(loop.line) { try RenderItems(elements, budget: budget) })
+        let state = RenderLoop(elements)
         for (index, element) in elements.enumerated() {
             try budget.visit()
             state.index = index

@@ -5,7 +5,11 @@ enum TemplateFilters {
     static func apply(
         _ name: String, to value: RenderValue, _ arguments: RenderArguments, evaluator: TemplateEvaluator
     ) throws -> RenderValue {
-        try evaluator.budget.visit(value.weight)
+        if case .string(let text) = value {
+            try evaluator.budget.visit(text: text)
+        } else {
+            try evaluator.budget.visit(value.weight)
+        }
         if let filter = table[name] {
             let bound = try arguments.bind(filter.parameters, required: filter.required, of: "the filter '\(name)'")
             return try filter.body(evaluator, value, bound)
@@ -46,9 +50,11 @@ enum TemplateFilters {
         guard arguments.positional.isEmpty else {
             let name = try evaluator.string(arguments.positional[0], "the filter of 'map'")
             guard isKnown(name) else { throw TemplateFault("the filter '\(name)' is not supported") }
-            // A chain of names such as map("map", "map", …) ends with its arguments.
             let rest = RenderArguments(positional: Array(arguments.positional.dropFirst()), named: arguments.named)
-            return try evaluator.stream(elements.map { try apply(name, to: $0, rest, evaluator: evaluator) })
+            // map("map", "map", …) recurses as often as it has arguments.
+            return try evaluator.deeper {
+                try evaluator.stream(elements.map { try apply(name, to: $0, rest, evaluator: evaluator) })
+            }
         }
         let bound = try arguments.bind(["attribute", "default"], required: 1, of: "the filter 'map'")
         let attribute = bound[0] ?? .none

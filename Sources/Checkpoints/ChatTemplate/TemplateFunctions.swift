@@ -70,13 +70,16 @@ enum TemplateFunctions {
     }
 
     /// The local time as C's `strftime` writes it.
-    private static func strftimeNow(_ evaluator: TemplateEvaluator, _ arguments: RenderArguments) throws -> RenderValue {
+    private static func strftimeNow(_ evaluator: TemplateEvaluator, _ arguments: RenderArguments) throws -> RenderValue
+    {
         let values = try arguments.bind(["format"], required: 1, of: "'strftime_now'")
         let format = try evaluator.string(values[0] ?? .none, "format")
         guard format.utf8.count <= 256, !format.utf8.contains(0) else {
             throw TemplateFault("the format of 'strftime_now' is longer than 256 bytes or holds a zero byte")
         }
-        var seconds = time_t(evaluator.now.timeIntervalSince1970)
+        guard var seconds = time_t(exactly: evaluator.now.timeIntervalSince1970.rounded(.down)) else {
+            throw TemplateFault("the time given for 'strftime_now' is out of range")
+        }
         var parts = tm()
         localtime_r(&seconds, &parts)
         var buffer = [CChar](repeating: 0, count: 4096)

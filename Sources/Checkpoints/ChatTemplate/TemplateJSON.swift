@@ -74,7 +74,8 @@ struct TemplateJSON {
         case .boolean(let flag): flag ? "true" : "false"
         case .integer(let number): String(number)
         case .float(let number):
-            number.isNaN ? "NaN" : number.isInfinite ? (number < 0 ? "-Infinity" : "Infinity") : PythonText.float(number)
+            number.isNaN
+                ? "NaN" : number.isInfinite ? (number < 0 ? "-Infinity" : "Infinity") : PythonText.float(number)
         default: "null"
         }
     }

@@ -114,7 +114,10 @@ struct TemplateLexer {
     private func nextOpening() -> Int {
         var index = position
         while index + 1 < source.count {
-            if source[index] == "{", ["%", "{", "#"].contains(source[index + 1]) { return index }
+            if source[index] == "{" {
+                let next = source[index + 1]
+                if next == "%" || next == "{" || next == "#" { return index }
+            }
             index += 1
         }
         return source.count
@@ -391,7 +394,8 @@ struct TemplateLexer {
         return index + 1
     }
 
-    private func readHexadecimal(from start: Int, digits: Int, into text: inout String.UnicodeScalarView) throws -> Int {
+    private func readHexadecimal(from start: Int, digits: Int, into text: inout String.UnicodeScalarView) throws -> Int
+    {
         guard start + digits <= source.count else {
             throw TemplateFault("a string escape is cut off", line: line)
         }

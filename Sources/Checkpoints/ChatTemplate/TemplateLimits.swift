@@ -6,14 +6,14 @@ enum TemplateLimits {
     /// Levels of blocks, brackets and operators inside each other in the source. The parser recurses this deep.
     static let nesting = 100
     /// Levels of evaluation inside each other, macro calls included. The evaluator recurses this deep.
-    static let evaluationDepth = 250
+    static let evaluationDepth = 150
     /// Lists and dictionaries inside each other. Printing, comparing and releasing a value recurse this deep.
     static let valueDepth = 50
     /// Values inside a value, counted as often as they occur, so that a list of lists that share their elements
     /// cannot describe more than can be visited.
     static let valueWeight = 1 << 22
     /// Evaluated nodes and visited elements in one rendering.
-    static let steps = 5_000_000
+    static let steps = 2_000_000
     /// Bytes of text and elements made in one rendering, dropped ones included.
     static let bytes = 256 << 20
     /// Numbers in a `range`: what Jinja2's sandbox allows (`MAX_RANGE`).
@@ -31,6 +31,11 @@ final class TemplateBudget {
             throw TemplateFault("the template takes more than \(TemplateLimits.steps) steps; it may loop without end")
         }
         steps += count
+    }
+
+    /// Accounts for a walk over a text's code points, several of which take the time of a step.
+    func visit(text: String) throws {
+        try visit(text.utf8.count / 8)
     }
 
     /// Accounts for `count` bytes that are about to be made. Called before the memory is taken.

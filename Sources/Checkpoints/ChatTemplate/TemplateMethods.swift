@@ -17,7 +17,7 @@ enum TemplateMethods {
                 return nil
             }
             return function(name, "string", method.parameters, required: method.required) { evaluator, arguments in
-                try evaluator.budget.visit(text.utf8.count / 64)
+                try evaluator.budget.visit(text: text)
                 return try method.body(evaluator, text, arguments)
             }
         case .sequence(.list, let items), .sequence(.tuple, let items):
@@ -93,7 +93,7 @@ enum TemplateMethods {
     // MARK: The loop variable
 
     static func attribute(_ name: String, of loop: RenderLoop) throws -> RenderValue? {
-        let elements = loop.items.elements
+        let elements = loop.elements
         switch name {
         case "index": return .integer(loop.index + 1)
         case "index0": return .integer(loop.index)
@@ -192,7 +192,8 @@ enum TemplateMethods {
             }
         }
         add("count", ["sub"], required: 1) { evaluator, text, arguments in
-            .integer(PythonText.replacements(of: try evaluator.string(arguments[0] ?? .none, "sub"), in: text, limit: nil))
+            .integer(
+                PythonText.replacements(of: try evaluator.string(arguments[0] ?? .none, "sub"), in: text, limit: nil))
         }
         add("join", ["iterable"], required: 1) { evaluator, text, arguments in
             var result = ""

@@ -114,7 +114,7 @@ enum TemplateOperators {
         switch value {
         case .string(let text):
             try check(text.utf8.count)
-            return .string(text.isEmpty ? "" : String(repeating: text, count: count))
+            return .string(PythonText.repeated(text, count))
         case .sequence(let kind, let items) where kind == .list || kind == .tuple:
             guard !items.elements.isEmpty else { return value }
             try check(items.elements.count * MemoryLayout<RenderValue>.stride)
@@ -187,7 +187,7 @@ enum TemplateOperators {
     static func isIn(_ needle: RenderValue, _ container: RenderValue, _ evaluator: TemplateEvaluator) throws -> Bool {
         switch (container, needle) {
         case (.string(let text), .string(let part)):
-            try evaluator.budget.visit((text.utf8.count + part.utf8.count) / 16)
+            try evaluator.budget.visit((text.utf8.count + part.utf8.count) / 8)
             return PythonText.contains(text, part)
         case (.string, _):
             throw TemplateFault("'in' looks for text in a string, not for \(needle.typeName)")

@@ -19,7 +19,7 @@ extension TemplateEvaluator {
             let position = index < 0 ? index + items.elements.count : index
             if items.elements.indices.contains(position) { return items.elements[position] }
         case (.string(let text), .integer(let index)):
-            try budget.visit(text.utf8.count / 64)
+            try budget.visit(text: text)
             let scalars = text.unicodeScalars
             let found =
                 index < 0
@@ -69,7 +69,7 @@ extension TemplateEvaluator {
         }
         switch value {
         case .string(let text):
-            try budget.make(bytes: text.utf8.count)
+            try budget.visit(text: text)
             let scalars = Array(text.unicodeScalars)
             return try made(PythonText.string(positions(scalars.count).map { scalars[$0] }))
         case .sequence(let kind, let items) where kind != .view:

@@ -97,8 +97,8 @@ indirect enum TemplateStatement: Sendable {
     case continueLoop
     case assign(TemplateTarget, TemplateExpression, line: Int)
     case assignAttribute(namespace: String, attribute: String, TemplateExpression, line: Int)
-    /// `{% set name | filters %}body{% endset %}`
-    case assignBlock(String, [TemplateFilterCall], [TemplateStatement])
+    /// `{% set name | filters %}body{% endset %}`, or with an attribute of the namespace `name`
+    case assignBlock(String, attribute: String?, [TemplateFilterCall], [TemplateStatement], line: Int)
     /// `{% filter filters %}body{% endfilter %}`
     case filterBlock([TemplateFilterCall], [TemplateStatement])
     /// `{% with name = value, … %}body{% endwith %}`

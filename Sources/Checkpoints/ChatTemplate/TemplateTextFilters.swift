@@ -131,7 +131,7 @@ extension TemplateFilters {
         case .string(let text): text.unicodeScalars.count
         case .sequence(_, let items): items.elements.count
         case .dictionary(let dictionary): dictionary.entries.count
-        case .loop(let loop): loop.items.elements.count
+        case .loop(let loop): loop.elements.count
         default: throw TemplateFault("\(value.typeName) has no length")
         }
     }

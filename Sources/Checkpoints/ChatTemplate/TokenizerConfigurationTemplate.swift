@@ -35,7 +35,8 @@ extension ChatTemplate {
         case .named(let templates):
             guard let standard = templates.first(where: { $0.name == "default" }) else {
                 let names = templates.map { "'\($0.name)'" }.joined(separator: ", ")
-                throw refusal("it has templates named \(names) but none named 'default'; use --raw to give the prompt as it is")
+                throw refusal(
+                    "it has templates named \(names) but none named 'default'; use --raw to give the prompt as it is")
             }
             try self.init(standard.template, name: file, standardVariables: variables)
         case nil:
