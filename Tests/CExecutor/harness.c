@@ -1,5 +1,7 @@
 #include "harness.h"
 
+#include "executor.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -190,7 +192,11 @@ void tape_run(const tape *tape, int isa, ech_session *session, int rows, int rec
     if (!program || !session) return;
     char message[ECH_MESSAGE_SIZE] = "";
     const ech_call call = {rows, recurrences, recurrences, tape->parameters, tape->results};
-    const bool ran = ech_run(program, session, &call, threads, message);
+    // The arena begins as NaN, so that whatever is read without having been written shows.
+    ech_arena arena;
+    const bool prepared = ech_session_prepare(session, program, &call, threads, &arena, message);
+    if (prepared) memset(session->arena.data, 0xff, (size_t)session->arena.bytes);
+    const bool ran = prepared && ech_run(program, session, &call, threads, message);
     CHECK(ran, "%s", message);
     ech_program_destroy(program);
 }

@@ -71,7 +71,7 @@ void tape_reveal(tape *tape, int buffer, int result);
 
 ech_program *tape_program(const tape *tape, int isa);
 ech_session *tape_session(const tape *tape, int slots, int context, int budget);
-/// Creates the program and runs it once; failures fail the test.
+/// Creates the program and runs it once, in an arena of NaN; failures fail the test.
 void tape_run(const tape *tape, int isa, ech_session *session, int rows, int recurrences, int threads);
 /// As tape_run, in a session of its own with one slot of 64 positions.
 void tape_run_alone(const tape *tape, int isa, int rows, int threads);

@@ -131,7 +131,7 @@ typedef struct ech_session ech_session;
 enum { ECH_MESSAGE_SIZE = 256 };
 
 /// Instruction sets, from slowest to fastest. Each needs what the one before needs. AVX-512 means the foundation with BW,
-/// DQ, VL and BF16.
+/// DQ and VL.
 enum ech_isa { ECH_ISA_PORTABLE = 0, ECH_ISA_AVX2 = 1, ECH_ISA_AVX512 = 2, ECH_ISA_AMX = 3 };
 
 /// The best instruction set of this machine, or the one that the environment variable ECHELON_ISA
