@@ -6,6 +6,16 @@ enum Terminal {
 
     static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 
+    /// All of standard input.
+    /// - Throws: ``CommandError`` when it is not UTF-8.
+    static func input() throws -> String {
+        let data = try Interrupt.endingAtOnce { try FileHandle.standardInput.readToEnd() ?? Data() }
+        guard let text = String(data: data, encoding: .utf8) else {
+            throw CommandError("Standard input is not UTF-8 text.")
+        }
+        return text
+    }
+
     /// Writes to standard output at once.
     static func write(_ text: String) throws { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) }
 
