@@ -39,12 +39,12 @@ public final class PlanModel: RecurrentModel {
             throw RuntimeError("\(threads) threads were asked for; 1 to 1024 can be had.")
         }
         self.threads = threads ?? Int(ech_default_threads())
-        written = [Int](repeating: 0, count: max(0, sequences))
         let caches = try plan.contents.schedule.caches.map(ech_cache.init)
         let (slots, positions, budget) = (try narrow(sequences), try narrow(context), try narrow(cacheBudget))
         session = try reportingErrors { message in
             ech_session_create(caches, Int32(caches.count), slots, positions, budget, message)
         }
+        written = [Int](repeating: 0, count: sequences)
     }
 
     deinit { ech_session_destroy(session) }

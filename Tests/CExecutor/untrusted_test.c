@@ -149,7 +149,9 @@ static call_memory new_call(const tape *t, int rows) {
         const int64_t count = (int64_t)rows * buffer->width;
         *memory = malloc((size_t)count * 4);
         for (int64_t j = 0; j < count; j++) {
-            if (buffer->element == ECH_I32) ((int32_t *)*memory)[j] = buffer->index == 1 ? (int32_t)(j % SLOTS) : (int32_t)(j / SLOTS);
+            // Parameter 1 has the slots; tokens and positions count up.
+            const int32_t number = (int32_t)(buffer->index == 1 ? j % SLOTS : j / SLOTS);
+            if (buffer->element == ECH_I32) ((int32_t *)*memory)[j] = number;
             else ((float *)*memory)[j] = random_float();
         }
     }
