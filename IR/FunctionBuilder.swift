@@ -16,8 +16,8 @@ public struct BuilderError: Error, CustomStringConvertible, Hashable {
 /// does not fit have the type of its first operand.
 public struct FunctionBuilder {
     public let name: String
-    /// The weights and caches that operations may name.
-    public let module: Module
+    /// The weights and caches that operations may name. More may be declared while building.
+    public var module: Module
     private var parameters: [Value] = []
     private var operations: [Operation] = []
     private var returns: [Value]?

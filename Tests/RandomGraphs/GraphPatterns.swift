@@ -1,0 +1,131 @@
+import IR
+
+// What graphs are made of: single operations, and the groups that the compiler's passes look for, now and then with one
+// thing different so that a pass that looks too loosely changes what the graph means.
+extension GraphGenerator {
+    mutating func steps(_ count: ClosedRange<Int>) {
+        for _ in 0..<Int.random(in: count, using: &random) { pool.append(step()) }
+    }
+
+    private mutating func step() -> Value {
+        switch Int.random(in: 0..<16, using: &random) {
+        case 0: normed(any())
+        case 1: sum(any())
+        case 2: builder.silu(any())
+        case 3: product(any())
+        case 4: mixed(any(width), any(width))
+        case 5: biased(any())
+        case 6: linear(any(), Int.random(in: 3...9, using: &random))
+        case 7: sliced(any())
+        case 8: joined(any(), any())
+        case 9: builder.rope(any(width), position, heads: heads, base: 100)
+        case 10: adapter(any(), any())
+        case 11: gate(any())
+        case 12, 13: attention(any(width))
+        case 14: residual()
+        default: lookAlikes(any())
+        }
+    }
+
+    // MARK: Single operations
+
+    mutating func normed(_ x: Value) -> Value { builder.norm(x, factors(x.type.width), eps: 1e-5) }
+
+    private mutating func sum(_ a: Value) -> Value { builder.add(a, any(a.type.width)) }
+
+    private mutating func product(_ a: Value) -> Value { builder.multiply(a, any(a.type.width)) }
+
+    private mutating func mixed(_ a: Value, _ b: Value) -> Value {
+        builder.mix(a, b, coefficients[0], random.pick(coefficients))
+    }
+
+    private mutating func biased(_ x: Value) -> Value { builder.bias(x, offsets(x.type.width)) }
+
+    private mutating func joined(_ a: Value, _ b: Value) -> Value { normed(builder.concat(a, b)) }
+
+    private mutating func sliced(_ x: Value) -> Value {
+        let from = Int.random(in: 0..<x.type.width, using: &random)
+        return builder.slice(x, from..<Int.random(in: from + 1...x.type.width, using: &random))
+    }
+
+    /// A product with a matrix of f32, or of bf16 behind a conversion.
+    mutating func linear(_ x: Value, _ width: Int) -> Value {
+        guard allowsBF16, random.oneIn(2) else { return builder.linear(x, matrix(width, x.type.width)) }
+        usesBF16 = true
+        return builder.linear(builder.convert(x), matrix(width, x.type.width, .bf16))
+    }
+
+    // MARK: What passes look for
+
+    /// A matrix over two values side by side; or over something else that reads them too.
+    mutating func adapter(_ a: Value, _ b: Value) -> Value {
+        let both = builder.concat(a, b)
+        let result = linear(both, width)
+        // Another reader of the concatenation, so that it has to stay.
+        if random.oneIn(4) { pool.append(normed(both)) }
+        // The same value twice.
+        if random.oneIn(6) { return builder.add(result, linear(builder.concat(a, a), width)) }
+        return result
+    }
+
+    /// linear, two slices, silu of one, their product.
+    private mutating func gate(_ x: Value) -> Value {
+        let half = Int.random(in: 2...5, using: &random)
+        let both = linear(normed(x), 2 * half)
+        let swapped = random.oneIn(5)
+        let gate = builder.slice(both, swapped ? half..<2 * half : 0..<half)
+        // Both factors from the same half is no gate.
+        let up = builder.slice(both, swapped || random.oneIn(6) ? 0..<half : half..<2 * half)
+        if random.oneIn(6) { pool.append(random.pick([both, gate, up])) }
+        let opened = builder.silu(gate)
+        let product = random.oneIn(3) ? builder.multiply(up, opened) : builder.multiply(opened, up)
+        return linear(product, width)
+    }
+
+    /// Projection, bias, rotary embedding, cache write, attention, as transformers write it; or nearly so.
+    private mutating func attention(_ x: Value) -> Value {
+        let e = width
+        let isRecurrent = recurrence == .induction ? !random.oneIn(4) : random.oneIn(4)
+        let cache = cache(isRecurrent: isRecurrent)
+        let recurrence = isRecurrent ? recurrence : .number(0)
+        let joint = linear(normed(x), 3 * e)
+        let pair = builder.slice(joint, 0..<2 * e)
+        let shifted = random.oneIn(8) ? pair : builder.bias(pair, offsets(2 * e))
+        let turned = builder.slice(shifted, 0..<e)
+        var keys = builder.slice(shifted, e..<2 * e)
+        let queries = builder.rope(turned, position, heads: heads, base: 100)
+        if !random.oneIn(8) {
+            keys = builder.rope(keys, position, heads: heads, base: random.oneIn(8) ? 50 : 100)
+        }
+        // Values from the wrong third now and then.
+        let values = builder.slice(joint, random.oneIn(8) ? 0..<e : 2 * e..<3 * e)
+        if random.oneIn(8) { pool.append(random.pick([joint, shifted, keys, values, queries])) }
+        builder.cacheWrite(keys, values, slot: slot, position: position, cache, recurrence: recurrence)
+        let mixed = builder.wavefrontAttention(
+            queries, slot: slot, position: position, cache, heads: heads, recurrence: recurrence)
+        // The cache was just written, so another reader finds what it asks for.
+        if random.oneIn(8) {
+            pool.append(
+                builder.wavefrontAttention(
+                    any(e), slot: slot, position: position, cache, heads: heads, recurrence: recurrence))
+        }
+        return linear(mixed, e)
+    }
+
+    /// add, norm, and often a second norm; the sum and the first norm may have other readers.
+    private mutating func residual() -> Value {
+        let sum = sum(any(width))
+        let first = builder.norm(sum, factors(width), eps: 1e-5)
+        if random.oneIn(3) { pool.append(sum) }
+        guard !random.oneIn(3) else { return first }
+        if random.oneIn(2) { pool.append(first) }
+        let second = builder.norm(first, factors(width), eps: random.oneIn(5) ? 1e-3 : 1e-5)
+        return linear(second, Int.random(in: 3...9, using: &random))
+    }
+
+    /// One input, the same operations twice.
+    private mutating func lookAlikes(_ x: Value) -> Value {
+        let weight = matrix(4, x.type.width)
+        return builder.add(builder.silu(builder.linear(x, weight)), builder.linear(x, weight))
+    }
+}
