@@ -51,7 +51,9 @@ public struct FunctionBuilder {
     /// - Throws: ``BuilderError`` for the first mistake made while building, ``VerificationError`` for another one.
     public func finish() throws -> Function {
         if let firstError { throw firstError }
-        guard let returns else { throw BuilderError("function @\(name) returns nothing; call `return` before `finish`") }
+        guard let returns else {
+            throw BuilderError("function @\(name) returns nothing; call `return` before `finish`")
+        }
         let function = Function(name, parameters: parameters, operations: operations, returns: returns)
         try verify(function, in: module)
         return function
@@ -183,7 +185,8 @@ public struct FunctionBuilder {
     public mutating func convert(_ x: Value, named hint: String? = nil) -> Value { one(.convert, [x], named: hint) }
 
     public mutating func projectRopeWrite(
-        _ x: Value, slot: Value, position: Value, weight: String, bias: String, _ cache: String, heads: Int, base: Float,
+        _ x: Value, slot: Value, position: Value, weight: String, bias: String, _ cache: String, heads: Int,
+        base: Float,
         recurrence: Recurrence, named hint: String? = nil
     ) -> Value {
         one(

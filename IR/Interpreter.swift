@@ -85,7 +85,8 @@ extension Weight {
             columns.to <= tensor.shape[1]
         else {
             throw InterpreterError(
-                "the tensor @\(source) is \(tensor.typeText), expected \(extents[0]) rows of at least \(columns.to) columns")
+                "the tensor @\(source) is \(tensor.typeText), expected \(extents[0]) rows of at least \(columns.to) columns"
+            )
         }
         let cut = (0..<extents[0]).flatMap { row in
             tensor.floats[row * tensor.shape[1] + columns.from..<row * tensor.shape[1] + columns.to]
@@ -328,7 +329,8 @@ private struct Call {
                 throw InterpreterError("row \(row) has position \(positions[row]), expected at least 0")
             }
             let entries = try (0...positions[row]).map { position in
-                guard let entry = caches.read(cache, slot: slots[row], position: position, recurrence: recurrence) else {
+                guard let entry = caches.read(cache, slot: slots[row], position: position, recurrence: recurrence)
+                else {
                     throw InterpreterError(
                         "row \(row) reads position \(position) of slot \(slots[row]) at recurrence \(recurrence), which "
                             + "has not been written")

@@ -48,7 +48,8 @@ struct Lexer {
             let name = takeName()
             guard !name.isEmpty else {
                 let sigil = Character(UnicodeScalar(byte))
-                throw ParseError(start, "found '\(sigil)' without a name, expected letters, digits, '_' or '.' behind it")
+                throw ParseError(
+                    start, "found '\(sigil)' without a name, expected letters, digits, '_' or '.' behind it")
             }
             return (byte == UInt8(ascii: "%") ? .value(name) : .symbol(name), start)
         case UInt8(ascii: "-") where peek(1) == UInt8(ascii: ">"):
@@ -127,7 +128,8 @@ struct Lexer {
 
     /// The character here, for a message.
     private func foundCharacter() -> String {
-        let character = String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self).unicodeScalars.first
+        let character = String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self).unicodeScalars
+            .first
         guard let character, character.value >= 0x20, character.value != 0x7F else {
             return "the control character \(bytes[offset])"
         }

@@ -26,7 +26,9 @@ struct Matrix {
         Matrix(rows: rows, width: range.count) { Array(row($0).dropFirst(range.lowerBound).prefix(range.count)) }
     }
 
-    func mapped(_ function: (Float) -> Float) -> Matrix { Matrix(rows: rows, width: width, values: values.map(function)) }
+    func mapped(_ function: (Float) -> Float) -> Matrix {
+        Matrix(rows: rows, width: width, values: values.map(function))
+    }
 
     func combined(with other: Matrix, _ function: (Float, Float) -> Float) -> Matrix {
         Matrix(rows: rows, width: width, values: zip(values, other.values).map(function))
@@ -108,7 +110,8 @@ private func dot(_ a: UnsafeBufferPointer<Float>, _ b: UnsafeBufferPointer<Float
     var sums = SIMD4<Float>()
     let whole = a.count & ~3
     for index in stride(from: 0, to: whole, by: 4) {
-        sums += SIMD4(a[index], a[index + 1], a[index + 2], a[index + 3])
+        sums +=
+            SIMD4(a[index], a[index + 1], a[index + 2], a[index + 3])
             * SIMD4(b[index], b[index + 1], b[index + 2], b[index + 3])
     }
     var sum = sums.sum()

@@ -66,7 +66,9 @@ private struct Parser {
 
     mutating func advance() throws { (token, position) = try lexer.next() }
 
-    func unexpected(_ expected: String) -> ParseError { ParseError(position, "found \(token.text), expected \(expected)") }
+    func unexpected(_ expected: String) -> ParseError {
+        ParseError(position, "found \(token.text), expected \(expected)")
+    }
 
     mutating func accept(_ wanted: Token) throws -> Bool {
         guard token == wanted else { return false }
@@ -208,7 +210,8 @@ private struct Parser {
         let returned = function.returns.map(\.type)
         guard returned == types else {
             throw ParseError(
-                start, "returns (\(returned.list)), but function @\(function.name) was declared to return (\(types.list))")
+                start,
+                "returns (\(returned.list)), but function @\(function.name) was declared to return (\(types.list))")
         }
         return function
     }
@@ -303,7 +306,8 @@ private struct Parser {
                 operation.symbols.append(name)
                 try advance()
             default:
-                throw unexpected(operation.symbols.isEmpty ? "a value or a symbol" : "a symbol, such as '@lm_head.weight'")
+                throw unexpected(
+                    operation.symbols.isEmpty ? "a value or a symbol" : "a symbol, such as '@lm_head.weight'")
             }
         } while try accept(.punctuation(","))
     }
@@ -312,11 +316,14 @@ private struct Parser {
     mutating func attributes(of opcode: Opcode, _ signature: OpcodeSignature) throws -> [String: Attribute] {
         var attributes: [String: Attribute] = [:]
         repeat {
-            guard case .word(let name) = token, let kind = signature.attributes.first(where: { $0.name == name })?.kind else {
+            guard case .word(let name) = token, let kind = signature.attributes.first(where: { $0.name == name })?.kind
+            else {
                 let names = signature.attributes.map { "'\($0.name)'" }.joined(separator: ", ")
                 throw unexpected(names.isEmpty ? "no attributes: \(opcode.rawValue) takes none" : "one of \(names)")
             }
-            guard attributes[name] == nil else { throw ParseError(position, "attribute \(name) is given a second time") }
+            guard attributes[name] == nil else {
+                throw ParseError(position, "attribute \(name) is given a second time")
+            }
             try advance()
             try expect("=", " and the value of \(name)")
             attributes[name] = try attribute(name, kind)
@@ -368,7 +375,8 @@ private struct Parser {
         try expect(")", " or a carried value, such as '%x = %y'")
         let results = try results(names)
         guard results.count == carried.count else {
-            throw ParseError(start, "found \(carried.count) carried values, expected one for each of \(names.count) results")
+            throw ParseError(
+                start, "found \(carried.count) carried values, expected one for each of \(names.count) results")
         }
         try expect("{", " and the loop's body")
         let parameters = zip(carried, results).map { Value($0.name, $1.type) }

@@ -138,7 +138,8 @@ public struct FreshNames: Sendable {
     /// A name for a copy of a value: numbers give new numbers, and `q` or `q.3` the next of `q.1`, `q.2`, ….
     public mutating func next(like name: String) -> String {
         if Int(name) != nil { return next() }
-        guard let dot = name.lastIndex(of: "."), dot != name.startIndex, Int(name[name.index(after: dot)...]) != nil else {
+        guard let dot = name.lastIndex(of: "."), dot != name.startIndex, Int(name[name.index(after: dot)...]) != nil
+        else {
             return next(name)
         }
         return next(String(name[..<dot]))

@@ -10,7 +10,7 @@ public struct Tensor: Hashable, Sendable {
     public let shape: [Int]
     public let storage: Storage
 
-    /// - Precondition: `values` has as many elements as `shape` says. A bf16 tensor's values are rounded to nearest even.
+    /// - Precondition: `values` has as many elements as `shape` says. bf16 values are rounded to nearest even.
     public init(_ values: [Float], shape: [Int], element: ElementType = .f32) {
         precondition(values.count == shape.reduce(1, *) && element != .i32, "values that do not fill their shape")
         self.element = element

@@ -112,7 +112,8 @@ private struct OperationForm {
         case .linearSiluGate:
             let columns = try linear()
             guard columns.isMultiple(of: 2) else {
-                throw OperationError("@\(operation.symbols[0]) has \(columns) rows, expected an even number: gate, then up")
+                throw OperationError(
+                    "@\(operation.symbols[0]) has \(columns) rows, expected an even number: gate, then up")
             }
             return [.rows(.f32, columns / 2)]
         case .addNorm:
@@ -155,7 +156,9 @@ private struct OperationForm {
             }
             try checkRange(name, attribute)
         }
-        if let unknown = operation.attributes.keys.sorted().first(where: { name in !expected.contains { $0.name == name } }) {
+        if let unknown = operation.attributes.keys.sorted().first(where: { name in
+            !expected.contains { $0.name == name }
+        }) {
             throw OperationError("has the attribute \(unknown), which \(operation.opcode.rawValue) does not take")
         }
     }
@@ -180,7 +183,8 @@ private struct OperationForm {
     func name(_ index: Int) -> String { "%" + operation.operands[index].name }
 
     func mismatch(_ index: Int, expected: String) -> OperationError {
-        OperationError("operand \(index + 1) (\(name(index))) is \(operation.operands[index].type), expected \(expected)")
+        OperationError(
+            "operand \(index + 1) (\(name(index))) is \(operation.operands[index].type), expected \(expected)")
     }
 
     func expect(_ index: Int, _ type: TensorType, _ meaning: String) throws {
@@ -283,7 +287,8 @@ private struct OperationForm {
     func checkRotary(_ width: Int) throws {
         let dimension = try headWidth(of: width)
         guard dimension.isMultiple(of: 2) else {
-            throw OperationError("has heads of \(dimension) columns, expected an even number: the embedding turns pairs")
+            throw OperationError(
+                "has heads of \(dimension) columns, expected an even number: the embedding turns pairs")
         }
     }
 

@@ -77,7 +77,8 @@ private func verifyDeclarations(_ module: Module) throws {
             extents.allSatisfy((1...largestCount).contains)
         else {
             throw VerificationError(
-                problem: "weight @\(weight.name) is \(weight.type), expected f32 or bf16 with one or two extents from 1 to "
+                problem:
+                    "weight @\(weight.name) is \(weight.type), expected f32 or bf16 with one or two extents from 1 to "
                     + "\(largestCount)")
         }
         try verifyColumns(weight, extents, in: module)
@@ -88,7 +89,8 @@ private func verifyDeclarations(_ module: Module) throws {
             extents.allSatisfy((1...largestCount).contains), cache.type.width <= largestCount
         else {
             throw VerificationError(
-                problem: "cache @\(cache.name) is \(cache.type), expected f32[heads,dim] of at least 1 each and at most "
+                problem:
+                    "cache @\(cache.name) is \(cache.type), expected f32[heads,dim] of at least 1 each and at most "
                     + "\(largestCount) elements")
         }
     }
@@ -100,7 +102,8 @@ private func verifyColumns(_ weight: Weight, _ extents: [Int], in module: Module
         VerificationError(problem: "weight @\(weight.name) : \(weight.type) \(problem)")
     }
     guard isName(columns.source) else { throw VerificationError(problem: badName("tensor", columns.source)) }
-    guard extents.count == 2, 0 <= columns.from, columns.from < columns.to, columns.to - columns.from == extents[1] else {
+    guard extents.count == 2, 0 <= columns.from, columns.from < columns.to, columns.to - columns.from == extents[1]
+    else {
         throw fail("is columns \(columns.from) ..< \(columns.to) of @\(columns.source), expected as many as its own")
     }
     guard columns.source != weight.name else { throw fail("is a range of its own columns") }

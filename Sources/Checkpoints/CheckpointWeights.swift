@@ -34,7 +34,7 @@ struct CheckpointWeights {
     ) throws -> (files: [SafetensorsFile], fileOfTensor: [String: Int]) {
         let shardOfTensor: [String: String]
         do {
-            shardOfTensor = try JSONDecoder().decode(Index.self, from: Data(index.bytes)).weight_map
+            shardOfTensor = try JSONDecoder().decode(Index.self, from: index.withUnsafeBytes { Data($0) }).weight_map
         } catch {
             throw CheckpointError("\(index.name): is not a JSON object with a \"weight_map\" from tensors to files")
         }

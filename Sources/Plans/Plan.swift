@@ -10,8 +10,11 @@ public struct Plan: Sendable {
     /// The size of the whole plan, in bytes.
     public var byteCount: Int { file.file.count }
 
-    /// The stored bytes of a weight, 64-byte aligned, valid as long as the plan.
-    public func bytes(of weight: ScheduledWeight) throws -> UnsafeRawBufferPointer { try file.bytes(of: weight.name) }
+    /// The stored bytes of a weight, 64-byte aligned, valid as long as the plan, which whoever keeps the pointer has to
+    /// keep too.
+    public func unownedBytes(of weight: ScheduledWeight) throws -> UnsafeRawBufferPointer {
+        try file.unownedBytes(of: weight.name)
+    }
 
     init(contents: PlanContents, file: SafetensorsFile) {
         self.contents = contents

@@ -143,13 +143,17 @@ extension Plan {
                     + (version > PlanFile.version ? "Use a newer echelon." : "Compile the checkpoint again."))
         }
 
-        let header = UnsafeRawBufferPointer(rebasing: file.file.bytes[..<file.dataOffset])
-        guard let own = file.range(ofMetadata: PlanFile.Key.headerChecksum),
-            PlanFile.headerChecksum(header, own: own) == file.metadata[PlanFile.Key.headerChecksum]
-        else { throw refuse("is damaged: its header does not have its checksum. Compile the checkpoint again.") }
-        var checksum = Checksum()
-        checksum.add(UnsafeRawBufferPointer(rebasing: file.file.bytes[file.dataOffset...]))
-        guard checksum.text == file.metadata[PlanFile.Key.dataChecksum] else {
+        let (headerText, dataText) = file.file.withUnsafeBytes { bytes in
+            var data = Checksum()
+            data.add(UnsafeRawBufferPointer(rebasing: bytes[file.dataOffset...]))
+            let header = UnsafeRawBufferPointer(rebasing: bytes[..<file.dataOffset])
+            let own = file.range(ofMetadata: PlanFile.Key.headerChecksum)
+            return (own.map { PlanFile.headerChecksum(header, own: $0) }, data.text)
+        }
+        guard headerText != nil, headerText == file.metadata[PlanFile.Key.headerChecksum] else {
+            throw refuse("is damaged: its header does not have its checksum. Compile the checkpoint again.")
+        }
+        guard dataText == file.metadata[PlanFile.Key.dataChecksum] else {
             throw refuse("is damaged: its weights do not have their checksum. Compile the checkpoint again.")
         }
 

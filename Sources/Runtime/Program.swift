@@ -4,16 +4,19 @@ import Plans
 /// A function of a plan as the executor holds it: a checked copy of its tape, with pointers into the plan's weights.
 final class Program {
     let handle: OpaquePointer
+    /// Owns the memory that the tape's weights point into.
+    private let plan: Plan
     let function: ScheduledFunction
 
     init(_ function: ScheduledFunction, of plan: Plan, isa: Int32) throws {
         self.function = function
+        self.plan = plan
         let schedule = plan.contents.schedule
         let instructions = try function.instructions.map(Self.instruction)
         let buffers = try function.buffers.map(Self.buffer)
         let caches = try schedule.caches.map(ech_cache.init)
         let weights = try schedule.weights.map { weight in
-            let bytes = try plan.bytes(of: weight)
+            let bytes = try plan.unownedBytes(of: weight)
             return ech_weight(
                 data: bytes.baseAddress, bytes: Int64(bytes.count),
                 format: Int32((weight.format == .bf16 ? ECH_WEIGHT_BF16 : ECH_WEIGHT_F32).rawValue),

@@ -10,11 +10,12 @@ import Foundation
 public final class MappedFile: @unchecked Sendable {
     /// The path, or the name that was given for bytes in memory. For messages.
     public let name: String
-    /// Valid as long as this object. Starts at a page boundary unless the memory was the program's own.
-    public let bytes: UnsafeRawBufferPointer
+    /// Valid as long as this object, which whoever keeps the pointer has to keep too; ``withUnsafeBytes(_:)`` is the safe
+    /// way. Starts at a page boundary unless the memory was the program's own.
+    public let unownedBytes: UnsafeRawBufferPointer
     private let isMapping: Bool
 
-    public var count: Int { bytes.count }
+    public var count: Int { unownedBytes.count }
 
     /// Maps the regular file at `path`.
     /// - Throws: ``FileError`` when it is missing, unreadable, or not a regular file.
@@ -35,14 +36,14 @@ public final class MappedFile: @unchecked Sendable {
         let size = Int(status.st_size)
         if size == 0 {
             // A mapping may not be empty.
-            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            unownedBytes = UnsafeRawBufferPointer(start: nil, count: 0)
             isMapping = false
             return
         }
         guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
             throw FileError(path: path, "cannot be mapped into memory", code: errno)
         }
-        bytes = UnsafeRawBufferPointer(start: address, count: size)
+        unownedBytes = UnsafeRawBufferPointer(start: address, count: size)
         isMapping = true
     }
 
@@ -50,25 +51,30 @@ public final class MappedFile: @unchecked Sendable {
     /// - Parameter name: what messages call them.
     public init(name: String, permanent bytes: UnsafeRawBufferPointer) {
         self.name = name
-        self.bytes = bytes
+        unownedBytes = bytes
         isMapping = false
     }
 
     /// Takes over a whole mapping, which must not be writable any more.
     init(name: String, takingMapping bytes: UnsafeRawBufferPointer) {
         self.name = name
-        self.bytes = bytes
+        unownedBytes = bytes
         isMapping = bytes.count > 0
     }
 
     deinit {
-        if isMapping { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) }
+        if isMapping { munmap(UnsafeMutableRawPointer(mutating: unownedBytes.baseAddress), unownedBytes.count) }
+    }
+
+    /// Gives `body` the bytes, which it must not let escape.
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(unownedBytes) }
     }
 
     /// The bytes as text.
     /// - Throws: ``FileError`` when they are not valid UTF-8.
     public func text() throws -> String {
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        guard let text = withUnsafeBytes({ String(validating: $0, as: UTF8.self) }) else {
             throw FileError("\(name): is not valid UTF-8 text")
         }
         return text

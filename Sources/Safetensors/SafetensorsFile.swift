@@ -6,7 +6,7 @@ import Foundation
 /// Opening checks the whole header against the file, so that every tensor of an open file can be read: types are known,
 /// ranges lie in the file, have the size of their shape, and together cover the data without overlaps or holes.
 public struct SafetensorsFile: Sendable {
-    /// Keep this alive as long as pointers from ``bytes(of:)`` are in use.
+    /// Keep this alive as long as pointers from ``unownedBytes(of:)`` are in use.
     public let file: MappedFile
     /// The header's `__metadata__`; empty when there is none.
     public let metadata: [String: String]
@@ -24,27 +24,7 @@ public struct SafetensorsFile: Sendable {
 
     /// - Throws: ``SafetensorsError`` when the bytes are not a sound safetensors file.
     public init(_ file: MappedFile) throws {
-        let bytes = file.bytes
-        guard bytes.count >= SafetensorsHeader.prefix else {
-            throw SafetensorsError(
-                file: file.name, "is not a safetensors file: it has \(bytes.count) bytes, fewer than the 8 of a header length")
-        }
-        let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
-        guard length <= UInt64(SafetensorsHeader.longest) else {
-            throw SafetensorsError(
-                file: file.name,
-                "is not a safetensors file: it declares a header of \(length) bytes, and the format allows "
-                    + "\(SafetensorsHeader.longest)")
-        }
-        let dataOffset = SafetensorsHeader.prefix + Int(length)
-        guard dataOffset <= bytes.count else {
-            throw SafetensorsError(
-                file: file.name,
-                "is cut short or not a safetensors file: it declares a header of \(length) bytes and has "
-                    + "\(bytes.count) in all")
-        }
-        let header = try SafetensorsHeader(
-            json: UnsafeRawBufferPointer(rebasing: bytes[SafetensorsHeader.prefix..<dataOffset]), file: file.name)
+        let (header, dataOffset) = try file.withUnsafeBytes { try Self.readHeader($0, file: file.name) }
         let tensors = try header.entries
             .map { try Self.check($0.key, $0.value, dataOffset: dataOffset, file: file) }
             .sorted { ($0.range.lowerBound, $0.range.upperBound, $0.name) < ($1.range.lowerBound, $1.range.upperBound, $1.name) }
@@ -57,6 +37,32 @@ public struct SafetensorsFile: Sendable {
         indices = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
     }
 
+    /// - Returns: the header as it stands there, and where it ends.
+    private static func readHeader(
+        _ bytes: UnsafeRawBufferPointer, file: String
+    ) throws -> (header: SafetensorsHeader, end: Int) {
+        guard bytes.count >= SafetensorsHeader.prefix else {
+            throw SafetensorsError(
+                file: file, "is not a safetensors file: it has \(bytes.count) bytes, fewer than the 8 of a header length")
+        }
+        let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        guard length <= UInt64(SafetensorsHeader.longest) else {
+            throw SafetensorsError(
+                file: file,
+                "is not a safetensors file: it declares a header of \(length) bytes, and the format allows "
+                    + "\(SafetensorsHeader.longest)")
+        }
+        let end = SafetensorsHeader.prefix + Int(length)
+        guard end <= bytes.count else {
+            throw SafetensorsError(
+                file: file,
+                "is cut short or not a safetensors file: it declares a header of \(length) bytes and has "
+                    + "\(bytes.count) in all")
+        }
+        let json = UnsafeRawBufferPointer(rebasing: bytes[SafetensorsHeader.prefix..<end])
+        return (try SafetensorsHeader(json: json, file: file), end)
+    }
+
     private static func check(
         _ name: String, _ entry: SafetensorsHeader.Entry, dataOffset: Int, file: MappedFile
     ) throws -> StoredTensor {
@@ -66,16 +72,17 @@ public struct SafetensorsFile: Sendable {
         guard let type = StoredType(rawValue: entry.dtype) else {
             throw refuse("has the unknown element type \(quoted(entry.dtype))")
         }
-        guard entry.shape.allSatisfy({ $0 >= 0 }) else {
-            throw refuse("has a negative extent in its shape \(entry.shape)")
+        let shape = entry.shape.map(\.value)
+        guard shape.allSatisfy({ $0 >= 0 }) else {
+            throw refuse("has a negative extent in its shape \(shape)")
         }
-        guard let size = type.byteCount(ofShape: entry.shape) else {
-            throw refuse("has the shape \(entry.shape), more elements than can be addressed")
+        guard let size = type.byteCount(ofShape: shape) else {
+            throw refuse("has the shape \(shape), more elements than can be addressed")
         }
         guard entry.data_offsets.count == 2 else {
             throw refuse("has \(entry.data_offsets.count) data_offsets, and a begin and an end are needed")
         }
-        let (begin, end) = (entry.data_offsets[0], entry.data_offsets[1])
+        let (begin, end) = (entry.data_offsets[0].value, entry.data_offsets[1].value)
         let available = file.count - dataOffset
         guard 0 <= begin, begin <= end else {
             throw refuse("has data_offsets [\(begin), \(end)], which is not a range of bytes")
@@ -85,10 +92,10 @@ public struct SafetensorsFile: Sendable {
         }
         guard end - begin == size else {
             throw refuse(
-                "has \(end - begin) bytes, and \(type.rawValue) of shape \(entry.shape) takes \(size)")
+                "has \(end - begin) bytes, and \(type.rawValue) of shape \(shape) takes \(size)")
         }
         return StoredTensor(
-            name: name, type: type, shape: entry.shape, range: dataOffset + begin..<dataOffset + end)
+            name: name, type: type, shape: shape, range: dataOffset + begin..<dataOffset + end)
     }
 
     /// - Parameter tensors: sorted by range.
@@ -130,10 +137,19 @@ public struct SafetensorsFile: Sendable {
         return tensor
     }
 
-    /// A tensor's bytes as they are stored, not necessarily aligned. The pointer is valid while ``file`` lives.
+    /// Gives `body` a tensor's bytes as they are stored, not necessarily aligned. It must not let them escape.
+    /// - Throws: ``SafetensorsError`` when there is none of that name, and what `body` throws.
+    public func withUnsafeBytes<Result>(
+        of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        let tensor = try tensor(named: name)
+        return try file.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[tensor.range])) }
+    }
+
+    /// The same for those who keep the pointer, and ``file`` as long as it is in use.
     /// - Throws: ``SafetensorsError`` when there is none of that name.
-    public func bytes(of name: String) throws -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: file.bytes[try tensor(named: name).range])
+    public func unownedBytes(of name: String) throws -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: file.unownedBytes[try tensor(named: name).range])
     }
 
     /// A whole tensor as f32, row-major.
@@ -141,13 +157,11 @@ public struct SafetensorsFile: Sendable {
     public func floats(_ name: String) throws -> [Float] {
         let tensor = try tensor(named: name)
         try checkConvertible(tensor)
-        return [Float](unsafeUninitializedCapacity: tensor.elementCount) { buffer, count in
-            let output = UnsafeMutableBufferPointer(rebasing: buffer[..<tensor.elementCount])
-            withExtendedLifetime(file) {
-                TensorConversion.convert(
-                    UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range]), from: tensor.type, into: output)
+        return try withUnsafeBytes(of: name) { bytes in
+            [Float](unsafeUninitializedCapacity: tensor.elementCount) { buffer, count in
+                count = tensor.elementCount
+                TensorConversion.convert(bytes, from: tensor.type, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
             }
-            count = tensor.elementCount
         }
     }
 
@@ -168,11 +182,9 @@ public struct SafetensorsFile: Sendable {
                 "tensor \(quoted(name)): \(rows.count) rows of \(tensor.rowLength) do not fit a buffer of \(output.count)")
         }
         let stride = tensor.rowLength * tensor.type.byteCount
-        let start = tensor.range.lowerBound + rows.lowerBound * stride
-        withExtendedLifetime(file) {
-            TensorConversion.convert(
-                UnsafeRawBufferPointer(rebasing: file.bytes[start..<start + rows.count * stride]),
-                from: tensor.type, into: output)
+        try withUnsafeBytes(of: name) { bytes in
+            let part = UnsafeRawBufferPointer(rebasing: bytes[rows.lowerBound * stride..<rows.upperBound * stride])
+            TensorConversion.convert(part, from: tensor.type, into: output)
         }
     }
 
@@ -189,9 +201,8 @@ public struct SafetensorsFile: Sendable {
     ///   after `"key":`, as ``SafetensorsLayout`` writes it.
     public func range(ofMetadata key: String) -> Range<Int>? {
         guard let value = metadata[key] else { return nil }
-        return withExtendedLifetime(file) {
-            MetadataText.range(
-                of: value, key: key, in: UnsafeRawBufferPointer(rebasing: file.bytes[..<dataOffset]))
+        return file.withUnsafeBytes {
+            MetadataText.range(of: value, key: key, in: UnsafeRawBufferPointer(rebasing: $0[..<dataOffset]))
         }
     }
 }

@@ -7,8 +7,21 @@ import Foundation
 struct SafetensorsHeader: Decodable {
     struct Entry: Decodable {
         var dtype: String
-        var shape: [Int]
-        var data_offsets: [Int]
+        var shape: [WholeNumber]
+        var data_offsets: [WholeNumber]
+    }
+
+    /// An `Int` whose failure to decode says where: for a number out of range the JSON reader alone does not.
+    struct WholeNumber: Decodable {
+        var value: Int
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            guard let value = try? container.decode(Int.self) else {
+                throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a whole number in range")
+            }
+            self.value = value
+        }
     }
 
     static let metadataKey = "__metadata__"

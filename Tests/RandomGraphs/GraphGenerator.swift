@@ -129,7 +129,8 @@ struct GraphGenerator {
             rows.shuffle(using: &random)
             let count = rows.count
             return [
-                Tensor((0..<count).map { _ in Int32.random(in: 0..<Int32(vocabulary), using: &random) }, shape: [count]),
+                Tensor(
+                    (0..<count).map { _ in Int32.random(in: 0..<Int32(vocabulary), using: &random) }, shape: [count]),
                 Tensor(rows.map(\.slot), shape: [count]),
                 Tensor(rows.map(\.position), shape: [count]),
                 Tensor(random.normals(count * width), shape: [count, width]),
@@ -154,7 +155,9 @@ struct GraphGenerator {
     // MARK: Weights
 
     /// Declares a weight, or now and then takes one that has the same type and scale of numbers.
-    private mutating func weight(_ kind: String, _ type: TensorType, _ numbers: (inout RandomSource) -> [Float]) -> String {
+    private mutating func weight(_ kind: String, _ type: TensorType, _ numbers: (inout RandomSource) -> [Float])
+        -> String
+    {
         let same = builder.module.weights.filter { $0.type == type && $0.name.hasPrefix(kind) }
         if let shared = same.randomElement(using: &random), random.oneIn(4) { return shared.name }
         let name = "\(kind).\(builder.module.weights.count)"

@@ -8,7 +8,7 @@ extension GraphGenerator {
     }
 
     private mutating func step() -> Value {
-        switch Int.random(in: 0..<16, using: &random) {
+        switch Int.random(in: 0..<17, using: &random) {
         case 0: normed(any())
         case 1: sum(any())
         case 2: builder.silu(any())
@@ -20,9 +20,9 @@ extension GraphGenerator {
         case 8: joined(any(), any())
         case 9: builder.rope(any(width), position, heads: heads, base: 100)
         case 10: adapter(any(), any())
-        case 11: gate(any())
-        case 12, 13: attention(any(width))
-        case 14: residual()
+        case 11, 12: gate(any())
+        case 13, 14: attention(any(width))
+        case 15: residual()
         default: lookAlikes(any())
         }
     }
@@ -68,14 +68,15 @@ extension GraphGenerator {
         return result
     }
 
-    /// linear, two slices, silu of one, their product.
+    /// linear, two slices, silu of one, their product; a slice may be of the other half or of another product.
     private mutating func gate(_ x: Value) -> Value {
         let half = Int.random(in: 2...5, using: &random)
-        let both = linear(normed(x), 2 * half)
-        let swapped = random.oneIn(5)
-        let gate = builder.slice(both, swapped ? half..<2 * half : 0..<half)
-        // Both factors from the same half is no gate.
-        let up = builder.slice(both, swapped || random.oneIn(6) ? 0..<half : half..<2 * half)
+        let input = normed(x)
+        let both = linear(input, 2 * half)
+        let (first, second) = (0..<half, half..<2 * half)
+        let gate = builder.slice(both, random.oneIn(5) ? second : first)
+        let up = builder.slice(
+            random.oneIn(6) ? linear(input, 2 * half) : both, random.oneIn(5) ? first : second)
         if random.oneIn(6) { pool.append(random.pick([both, gate, up])) }
         let opened = builder.silu(gate)
         let product = random.oneIn(3) ? builder.multiply(up, opened) : builder.multiply(opened, up)

@@ -83,9 +83,9 @@ public struct RandomProgram: Sendable {
         return nil
     }
 
-    /// How far results may be apart, relative to their norm. Sums in another order differ by a few times 2^−24 and
-    /// the graphs amplify that; a bf16 rounding that falls the other way is 2^−8 of one element.
-    public var tolerance: Float { usesBF16 ? 0.05 : 2e-4 }
+    /// How far results may be apart, relative to their norm: ten times what the order of sums was seen to change in
+    /// 2000 programs. With bf16, a last bit can make a rounding fall the other way, by 2^−8 of an element.
+    public var tolerance: Float { usesBF16 ? 5e-3 : 2e-5 }
 
     private func firstWrongChoice(_ wanted: [Int32], _ found: [Int32], _ logits: Tensor) -> Int? {
         let width = logits.shape[1]
@@ -107,7 +107,8 @@ public struct RandomProgram: Sendable {
     }
 
     private static func run(
-        _ module: Module, _ function: String, weights: [String: Tensor], calls: [[Tensor]], recurrences: Int, budget: Int
+        _ module: Module, _ function: String, weights: [String: Tensor], calls: [[Tensor]], recurrences: Int,
+        budget: Int
     ) throws -> [Tensor] {
         let interpreter = try Interpreter(module: module, weights: weights)
         var caches = CacheState(budget: budget)

@@ -1,0 +1,23 @@
+// The table of what the templates define, under the name KERNEL_TABLE.
+const ech_kernels KERNEL_TABLE = {
+    .row = {
+        [ECH_SLICE] = row_copy,
+        [ECH_CONVERT] = row_copy,
+        [ECH_BIAS] = row_bias,
+        [ECH_ROPE] = row_rope,
+        [ECH_NORM] = row_norm,
+        [ECH_ADD] = row_add,
+        [ECH_SILU] = row_silu,
+        [ECH_MULTIPLY] = row_multiply,
+        [ECH_MIX] = row_mix,
+        [ECH_ARGMAX] = row_argmax,
+        [ECH_RELATIVE_DIFFERENCE] = row_relative_difference,
+        [ECH_ADD_NORM] = row_add_norm,
+        [ECH_ADD_NORM_NORM] = row_add_norm_norm,
+        [ECH_ADD_KEEP_NORM] = row_add_keep_norm,
+    },
+    .attention = attention,
+    .silu_gate = silu_gate,
+    .bias_rope = bias_rope,
+    .best = best_of,
+};

@@ -1,0 +1,16 @@
+#ifndef ECHELON_MATMUL_BF16_H
+#define ECHELON_MATMUL_BF16_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+/// One strip of 32 outputs: out[i * out_stride + j] = sum over k of x[i][k] * w[strip * 32 + j][k], i < rows, j < 32.
+/// `strip` points at the strip's first block in the packed layout of ECH_WEIGHT_BF16; `x` is a tiled bf16 buffer (ECH_BF16) of `rows` rows;
+/// `blocks` = K32 / 32. Sums over k run in the same order for every number of rows, so a row's result does not depend on its neighbours.
+typedef void (*ech_strip_bf16)(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out, ptrdiff_t out_stride);
+ech_strip_bf16 ech_strip_bf16_for(int isa);
+/// Called by every thread at the start of a parallel region and at its end (AMX tile configuration); no-ops for other instruction sets.
+void ech_matmul_thread_begin(int isa, int32_t rows);
+void ech_matmul_thread_end(int isa);
+/// Asks the system for AMX once a process; false where it is refused.
+bool ech_amx_request(void);
+#endif

@@ -1,0 +1,486 @@
+/// Programs: a tape comes from a plan file, which anyone may have written, so everything that running it relies on is
+/// checked here once.
+#include "executor.h"
+#include "failure.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// MARK: The form of each opcode
+
+/// What an operand may be.
+enum kind {
+    NONE,
+    F32,
+    F32_OR_BF16,
+    BF16,
+    SCALAR,    ///< f32 of width 1
+    INDEX,     ///< i32 of width 1, a parameter
+    I32_SCALAR, ///< i32 of width 1
+    ANY,
+};
+
+enum weight_kind { NO_WEIGHT, VECTOR, MATRIX };
+
+typedef struct {
+    const char *name;
+    uint8_t in[4], out[2], weight[2];
+    bool cache;
+} form;
+
+static const form forms[ECH_OPCODE_COUNT] = {
+    [ECH_EMBED] = {"embed", {INDEX}, {F32}, {MATRIX}, false},
+    [ECH_LINEAR] = {"linear", {F32_OR_BF16}, {F32}, {MATRIX}, false},
+    [ECH_SLICE] = {"slice", {F32}, {F32_OR_BF16}, {0}, false},
+    [ECH_CONCAT] = {"concat", {F32, F32}, {F32}, {0}, false},
+    [ECH_BIAS] = {"bias", {F32}, {F32_OR_BF16}, {VECTOR}, false},
+    [ECH_ROPE] = {"rope", {F32, INDEX}, {F32}, {0}, false},
+    [ECH_CACHE_WRITE] = {"cache_write", {F32, F32, INDEX, INDEX}, {0}, {0}, true},
+    [ECH_WAVEFRONT_ATTENTION] = {"wavefront_attention", {F32, INDEX, INDEX}, {F32_OR_BF16}, {0}, true},
+    [ECH_NORM] = {"norm", {F32}, {F32_OR_BF16}, {VECTOR}, false},
+    [ECH_ADD] = {"add", {F32, F32}, {F32_OR_BF16}, {0}, false},
+    [ECH_SILU] = {"silu", {F32}, {F32_OR_BF16}, {0}, false},
+    [ECH_MULTIPLY] = {"multiply", {F32, F32}, {F32_OR_BF16}, {0}, false},
+    [ECH_MIX] = {"mix", {F32, F32, SCALAR, SCALAR}, {F32_OR_BF16}, {0}, false},
+    [ECH_ARGMAX] = {"argmax", {F32}, {I32_SCALAR}, {0}, false},
+    [ECH_RELATIVE_DIFFERENCE] = {"relative_difference", {F32, F32}, {SCALAR}, {0}, false},
+    [ECH_CONVERT] = {"convert", {F32}, {BF16}, {0}, false},
+    [ECH_PROJECT_ROPE_WRITE] = {"project_rope_write", {F32_OR_BF16, INDEX, INDEX}, {F32}, {MATRIX, VECTOR}, true},
+    [ECH_LINEAR_SILU_GATE] = {"linear_silu_gate", {F32_OR_BF16}, {F32_OR_BF16}, {MATRIX}, false},
+    [ECH_ADD_NORM] = {"add_norm", {F32, F32}, {F32_OR_BF16}, {VECTOR}, false},
+    [ECH_ADD_NORM_NORM] = {"add_norm_norm", {F32, F32}, {F32_OR_BF16, F32_OR_BF16}, {VECTOR, VECTOR}, false},
+    [ECH_ADD_KEEP_NORM] = {"add_keep_norm", {F32, F32}, {F32_OR_BF16, F32_OR_BF16}, {VECTOR}, false},
+    [ECH_LINEAR_ARGMAX] = {"linear_argmax", {F32_OR_BF16}, {I32_SCALAR}, {MATRIX}, false},
+    [ECH_COPY] = {"copy", {ANY}, {ANY}, {0}, false},
+    [ECH_REPEAT] = {"repeat", {0}, {0}, {0}, false},
+};
+
+static const char *const element_names[] = {"f32", "i32", "bf16"};
+
+/// A check of one instruction under way.
+typedef struct {
+    ech_program *program;
+    const ech_instruction *instruction;
+    int32_t number;
+    int32_t loop_end; ///< the instruction after the loop around this one, 0 outside loops
+    char *message;
+} check;
+
+#define FAIL(c, format, ...)                                                                                           \
+    ech_fail((c)->message, "Instruction %d (%s) of the plan " format, (c)->number,                                     \
+             forms[(c)->instruction->opcode].name, __VA_ARGS__)
+
+static const ech_buffer *in(const check *c, int k) { return &c->program->buffers[c->instruction->in[k]]; }
+static const ech_buffer *out(const check *c, int k) { return &c->program->buffers[c->instruction->out[k]]; }
+static const ech_weight *weight(const check *c, int k) { return &c->program->weights[c->instruction->weight[k]]; }
+static const ech_cache *cache(const check *c) { return &c->program->caches[c->instruction->cache]; }
+
+// MARK: Tables
+
+static int64_t bytes_per_row(const ech_buffer *buffer) {
+    return buffer->element == ECH_BF16 ? ech_round_up(buffer->width, 32) * 2 : (int64_t)buffer->width * 4;
+}
+
+static bool check_buffers(const ech_program *program, char *message) {
+    for (int32_t i = 0; i < program->buffer_count; i++) {
+        const ech_buffer *buffer = &program->buffers[i];
+        if (buffer->element < ECH_F32 || buffer->element > ECH_BF16)
+            return ech_fail(message, "Buffer %d of the plan has the unknown element type %d.", i, buffer->element);
+        if (buffer->width < 1 || buffer->width > ECH_WIDTH_LIMIT)
+            return ech_fail(message, "Buffer %d of the plan has the width %d, which is not in 1 ... %d.", i,
+                            buffer->width, ECH_WIDTH_LIMIT);
+        if (buffer->storage == ECH_ARENA) {
+            if (buffer->offset_per_row < 0 || buffer->offset_per_row % 64 != 0 ||
+                buffer->offset_per_row > program->arena_bytes_per_row ||
+                bytes_per_row(buffer) > program->arena_bytes_per_row - buffer->offset_per_row)
+                return ech_fail(message, "Buffer %d of the plan, at byte %lld of the arena's rows, does not lie within "
+                                         "their %lld bytes at a multiple of 64.",
+                                i, (long long)buffer->offset_per_row, (long long)program->arena_bytes_per_row);
+            continue;
+        }
+        if (buffer->storage != ECH_PARAMETER && buffer->storage != ECH_RESULT)
+            return ech_fail(message, "Buffer %d of the plan has the unknown storage %d.", i, buffer->storage);
+        bool parameter = buffer->storage == ECH_PARAMETER;
+        if (buffer->index < 0 || buffer->index >= (parameter ? program->parameter_count : program->result_count))
+            return ech_fail(message, "Buffer %d of the plan is %s %d, which the function does not have.", i,
+                            parameter ? "parameter" : "result", buffer->index);
+        if (buffer->element == ECH_BF16)
+            return ech_fail(message, "Buffer %d of the plan is a %s in bf16, a type that only the arena can hold.", i,
+                            parameter ? "parameter" : "result");
+    }
+    return true;
+}
+
+/// Buffers that stand for the same parameter or result have to agree on its type: the caller has only one.
+static bool check_agreement(const ech_program *program, int32_t storage, int32_t count, char *message) {
+    int32_t *first = malloc(((size_t)count + 1) * sizeof *first);
+    if (!first) return ech_fail(message, "There is not enough memory to load the plan.");
+    for (int32_t i = 0; i < count; i++) first[i] = -1;
+    bool agree = true;
+    for (int32_t i = 0; agree && i < program->buffer_count; i++) {
+        const ech_buffer *buffer = &program->buffers[i];
+        if (buffer->storage != storage) continue;
+        int32_t *known = &first[buffer->index];
+        if (*known < 0) *known = i;
+        const ech_buffer *other = &program->buffers[*known];
+        if (other->element != buffer->element || other->width != buffer->width)
+            agree = ech_fail(message, "Buffers %d and %d of the plan are the same parameter or result, but not of the "
+                                      "same type.", *known, i);
+    }
+    free(first);
+    return agree;
+}
+
+static bool check_weights(const ech_program *program, char *message) {
+    for (int32_t i = 0; i < program->weight_count; i++) {
+        const ech_weight *w = &program->weights[i];
+        if (w->rows < 1 || w->rows > ECH_WIDTH_LIMIT || w->columns < 1 || w->columns > ECH_WIDTH_LIMIT)
+            return ech_fail(message, "Weight %d of the plan has %d rows and %d columns; each has to be in 1 ... %d.", i,
+                            w->rows, w->columns, ECH_WIDTH_LIMIT);
+        int64_t bytes;
+        size_t alignment;
+        if (w->format == ECH_WEIGHT_F32) {
+            bytes = (int64_t)w->rows * w->columns * 4;
+            alignment = sizeof(float);
+        } else if (w->format == ECH_WEIGHT_BF16) {
+            bytes = ech_round_up(w->rows, 32) * ech_round_up(w->columns, 32) * 2;
+            alignment = 64;
+        } else {
+            return ech_fail(message, "Weight %d of the plan has the unknown format %d.", i, w->format);
+        }
+        if (w->bytes != bytes)
+            return ech_fail(message, "Weight %d of the plan has %lld bytes instead of %lld.", i, (long long)w->bytes,
+                            (long long)bytes);
+        if (!w->data || (uintptr_t)w->data % alignment != 0)
+            return ech_fail(message, "Weight %d of the plan lies at an address that is not a multiple of %zu.", i,
+                            alignment);
+    }
+    return true;
+}
+
+bool ech_caches_check(const ech_cache *caches, int32_t count, char *message) {
+    for (int32_t i = 0; i < count; i++)
+        if (caches[i].heads < 1 || caches[i].dim < 1 || (int64_t)caches[i].heads * caches[i].dim > ECH_WIDTH_LIMIT)
+            return ech_fail(message, "Cache %d has %d heads of %d columns; their product has to be in 1 ... %d.", i,
+                            caches[i].heads, caches[i].dim, ECH_WIDTH_LIMIT);
+    return true;
+}
+
+// MARK: Operands
+
+static bool check_operand(const check *c, const char *place, int k, int32_t index, uint8_t kind) {
+    if (kind == NONE) {
+        if (index != -1) return FAIL(c, "has an operand %s%d, which has to be -1 there.", place, k);
+        return true;
+    }
+    if (index < 0 || index >= c->program->buffer_count)
+        return FAIL(c, "has buffer %d as operand %s%d, and the plan has %d buffers.", index, place, k,
+                    c->program->buffer_count);
+    const ech_buffer *buffer = &c->program->buffers[index];
+    bool fits = true;
+    switch (kind) {
+    case F32: fits = buffer->element == ECH_F32; break;
+    case BF16: fits = buffer->element == ECH_BF16; break;
+    case F32_OR_BF16: fits = buffer->element != ECH_I32; break;
+    case SCALAR: fits = buffer->element == ECH_F32 && buffer->width == 1; break;
+    case I32_SCALAR: fits = buffer->element == ECH_I32 && buffer->width == 1; break;
+    case INDEX: fits = buffer->element == ECH_I32 && buffer->width == 1 && buffer->storage == ECH_PARAMETER; break;
+    default: break;
+    }
+    if (!fits)
+        return FAIL(c, "cannot take buffer %d, %s of width %d in storage %d, as operand %s%d.", index,
+                    element_names[buffer->element], buffer->width, buffer->storage, place, k);
+    return true;
+}
+
+static bool check_operands(const check *c) {
+    const ech_instruction *instruction = c->instruction;
+    const form *f = &forms[instruction->opcode];
+    for (int k = 0; k < 4; k++)
+        if (!check_operand(c, "in", k, instruction->in[k], f->in[k])) return false;
+    for (int k = 0; k < 2; k++) {
+        if (!check_operand(c, "out", k, instruction->out[k], f->out[k])) return false;
+        if (f->out[k] != NONE && out(c, k)->storage == ECH_PARAMETER)
+            return FAIL(c, "writes buffer %d, a parameter; parameters are only read.", instruction->out[k]);
+        if (f->weight[k] == NO_WEIGHT ? instruction->weight[k] != -1
+                                      : instruction->weight[k] < 0 || instruction->weight[k] >= c->program->weight_count)
+            return FAIL(c, "has %d as weight %d, which does not exist or has to be -1.", instruction->weight[k], k);
+        if (f->weight[k] == VECTOR && (weight(c, k)->format != ECH_WEIGHT_F32 || weight(c, k)->rows != 1))
+            return FAIL(c, "needs one row of f32 as weight %d, and weight %d is something else.", k,
+                        instruction->weight[k]);
+    }
+    if (f->cache ? instruction->cache < 0 || instruction->cache >= c->program->cache_count : instruction->cache != -1)
+        return FAIL(c, "has %d as cache, which does not exist or has to be -1.", instruction->cache);
+    return true;
+}
+
+// MARK: Widths and constants
+
+static bool same_width(const check *c, int64_t width, int64_t expected, const char *what) {
+    if (width == expected) return true;
+    return FAIL(c, "has the width %lld as that of %s; %lld is needed.", (long long)width, what, (long long)expected);
+}
+
+/// A matrix product's input: f32 for an f32 weight, bf16 for a bf16 weight, of K columns.
+static bool check_product(const check *c) {
+    const ech_weight *w = weight(c, 0);
+    if ((w->format == ECH_WEIGHT_BF16) != (in(c, 0)->element == ECH_BF16))
+        return FAIL(c, "multiplies a weight in %s by an input in %s; they have to be the same.",
+                    w->format == ECH_WEIGHT_BF16 ? "bf16" : "f32", element_names[in(c, 0)->element]);
+    return same_width(c, in(c, 0)->width, w->columns, "its input");
+}
+
+static bool check_eps(const check *c) {
+    float eps = c->instruction->f0;
+    return (isfinite(eps) && eps >= 0) || FAIL(c, "has %g as eps; a finite number of at least 0 is needed.", (double)eps);
+}
+
+static bool check_base(const check *c) {
+    float base = c->instruction->f0;
+    return (isfinite(base) && base > 0) || FAIL(c, "has %g as rotary base; a finite number above 0 is needed.",
+                                                (double)base);
+}
+
+/// Rows of these indexes are checked in each call, so a program has one parameter for each purpose.
+static bool take_parameter(const check *c, int32_t *known, int32_t buffer, const char *what) {
+    int32_t index = c->program->buffers[buffer].index;
+    if (*known >= 0 && *known != index)
+        return FAIL(c, "takes its %s from parameter %d, and an earlier instruction from parameter %d.", what, index,
+                    *known);
+    *known = index;
+    return true;
+}
+
+static bool check_heads(const check *c, int64_t width) {
+    int32_t heads = c->instruction->i0;
+    if (heads < 1 || width % heads != 0) return FAIL(c, "has %d heads in %lld columns.", heads, (long long)width);
+    return true;
+}
+
+static bool check_cache_use(const check *c, int slots, int positions, bool writes) {
+    ech_program *program = c->program;
+    if (!take_parameter(c, &program->slots_parameter, c->instruction->in[slots], "slots") ||
+        !take_parameter(c, &program->positions_parameter, c->instruction->in[positions], "positions"))
+        return false;
+    if (!cache(c)->recurrent) return true;
+    if (c->instruction->recurrence < -1)
+        return FAIL(c, "has the recurrence %d; at least -1 is needed.", c->instruction->recurrence);
+    if (c->instruction->recurrence == -1 && !c->loop_end)
+        return FAIL(c, "%s", "takes its recurrence from a loop, but is in none.");
+    if (writes) program->writes_recurrent = true;
+    else program->reads_recurrent = true;
+    return true;
+}
+
+/// Raises what a thread's scratch has to hold.
+static void need(int64_t *known, int64_t bytes) {
+    if (bytes > *known) *known = bytes;
+}
+
+static void need_units(const check *c, int32_t strips, int32_t chunks) {
+    bool packed = weight(c, 0)->format == ECH_WEIGHT_BF16;
+    need(&c->program->scratch.per_row, (int64_t)sizeof(float) * (packed ? strips * ECH_STRIP : chunks * ECH_F32_CHUNK));
+}
+
+static void need_row(const check *c, int64_t width) {
+    need(&c->program->scratch.fixed, ech_round_up(width, 16) * (int64_t)sizeof(float));
+}
+
+static bool check_loop(const check *c) {
+    int32_t count = c->instruction->i0;
+    if (c->loop_end) return FAIL(c, "%s", "stands inside a loop; loops do not nest.");
+    if (count < 1 || count > c->program->instruction_count - c->number - 1)
+        return FAIL(c, "has a body of %d instructions, and %d follow it.", count,
+                    c->program->instruction_count - c->number - 1);
+    return true;
+}
+
+/// Widths, heads and constants of one instruction whose operands exist and have the right elements.
+static bool check_relations(const check *c) {
+    ech_program *program = c->program;
+    const ech_instruction *instruction = c->instruction;
+    switch ((enum ech_opcode)instruction->opcode) {
+    case ECH_EMBED: {
+        int64_t *limit = &program->token_limit[in(c, 0)->index];
+        if (!*limit || weight(c, 0)->rows < *limit) *limit = weight(c, 0)->rows;
+        if (!isfinite(instruction->f0)) return FAIL(c, "has %g as scale.", (double)instruction->f0);
+        return same_width(c, out(c, 0)->width, weight(c, 0)->columns, "its output");
+    }
+    case ECH_LINEAR:
+        need_units(c, 1, 0);
+        return check_product(c) && same_width(c, out(c, 0)->width, weight(c, 0)->rows, "its output");
+    case ECH_SLICE:
+        if (instruction->i0 < 0 || instruction->i1 <= instruction->i0 || instruction->i1 > in(c, 0)->width)
+            return FAIL(c, "takes columns %d ..< %d of %d.", instruction->i0, instruction->i1, in(c, 0)->width);
+        return same_width(c, out(c, 0)->width, instruction->i1 - instruction->i0, "its output");
+    case ECH_CONCAT:
+        return same_width(c, out(c, 0)->width, (int64_t)in(c, 0)->width + in(c, 1)->width, "its output");
+    case ECH_BIAS:
+        return same_width(c, out(c, 0)->width, in(c, 0)->width, "its output") &&
+               same_width(c, weight(c, 0)->columns, in(c, 0)->width, "its weight");
+    case ECH_ROPE:
+        if (!check_heads(c, in(c, 0)->width) || !check_base(c) ||
+            !take_parameter(c, &program->positions_parameter, instruction->in[1], "positions"))
+            return false;
+        if (in(c, 0)->width / instruction->i0 % 2 != 0)
+            return FAIL(c, "turns pairs of columns, and a head has %d.", in(c, 0)->width / instruction->i0);
+        return same_width(c, out(c, 0)->width, in(c, 0)->width, "its output");
+    case ECH_CACHE_WRITE: {
+        int64_t width = (int64_t)cache(c)->heads * cache(c)->dim;
+        return check_cache_use(c, 2, 3, true) && same_width(c, in(c, 0)->width, width, "the keys") &&
+               same_width(c, in(c, 1)->width, width, "the values");
+    }
+    case ECH_WAVEFRONT_ATTENTION: {
+        int64_t width = (int64_t)cache(c)->heads * cache(c)->dim;
+        if (instruction->i0 != cache(c)->heads)
+            return FAIL(c, "has %d heads, and its cache %d.", instruction->i0, cache(c)->heads);
+        need(&program->scratch.fixed,
+             ech_attention_scratch(ech_round_up(cache(c)->dim, 16)) * (int64_t)sizeof(float));
+        return check_cache_use(c, 1, 2, false) && same_width(c, in(c, 0)->width, width, "the queries") &&
+               same_width(c, out(c, 0)->width, width, "its output");
+    }
+    case ECH_PROJECT_ROPE_WRITE: {
+        int64_t width = (int64_t)cache(c)->heads * cache(c)->dim;
+        if (instruction->i0 != cache(c)->heads)
+            return FAIL(c, "has %d heads, and its cache %d.", instruction->i0, cache(c)->heads);
+        if (cache(c)->dim % 2 != 0)
+            return FAIL(c, "turns pairs of columns, and a head has %d.", cache(c)->dim);
+        need_units(c, 1, 1);
+        return check_cache_use(c, 1, 2, true) && check_base(c) && check_product(c) &&
+               same_width(c, weight(c, 0)->rows, 3 * width, "its weight's outputs") &&
+               same_width(c, weight(c, 1)->columns, 2 * width, "its bias") &&
+               same_width(c, out(c, 0)->width, width, "its output");
+    }
+    case ECH_SILU:
+    case ECH_CONVERT:
+        return same_width(c, out(c, 0)->width, in(c, 0)->width, "its output");
+    case ECH_ADD:
+    case ECH_MULTIPLY:
+    case ECH_MIX:
+        return same_width(c, in(c, 1)->width, in(c, 0)->width, "its second operand") &&
+               same_width(c, out(c, 0)->width, in(c, 0)->width, "its output");
+    case ECH_ARGMAX: return true;
+    case ECH_RELATIVE_DIFFERENCE:
+        need_row(c, in(c, 0)->width);
+        return same_width(c, in(c, 1)->width, in(c, 0)->width, "its second operand");
+    case ECH_LINEAR_SILU_GATE:
+        need_units(c, 3, 2);
+        return check_product(c) && same_width(c, weight(c, 0)->rows, 2 * (int64_t)out(c, 0)->width,
+                                              "its weight's outputs");
+    case ECH_LINEAR_ARGMAX:
+        program->scratch.best = true;
+        need_units(c, 1, 1);
+        return check_product(c);
+    case ECH_NORM:
+        return check_eps(c) && same_width(c, weight(c, 0)->columns, in(c, 0)->width, "its weight") &&
+               same_width(c, out(c, 0)->width, in(c, 0)->width, "its output");
+    case ECH_ADD_NORM_NORM:
+    case ECH_ADD_KEEP_NORM:
+        if (!same_width(c, out(c, 1)->width, in(c, 0)->width, "its second output")) return false;
+        if (instruction->opcode == ECH_ADD_NORM_NORM &&
+            !same_width(c, weight(c, 1)->columns, in(c, 0)->width, "its second weight"))
+            return false;
+        __attribute__((fallthrough));
+    case ECH_ADD_NORM:
+        need_row(c, in(c, 0)->width);
+        return check_eps(c) && same_width(c, in(c, 1)->width, in(c, 0)->width, "its second operand") &&
+               same_width(c, weight(c, 0)->columns, in(c, 0)->width, "its weight") &&
+               same_width(c, out(c, 0)->width, in(c, 0)->width, "its output");
+    case ECH_COPY:
+        if (in(c, 0)->element != out(c, 0)->element)
+            return FAIL(c, "copies %s to %s.", element_names[in(c, 0)->element], element_names[out(c, 0)->element]);
+        return same_width(c, out(c, 0)->width, in(c, 0)->width, "its output");
+    case ECH_REPEAT: return check_loop(c);
+    case ECH_OPCODE_COUNT: break;
+    }
+    return false;
+}
+
+static bool check_tape(ech_program *program, char *message) {
+    int32_t loop_end = 0;
+    for (int32_t i = 0; i < program->instruction_count; i++) {
+        const ech_instruction *instruction = &program->instructions[i];
+        if (instruction->opcode < 0 || instruction->opcode >= ECH_OPCODE_COUNT)
+            return ech_fail(message, "Instruction %d of the plan has the unknown opcode %d.", i, instruction->opcode);
+        if (i >= loop_end) loop_end = 0;
+        const check c = {program, instruction, i, loop_end, message};
+        if (!check_operands(&c) || !check_relations(&c)) return false;
+        if (instruction->opcode == ECH_REPEAT) loop_end = i + 1 + instruction->i0;
+    }
+    return true;
+}
+
+// MARK: Creation
+
+/// A copy of a table, NULL when there is no memory or the count is negative. Never of zero bytes.
+static void *copied(const void *table, int32_t count, size_t size) {
+    if (count < 0 || count > ECH_COUNT_LIMIT || (count > 0 && !table)) return NULL;
+    void *copy = calloc((size_t)count + 1, size);
+    if (copy && count > 0) memcpy(copy, table, (size_t)count * size);
+    return copy;
+}
+
+ech_program *ech_program_create(const ech_instruction *instructions, int32_t instruction_count,
+                                const ech_buffer *buffers, int32_t buffer_count, const ech_weight *weights,
+                                int32_t weight_count, const ech_cache *caches, int32_t cache_count,
+                                int32_t parameter_count, int32_t result_count, int64_t arena_bytes_per_row, int isa,
+                                char message[ECH_MESSAGE_SIZE]) {
+    if (!ech_isa_available(isa)) {
+        ech_fail(message, "This machine cannot run the instruction set %s (%d).", ech_isa_name(isa), isa);
+        return NULL;
+    }
+    // A row in the arena holds some buffers side by side.
+    const int64_t arena_limit = (int64_t)1 << 36;
+    if (parameter_count < 0 || parameter_count > ECH_COUNT_LIMIT || result_count < 0 ||
+        result_count > ECH_COUNT_LIMIT || arena_bytes_per_row < 0 || arena_bytes_per_row > arena_limit) {
+        ech_fail(message, "The plan's function has %d parameters, %d results and an arena of %lld bytes a row, which is "
+                          "out of range.", parameter_count, result_count, (long long)arena_bytes_per_row);
+        return NULL;
+    }
+    ech_program *program = calloc(1, sizeof *program);
+    if (program) {
+        *program = (ech_program){
+            .instructions = copied(instructions, instruction_count, sizeof *instructions),
+            .buffers = copied(buffers, buffer_count, sizeof *buffers),
+            .weights = copied(weights, weight_count, sizeof *weights),
+            .caches = copied(caches, cache_count, sizeof *caches),
+            .token_limit = calloc((size_t)parameter_count + 1, sizeof(int64_t)),
+            .instruction_count = instruction_count,
+            .buffer_count = buffer_count,
+            .weight_count = weight_count,
+            .cache_count = cache_count,
+            .parameter_count = parameter_count,
+            .result_count = result_count,
+            .slots_parameter = -1,
+            .positions_parameter = -1,
+            .arena_bytes_per_row = arena_bytes_per_row,
+            .isa = isa,
+        };
+    }
+    if (!program || !program->instructions || !program->buffers || !program->weights || !program->caches ||
+        !program->token_limit) {
+        ech_fail(message, "The plan's tables (%d instructions, %d buffers, %d weights, %d caches) are out of range or do "
+                          "not fit in memory.", instruction_count, buffer_count, weight_count, cache_count);
+        ech_program_destroy(program);
+        return NULL;
+    }
+    if (!check_buffers(program, message) || !check_agreement(program, ECH_PARAMETER, parameter_count, message) ||
+        !check_agreement(program, ECH_RESULT, result_count, message) || !check_weights(program, message) ||
+        !ech_caches_check(program->caches, cache_count, message) || !check_tape(program, message)) {
+        ech_program_destroy(program);
+        return NULL;
+    }
+    ech_blas_single_threaded();
+    return program;
+}
+
+void ech_program_destroy(ech_program *program) {
+    if (!program) return;
+    free(program->instructions);
+    free(program->buffers);
+    free(program->weights);
+    free(program->caches);
+    free(program->token_limit);
+    free(program);
+}

@@ -1,0 +1,35 @@
+/// A token that is found in the text as it stands, before anything is cut up or merged.
+struct AddedToken: Sendable {
+    let id: Int32
+    let content: String
+    /// Whether it is a mark such as the end of a turn, which decoding can leave out.
+    let isSpecial: Bool
+    /// Whether it is only found where no word goes on at either side.
+    let isSingleWord: Bool
+    /// Whether it takes the white space before it in.
+    let stripsLeft: Bool
+    /// Whether it takes the white space after it in.
+    let stripsRight: Bool
+    /// Whether it is searched for in normalized text.
+    let isNormalized: Bool
+
+    /// Reads one of the `added_tokens` of a tokenizer file.
+    init(_ field: TokenizerField) throws {
+        try field.refuseKeys(
+            besides: "id", "content", "special", "single_word", "lstrip", "rstrip", "normalized")
+        id = try field.required("id").tokenID()
+        content = try field.required("content").string()
+        isSpecial = try field.bool("special", default: false)
+        isSingleWord = try field.bool("single_word", default: false)
+        stripsLeft = try field.bool("lstrip", default: false)
+        stripsRight = try field.bool("rstrip", default: false)
+        isNormalized = try field.bool("normalized", default: !isSpecial)
+        guard !content.isEmpty else { throw field.error("the content of an added token is empty.") }
+        guard content.utf8.count <= Self.longestContent else {
+            throw field.error("the content of an added token is longer than \(Self.longestContent) bytes.")
+        }
+    }
+
+    /// Searching takes time in proportion to the longest content, in bytes.
+    private static let longestContent = 4096
+}

@@ -1,0 +1,64 @@
+/// What becomes of the matches of a pattern when text is cut up by it, under the names of tokenizer files.
+enum SplitBehavior: String, CaseIterable, Sendable {
+    /// Each match is a piece.
+    case isolated = "Isolated"
+    /// Matches are dropped.
+    case removed = "Removed"
+    /// A match ends the piece before it.
+    case mergedWithPrevious = "MergedWithPrevious"
+    /// A match begins the piece after it.
+    case mergedWithNext = "MergedWithNext"
+    /// Matches that touch are one piece.
+    case contiguous = "Contiguous"
+
+    /// A stretch of text that the pattern matched or left over.
+    struct Stretch {
+        var range: Range<Int>
+        var isMatch: Bool
+    }
+
+    /// The pieces that `stretches`, which cover the text in order, make. Empty ones are left out.
+    func pieces(of stretches: [Stretch]) -> [Range<Int>] {
+        var pieces: [Range<Int>] = []
+        pieces.reserveCapacity(stretches.count)
+        switch self {
+        case .isolated:
+            pieces = stretches.map(\.range)
+        case .removed:
+            pieces = stretches.filter { !$0.isMatch }.map(\.range)
+        case .contiguous:
+            var previousIsMatch = false
+            for stretch in stretches {
+                if stretch.isMatch == previousIsMatch, let last = pieces.popLast() {
+                    pieces.append(last.lowerBound..<stretch.range.upperBound)
+                } else {
+                    pieces.append(stretch.range)
+                }
+                previousIsMatch = stretch.isMatch
+            }
+        case .mergedWithPrevious:
+            var previousIsMatch = false
+            for stretch in stretches {
+                if stretch.isMatch, !previousIsMatch, let last = pieces.popLast() {
+                    pieces.append(last.lowerBound..<stretch.range.upperBound)
+                } else {
+                    pieces.append(stretch.range)
+                }
+                previousIsMatch = stretch.isMatch
+            }
+        case .mergedWithNext:
+            var nextIsMatch = false
+            for stretch in stretches.reversed() {
+                if stretch.isMatch, !nextIsMatch, let next = pieces.popLast() {
+                    pieces.append(stretch.range.lowerBound..<next.upperBound)
+                } else {
+                    pieces.append(stretch.range)
+                }
+                nextIsMatch = stretch.isMatch
+            }
+            pieces.reverse()
+        }
+        pieces.removeAll(where: \.isEmpty)
+        return pieces
+    }
+}

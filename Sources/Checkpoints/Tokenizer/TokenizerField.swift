@@ -1,0 +1,83 @@
+/// A value of a tokenizer file together with where it stands, so that what is wrong with it can be said precisely.
+struct TokenizerField {
+    let value: OrderedJSON
+    /// Where in the file, such as `model.merges`; empty for the file as a whole.
+    let path: String
+    let file: String
+
+    func error(_ message: String) -> TokenizerError {
+        TokenizerError(path.isEmpty ? "\(file): \(message)" : "\(file): \(path): \(message)")
+    }
+
+    private func mismatch(_ wanted: String) -> TokenizerError {
+        error("this has to be \(wanted), and is \(value.kind).")
+    }
+
+    /// The members of an object. A key that appears twice is an error: it is not known which one was meant.
+    func members() throws -> [OrderedJSON.Member] {
+        guard case .object(let members) = value else { throw mismatch("an object") }
+        return members
+    }
+
+    /// The member called `key`, or nil when it is absent or null.
+    func member(_ key: String) throws -> TokenizerField? {
+        let found = try members().filter { $0.key == key }
+        guard found.count < 2 else { throw error("the key \(key) appears more than once.") }
+        guard let member = found.first else { return nil }
+        if case .null = member.value { return nil }
+        return TokenizerField(value: member.value, path: path.isEmpty ? key : "\(path).\(key)", file: file)
+    }
+
+    func required(_ key: String) throws -> TokenizerField {
+        guard let member = try member(key) else { throw error("\(key) is missing.") }
+        return member
+    }
+
+    /// Refuses keys other than `keys`: a setting that is not understood may change what the tokenizer does.
+    func refuseKeys(besides keys: String...) throws {
+        for member in try members() where !keys.contains(member.key) {
+            throw error("\(member.key) is not a setting that this program knows.")
+        }
+    }
+
+    func elements() throws -> [TokenizerField] {
+        guard case .array(let elements) = value else { throw mismatch("an array") }
+        return elements.enumerated().map { TokenizerField(value: $1, path: "\(path)[\($0)]", file: file) }
+    }
+
+    func string() throws -> String {
+        guard case .string(let string) = value else { throw mismatch("a string") }
+        return string
+    }
+
+    func bool() throws -> Bool {
+        guard case .bool(let bool) = value else { throw mismatch("true or false") }
+        return bool
+    }
+
+    func bool(_ key: String, default fallback: Bool) throws -> Bool {
+        try member(key)?.bool() ?? fallback
+    }
+
+    func number() throws -> Double {
+        guard case .number(let number) = value else { throw mismatch("a number") }
+        return number
+    }
+
+    func tokenID() throws -> Int32 {
+        guard let id = TokenizerField.tokenID(value) else {
+            throw error("a token id has to be a whole number from 0 to \(TokenizerField.largestTokenID).")
+        }
+        return id
+    }
+
+    /// Tables are as long as the largest id, so it is bounded. Known vocabularies stay under a million.
+    static let largestTokenID: Int32 = 1 << 24 - 1
+
+    /// The token id that `value` is, or nil when it is none.
+    static func tokenID(_ value: OrderedJSON) -> Int32? {
+        guard case .number(let number) = value, let id = Int32(exactly: number), id >= 0, id <= largestTokenID
+        else { return nil }
+        return id
+    }
+}

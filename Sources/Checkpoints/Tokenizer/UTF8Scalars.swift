@@ -1,0 +1,32 @@
+/// Scalars of a buffer that is known to be valid UTF-8, read at a byte position in either direction.
+enum UTF8Scalars {
+    /// The bytes of a sequence that starts with `lead`.
+    static func length(lead: UInt8) -> Int {
+        lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
+    }
+
+    /// The scalar that starts at `position`, which is before the end, and the position after it.
+    static func scalar(
+        at position: Int, in bytes: UnsafeBufferPointer<UInt8>
+    ) -> (scalar: Unicode.Scalar, end: Int) {
+        let end = min(position + length(lead: bytes[position]), bytes.count)
+        return (decode(bytes, position..<end), end)
+    }
+
+    /// The scalar that ends at `position`, which is after the start, and where it starts.
+    static func scalar(
+        before position: Int, in bytes: UnsafeBufferPointer<UInt8>
+    ) -> (scalar: Unicode.Scalar, start: Int) {
+        var start = position - 1
+        while start > 0, bytes[start] & 0xC0 == 0x80 { start -= 1 }
+        return (decode(bytes, start..<position), start)
+    }
+
+    private static func decode(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Unicode.Scalar {
+        let lead = UInt32(bytes[range.lowerBound])
+        guard range.count > 1 else { return Unicode.Scalar(UInt8(truncatingIfNeeded: lead)) }
+        var code = lead & (0x7F >> UInt32(range.count))
+        for index in range.dropFirst() { code = code << 6 | UInt32(bytes[index] & 0x3F) }
+        return Unicode.Scalar(code) ?? "\u{FFFD}"
+    }
+}

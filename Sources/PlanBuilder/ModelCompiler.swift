@@ -1,0 +1,93 @@
+import Checkpoints
+import Compiler
+import Huginn
+import IR
+import Plans
+
+/// What to compile a checkpoint for.
+public struct CompilationSettings: Hashable, Sendable {
+    public var weights: WeightFormat
+    /// The recurrences of a decode to unroll; nil for the checkpoint's own mean.
+    public var recurrence: Int?
+    /// The recurrences of a diffusion forcing step to unroll.
+    public var innerRecurrence: Int
+    /// The most rows a call may have; nil for the context.
+    public var maxRows: Int?
+    /// The longest sequence; nil for the checkpoint's.
+    public var context: Int?
+
+    public init(
+        weights: WeightFormat = .f32, recurrence: Int? = nil, innerRecurrence: Int = 4, maxRows: Int? = nil,
+        context: Int? = nil
+    ) {
+        self.weights = weights
+        self.recurrence = recurrence
+        self.innerRecurrence = innerRecurrence
+        self.maxRows = maxRows
+        self.context = context
+    }
+}
+
+/// From an architecture's configuration to a schedule, which needs no weights: the functions, the compiler's passes, and
+/// the tapes. Deterministic, so that a plan's graphs can be shown again from its configuration at every stage.
+public struct ModelCompiler: Sendable {
+    /// The most recurrences that are unrolled; each adds some hundred instructions to the tape.
+    public static let mostUnrolled = 256
+
+    public let configuration: HuginnConfiguration
+    public let settings: PlanSettings
+
+    /// - Throws: ``CompilerError`` when the settings do not fit the configuration.
+    public init(_ configuration: HuginnConfiguration, _ settings: CompilationSettings) throws {
+        func bounded(_ value: Int, _ name: String, _ range: ClosedRange<Int>) throws -> Int {
+            guard range.contains(value) else {
+                throw CompilerError(
+                    "\(name) is \(value); it has to be from \(range.lowerBound) to \(range.upperBound) for this checkpoint.")
+            }
+            return value
+        }
+        let context = try bounded(settings.context ?? configuration.context, "The context", 1...configuration.context)
+        // A mean beyond what is worth unrolling is no mistake of the user's: such a depth loops.
+        let recurrence = settings.recurrence ?? min(configuration.meanRecurrence, Self.mostUnrolled)
+        self.init(
+            configuration: configuration,
+            settings: PlanSettings(
+                width: configuration.width, vocabulary: configuration.vocabulary, context: context,
+                maxRows: try bounded(settings.maxRows ?? context, "The number of rows", 1...context),
+                weights: settings.weights,
+                recurrence: try bounded(recurrence, "The recurrence", 0...Self.mostUnrolled),
+                innerRecurrence: try bounded(settings.innerRecurrence, "The inner recurrence", 1...Self.mostUnrolled)))
+    }
+
+    /// For the settings of an existing plan.
+    public init(configuration: HuginnConfiguration, settings: PlanSettings) {
+        self.configuration = configuration
+        self.settings = settings
+    }
+
+    public var options: CompilerOptions {
+        CompilerOptions(
+            weights: settings.weights == .bf16 ? .bf16 : .f32,
+            specializations: ["", ".logits"].flatMap { head in
+                [
+                    Specialization("decode\(head)", recurrences: settings.recurrence),
+                    Specialization("step\(head)", recurrences: settings.innerRecurrence),
+                ]
+            })
+    }
+
+    public var pipeline: Pipeline { Pipeline(options) }
+
+    /// The model before any pass.
+    public func sourceModule() throws -> Module { try HuginnModule(configuration).module() }
+
+    /// Runs the passes. `observe` sees the module after each.
+    public func lower(observe: (any Pass, Module) throws -> Void = { _, _ in }) throws -> Module {
+        try pipeline.run(sourceModule(), observe: observe)
+    }
+
+    /// The tapes of a lowered module.
+    public func schedule(_ lowered: Module) throws -> Schedule {
+        try Compiler.schedule(lowered, specializations: options.specializations)
+    }
+}

@@ -1,0 +1,90 @@
+import Runtime
+
+/// What the autoregressive sampler is told, beside ``GenerationSettings``.
+public struct AutoregressiveSettings: Hashable, Sendable, Codable {
+    /// r, the recurrences of every position. With 0 the coda reads the initial state itself, so that a token depends on
+    /// what precedes it only through the coda's attention.
+    public var recurrence = 32
+    /// Starts each generated position from the state its predecessor ended with, in place of a fresh one.
+    public var warmStart = false
+
+    public init() {}
+
+    /// - Throws: ``SamplerError`` naming the setting out of its range.
+    public func validate() throws {
+        try checkSetting("recurrence", recurrence, atLeast: 0)
+    }
+}
+
+/// One token after another, each of the same depth: the prompt in one call, then a row a token.
+public struct Autoregressive: SequenceSampler {
+    public let settings: AutoregressiveSettings
+    public let generation: GenerationSettings
+    public let promptCount: Int
+    public private(set) var tokens: [Int32]
+    public private(set) var finishReason: FinishReason?
+    public private(set) var statistics = SamplerStatistics()
+
+    private let rowTokens: RowTokens
+    private let initialStates: InitialStates
+    /// The state that the newest evaluated position ended with, one row; nil before the prefill.
+    private var lastState: Latents?
+
+    /// - Throws: ``SamplerError`` when a setting is out of range or the prompt does not fit the model.
+    public init(
+        prompt: [Int32], settings: AutoregressiveSettings = .init(), generation: GenerationSettings = .init(),
+        shape: ModelShape
+    ) throws {
+        try settings.validate()
+        try generation.validate(prompt: prompt, shape: shape)
+        self.settings = settings
+        self.generation = generation
+        self.promptCount = prompt.count
+        self.tokens = prompt
+        self.rowTokens = RowTokens(settings: generation, shape: shape)
+        self.initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
+        if generation.maxNewTokens == 0 { finishReason = .length }
+    }
+
+    public func nextCall() -> SequenceCall? {
+        guard finishReason == nil else { return nil }
+        let start = lastState == nil ? 0 : tokens.count - 1
+        let states: Latents
+        if settings.warmStart, let lastState {
+            states = lastState
+        } else {
+            states = initialStates.states(.initialState, positions: start..<tokens.count, step: 0)
+        }
+        return SequenceCall(
+            function: lastState == nil ? .prefill : .decode, head: rowTokens.head, recurrences: settings.recurrence,
+            start: start, tokens: Array(tokens[start...]), states: states)
+    }
+
+    public mutating func receive(_ result: ModelResult, of call: SequenceCall) throws -> StepOutcome {
+        try rowTokens.requireStates(result, of: call)
+        let lastRow = call.tokens.count - 1
+        let chosen = try rowTokens.choose(
+            lastRow..<lastRow + 1, of: call, from: result, sequence: tokens, step: statistics.steps)
+        let isStep = lastState != nil
+        lastState = result.states.rows(lastRow..<lastRow + 1)
+        tokens += chosen
+        statistics.count(call)
+
+        if generation.firstStop(in: tokens, from: tokens.count - 1) != nil {
+            finishReason = .stop
+        } else if tokens.count - promptCount >= generation.maxNewTokens {
+            finishReason = .length
+        } else if tokens.count >= rowTokens.shape.context {
+            finishReason = .context
+        }
+        guard isStep else { return StepOutcome(newTokens: chosen) }
+        let record = StepRecord(
+            step: statistics.steps - 1, start: call.start, frozen: tokens.count, tokens: tokens,
+            recurrences: [Int](repeating: settings.recurrence, count: tokens.count - 1), differences: [])
+        return StepOutcome(newTokens: chosen, record: record)
+    }
+
+    public mutating func cancel() {
+        if finishReason == nil { finishReason = .cancelled }
+    }
+}

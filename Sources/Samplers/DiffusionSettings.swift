@@ -1,0 +1,71 @@
+/// How fresh states are mixed into the states of a step.
+public enum NoiseForm: String, Hashable, Sendable, Codable, CaseIterable {
+    /// S ← (1 − b) S + b s0
+    case linear
+    /// S ← sqrt(1 − b) S + sqrt(b) s0
+    case sqrt
+}
+
+/// How the share b of fresh state follows from the state noise β.
+public enum NoiseSchedule: String, Hashable, Sendable, Codable, CaseIterable {
+    /// b = β / (1 + recurrences that the position has had)
+    case dampened
+    /// b = β
+    case constant
+}
+
+/// Which draft tokens become final after a step.
+public enum FreezeRule: String, Hashable, Sendable, Codable, CaseIterable {
+    /// All up to the last position whose state changed by less than the exit threshold.
+    case latentDiff = "latent-diff"
+    /// All up to the last active position whose token came out of a step unchanged more than r/r' times.
+    case tokenStability = "token-stability"
+    /// One token a step, from step r/r' + 1 on.
+    case fixed
+}
+
+/// What diffusion forcing is told, beside ``GenerationSettings``: the parameters of Algorithm 2 of arXiv 2510.14961,
+/// with its defaults.
+public struct DiffusionSettings: Hashable, Sendable, Codable {
+    /// r: the recurrences of the prefill, and the measure of the freeze rules that count. At least 1 with prefill.
+    public var recurrence = 32
+    /// r': the recurrences of every active position at each step.
+    public var innerRecurrence = 4
+    /// ε: the relative change of a state below which the `latentDiff` rule takes its position as settled.
+    public var exitThreshold: Float = 0.03
+    /// W: how many positions may be active. The first active position holds a final token, whose state predicts the
+    /// next; so 1 would leave no room for a draft and is taken as 2.
+    public var maxWavefront = 128
+    /// h: by how many positions the draft grows at each step. Beyond 1 the others start from random tokens.
+    public var headway = 1
+    /// η: the share that a position's previous prelude output keeps.
+    public var embeddingEMA: Float = 0.1
+    /// β: how much fresh state is mixed in at each step.
+    public var stateNoise: Float = 0.5
+    public var noiseForm = NoiseForm.linear
+    public var noiseSchedule = NoiseSchedule.dampened
+    public var freezeRule = FreezeRule.latentDiff
+    /// Starts new positions from the last active states in place of fresh ones.
+    public var warmStart = false
+    /// Evaluates the prompt at full depth before the first step. Without, the prompt's positions are the first
+    /// wavefront, and when only a part of the prompt has settled, the algorithm takes the rest of it back into the draft
+    /// and overwrites it with the model's own tokens.
+    public var prefill = true
+    /// Ends the generation as stalled after this many steps in a row in which nothing became final: a threshold that the
+    /// noise never lets the states reach would go on for ever. Not part of the algorithm.
+    public var stallLimit = 1024
+
+    public init() {}
+
+    /// - Throws: ``SamplerError`` naming the first setting out of its range.
+    public func validate() throws {
+        try checkSetting("recurrence", recurrence, atLeast: prefill ? 1 : 0)
+        try checkSetting("inner recurrence", innerRecurrence, atLeast: 1)
+        try checkSetting("exit threshold", exitThreshold, in: 0...Float.infinity)
+        try checkSetting("wavefront limit", maxWavefront, atLeast: 1)
+        try checkSetting("headway", headway, atLeast: 1)
+        try checkSetting("embedding EMA", embeddingEMA, in: 0...1)
+        try checkSetting("state noise", stateNoise, in: 0...1)
+        try checkSetting("stall limit", stallLimit, atLeast: 1)
+    }
+}

@@ -1,0 +1,67 @@
+import Runtime
+
+/// Turns a call's results into tokens, checking what the model returned.
+struct RowTokens: Hashable, Sendable {
+    var choice: TokenChoice
+    var random: CounterRandom
+    var shape: ModelShape
+
+    init(settings: GenerationSettings, shape: ModelShape) {
+        self.choice = settings.choice
+        self.random = CounterRandom(seed: settings.seed)
+        self.shape = shape
+    }
+
+    /// What the model has to return for these choices to be made.
+    var head: RaggedCall.Head { choice.isArgmax ? .token : .logits }
+
+    /// Chooses the token that follows each of the rows `rows` of `call`. The repetition penalty of a row is for the tokens
+    /// that the row has read: those of `sequence` up to its own position.
+    /// - Throws: ``SamplerError`` when logits are not numbers or the result's sizes do not fit the call.
+    func choose(_ rows: Range<Int>, of call: SequenceCall, from result: ModelResult, sequence: [Int32], step: Int) throws
+        -> [Int32]
+    {
+        if head == .token {
+            try requireCount(result.tokens.count, call.tokens.count, "tokens")
+            for token in result.tokens[rows] where token < 0 || Int(token) >= shape.vocabulary {
+                throw SamplerError("The model chose token \(token), which its vocabulary of \(shape.vocabulary) lacks.")
+            }
+            return Array(result.tokens[rows])
+        }
+        try requireCount(result.logits.values.count, call.tokens.count * shape.vocabulary, "logits")
+        var seen: [Bool] = []
+        if choice.repetitionPenalty != 1, let first = rows.first {
+            seen = [Bool](repeating: false, count: shape.vocabulary)
+            for token in sequence[..<(call.start + first)] { seen[Int(token)] = true }
+        }
+        return try result.logits.values.withUnsafeBufferPointer { logits in
+            try rows.map { row in
+                let position = call.start + row
+                if !seen.isEmpty { seen[Int(sequence[position])] = true }
+                let rowLogits = UnsafeBufferPointer(
+                    rebasing: logits[row * shape.vocabulary..<(row + 1) * shape.vocabulary])
+                guard
+                    let token = choice.choose(
+                        from: rowLogits, seen: seen,
+                        uniform: random.uniform(.tokenChoice, position: position + 1, step: step))
+                else {
+                    throw SamplerError(
+                        "The logits at position \(position) are not numbers to choose a token from; "
+                            + "the model's weights are damaged or its arithmetic overflowed.")
+                }
+                return token
+            }
+        }
+    }
+
+    /// - Throws: ``SamplerError`` when the states are not one row of the model's width for each row of `call`.
+    func requireStates(_ result: ModelResult, of call: SequenceCall) throws {
+        try requireCount(result.states.values.count, call.tokens.count * shape.width, "state elements")
+    }
+
+    func requireCount(_ found: Int, _ expected: Int, _ what: String) throws {
+        guard found == expected else {
+            throw SamplerError("The model returned \(found) \(what) where a call needs \(expected).")
+        }
+    }
+}

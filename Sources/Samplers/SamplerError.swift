@@ -1,0 +1,25 @@
+/// A request that cannot be sampled, or a model whose output cannot be used: a full sentence for the user.
+public struct SamplerError: Error, CustomStringConvertible, Hashable {
+    public var description: String
+    public init(_ description: String) { self.description = description }
+}
+
+/// Requires `value` to be a finite number within `range`; an infinite upper bound leaves that side open.
+/// - Throws: ``SamplerError`` naming the setting.
+func checkSetting(_ name: String, _ value: Float, in range: ClosedRange<Float>) throws {
+    guard value.isFinite, range.contains(value) else {
+        let expected =
+            range.upperBound.isFinite
+            ? "a number from \(range.lowerBound) to \(range.upperBound)"
+            : "a finite number of at least \(range.lowerBound)"
+        throw SamplerError("The \(name) is \(value); it has to be \(expected).")
+    }
+}
+
+/// Requires `value` to be at least `least` and to fit 32 bits, which keeps every sum of settings from overflowing.
+/// - Throws: ``SamplerError`` naming the setting.
+func checkSetting(_ name: String, _ value: Int, atLeast least: Int) throws {
+    guard value >= least, value <= Int(Int32.max) else {
+        throw SamplerError("The \(name) is \(value); it has to be a whole number from \(least) to \(Int32.max).")
+    }
+}

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Echelon: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "echelon")
+}

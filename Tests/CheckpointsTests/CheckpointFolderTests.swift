@@ -1,0 +1,227 @@
+import Checkpoints
+import Foundation
+import Safetensors
+import Testing
+
+/// A folder with the smallest checkpoint that opens; removed with this object.
+private final class CheckpointUnderTest {
+    let path: String
+    static let config = """
+        {"model_type": "huginn_raven", "n_embd": 8, "n_heads": 2, "intermediate_size": 4, "n_layers_in_prelude": 0,
+         "n_layers_in_recurrent_block": 1, "n_layers_in_coda": 0, "mean_recurrence": 2, "vocab_size": 3, "block_size": 16,
+         "norm_eps": 1e-6, "rope_base": 50000, "qk_bias": false, "bias": false, "tie_embeddings": true,
+         "injection_type": "linear", "block_class_name": "SandwichBlock", "mlp_class_name": "GatedMLP",
+         "nonlin_name": "SiLU", "norm_class_name": "RMSNorm_llama"}
+        """
+
+    init() throws {
+        path = NSTemporaryDirectory() + "/echelon-test-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try write(Self.config, to: "config.json")
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func write(_ text: String, to name: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/" + name))
+    }
+
+    /// F32 tensors of one row each.
+    func writeWeights(_ tensors: [(String, [Float])], to name: String = "model.safetensors") throws {
+        let layout = try SafetensorsLayout(tensors.map { .init($0.0, .f32, [1, $0.1.count]) })
+        try SafetensorsWriter.write(layout, to: path + "/" + name) { writer in
+            for (tensor, values) in tensors {
+                try values.withUnsafeBytes { try writer.append($0, to: tensor) }
+            }
+        }
+    }
+
+    func writeIndex(_ map: [String: String]) throws {
+        let data = try JSONSerialization.data(withJSONObject: ["metadata": ["total_size": 8], "weight_map": map])
+        try write(String(decoding: data, as: UTF8.self), to: "model.safetensors.index.json")
+    }
+
+    func open() throws -> Checkpoint { try Checkpoint(folder: path) }
+
+    /// What opening says is wrong; nil when it finds nothing.
+    func problem() -> String? {
+        do {
+            _ = try open()
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+}
+
+private func repositoryFile(_ path: String) -> String {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent(path).path
+}
+
+@Suite struct CheckpointFolderTests {
+    @Test func theGoldenCheckpointOpens() throws {
+        let checkpoint = try Checkpoint(folder: repositoryFile("Tests/Golden/micro"))
+        #expect(checkpoint.tensorNames.count == 75)
+        #expect(checkpoint.configuration.width == 192)
+        #expect(checkpoint.configuration.vocabulary == 512)
+        #expect(checkpoint.generation == GenerationConfiguration())
+        #expect(try checkpoint.text(of: .tokenizer) == nil)
+        let embedding = try checkpoint.tensor("transformer.wte.weight", shape: [512, 192])
+        #expect(embedding.type == .bf16)
+        #expect(try embedding.floats().allSatisfy(\.isFinite))
+        #expect(checkpoint.hasTensor("transformer.core_block.3.norm_4.weight"))
+        #expect(!checkpoint.hasTensor("lm_head.weight"))
+    }
+
+    @Test func theCheckpointOfOddSizesOpens() throws {
+        let checkpoint = try Checkpoint(folder: repositoryFile("Tests/Golden/odd"))
+        #expect(checkpoint.tensorNames.count == 49)
+        #expect(checkpoint.configuration.headDimension == 32)
+        #expect(checkpoint.configuration.preludeBlocks == 1)
+        #expect(checkpoint.configuration.coreBlocks == 3)
+        #expect(!checkpoint.configuration.tiesEmbeddings)
+        #expect(try checkpoint.tensor("lm_head.weight", shape: [517, 160]).floats().count == 517 * 160)
+    }
+
+    @Test func theTrainedCheckpointOpensFromItsFolderAndFromMemory() throws {
+        let folder = repositoryFile("Tools/wordmath/checkpoint")
+        let checkpoint = try Checkpoint(folder: folder)
+        #expect(checkpoint.tensorNames.count == 75)
+        #expect(checkpoint.configuration.ropeBase == 50000)
+        #expect(checkpoint.generation.stopTokens == [631, 634])
+        #expect(checkpoint.generation.isGreedy)
+        #expect(try checkpoint.requiredText(of: .tokenizerConfiguration).contains("chat_template"))
+
+        var files: [String: MappedFile] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            files[name] = try MappedFile(path: folder + "/" + name)
+        }
+        let inMemory = try Checkpoint(name: "the embedded checkpoint", files: files)
+        #expect(inMemory.configuration == checkpoint.configuration)
+        #expect(inMemory.generation == checkpoint.generation)
+        #expect(inMemory.tensorNames == checkpoint.tensorNames)
+        #expect(try inMemory.text(of: .tokenizer) == checkpoint.text(of: .tokenizer))
+        let shape = [288, 576]
+        #expect(
+            try inMemory.tensor("transformer.adapter.weight", shape: shape).floats()
+                == checkpoint.tensor("transformer.adapter.weight", shape: shape).floats())
+    }
+
+    @Test func rowsOfATensorAreReadIntoTheCallersBuffer() throws {
+        let checkpoint = try Checkpoint(folder: repositoryFile("Tests/Golden/micro"))
+        let tensor = try checkpoint.tensor("transformer.adapter.weight", shape: [192, 384])
+        let all = try tensor.floats()
+        var rows = [Float](repeating: 0, count: 3 * 384)
+        try rows.withUnsafeMutableBufferPointer { try tensor.read(rows: 7..<10, into: $0) }
+        #expect(rows == Array(all[7 * 384..<10 * 384]))
+        #expect(throws: SafetensorsError.self) {
+            try rows.withUnsafeMutableBufferPointer { try tensor.read(rows: 190..<193, into: $0) }
+        }
+    }
+
+    @Test func tensorsOutliveTheCheckpointTheyCameFrom() throws {
+        let folder = try CheckpointUnderTest()
+        try folder.writeWeights([("a", [1, 2])])
+        let tensor = try folder.open().tensor("a", shape: [1, 2])
+        #expect(try tensor.floats() == [1, 2])
+    }
+
+    @Test func extraTensorsAreIgnoredAndMissingOrMisshapenOnesAreNamed() throws {
+        let folder = try CheckpointUnderTest()
+        let layout = try SafetensorsLayout([
+            .init("freqs_cis", .f64, [2]), .init("w", .bf16, [2, 3]), .init("ids", .i32, [1]),
+        ])
+        try SafetensorsWriter.write(layout, to: folder.path + "/model.safetensors") { writer in
+            for tensor in layout.tensors {
+                try [UInt8](repeating: 0, count: tensor.range.count).withUnsafeBytes { try writer.append($0, to: tensor.name) }
+            }
+        }
+        let checkpoint = try folder.open()
+        #expect(try checkpoint.tensor("w", shape: [2, 3]).floats() == [0, 0, 0, 0, 0, 0])
+        func message(_ name: String, _ shape: [Int]) throws -> String {
+            let error = #expect(throws: CheckpointError.self) { try checkpoint.tensor(name, shape: shape) }
+            return try #require(error).description
+        }
+        let missing = try message("v", [4, 5])
+        #expect(missing.contains("\"v\"") && missing.contains("[4, 5]") && missing.contains(folder.path))
+        let misshapen = try message("w", [3, 2])
+        #expect(misshapen.contains("\"w\"") && misshapen.contains("[2, 3]") && misshapen.contains("[3, 2]"))
+        let mistyped = try message("ids", [1])
+        #expect(mistyped.contains("\"ids\"") && mistyped.contains("I32"))
+    }
+
+    @Test func shardsAreReadThroughTheirIndex() throws {
+        let folder = try CheckpointUnderTest()
+        try folder.writeWeights([("a", [1]), ("both", [7])], to: "model-00001-of-00002.safetensors")
+        try folder.writeWeights([("b", [2, 3]), ("both", [8]), ("unlisted", [0])], to: "model-00002-of-00002.safetensors")
+        try folder.writeIndex([
+            "a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors",
+            "both": "model-00002-of-00002.safetensors",
+        ])
+        let checkpoint = try folder.open()
+        #expect(checkpoint.tensorNames == ["a", "b", "both"])
+        #expect(try checkpoint.tensor("a", shape: [1, 1]).floats() == [1])
+        #expect(try checkpoint.tensor("b", shape: [1, 2]).floats() == [2, 3])
+        #expect(try checkpoint.tensor("both", shape: [1, 1]).floats() == [8])
+    }
+
+    @Test func shardsThatAreMissingOrLackATensorAreNamed() throws {
+        let folder = try CheckpointUnderTest()
+        try folder.writeWeights([("a", [1])], to: "one.safetensors")
+        try folder.writeIndex(["a": "one.safetensors", "b": "two.safetensors"])
+        #expect(folder.problem()?.contains("two.safetensors") == true)
+        try folder.writeIndex(["a": "one.safetensors", "b": "one.safetensors"])
+        let message = try #require(folder.problem())
+        #expect(message.contains("\"b\"") && message.contains("one.safetensors"))
+        try folder.write("short", to: "two.safetensors")
+        try folder.writeIndex(["a": "one.safetensors", "b": "two.safetensors"])
+        #expect(folder.problem()?.contains("two.safetensors: is not a safetensors file") == true)
+    }
+
+    @Test(arguments: ["../model.safetensors", "/etc/hostname", "sub/model.safetensors", "..", ".", "", "a\u{0}b"])
+    func shardsOutsideTheFolderAreNotOpened(_ shard: String) throws {
+        let folder = try CheckpointUnderTest()
+        try folder.writeIndex(["a": shard])
+        #expect(folder.problem()?.contains("not the name of a file in the same folder") == true)
+    }
+
+    @Test(arguments: ["", "[]", "{}", #"{"weight_map": 3}"#, #"{"weight_map": {"a": 3}}"#])
+    func anIndexWithoutAMapIsRefused(_ text: String) throws {
+        let folder = try CheckpointUnderTest()
+        try folder.write(text, to: "model.safetensors.index.json")
+        #expect(folder.problem()?.contains("weight_map") == true)
+    }
+
+    @Test func whatIsMissingIsNamed() throws {
+        let folder = try CheckpointUnderTest()
+        #expect(folder.problem()?.contains("model.safetensors") == true)
+        try folder.writeWeights([])
+        #expect(folder.problem() == nil)
+        #expect { try folder.open().requiredText(of: .tokenizer) } throws: { "\($0)".contains("tokenizer.json") }
+        try FileManager.default.removeItem(atPath: folder.path + "/config.json")
+        #expect(folder.problem()?.contains("config.json") == true)
+    }
+
+    @Test func pathsThatAreNoFolderAreRefusedByName() throws {
+        let folder = try CheckpointUnderTest()
+        for path in ["", folder.path + "/missing", folder.path + "/config.json", "/dev/null"] {
+            #expect { try Checkpoint(folder: path) } throws: { "\($0)".hasPrefix(path + ":") }
+        }
+    }
+
+    @Test func damagedDocumentsAreNamedWithTheirPath() throws {
+        let folder = try CheckpointUnderTest()
+        try folder.writeWeights([])
+        try folder.write("{", to: "generation_config.json")
+        #expect(folder.problem()?.hasPrefix(folder.path + "/generation_config.json:") == true)
+        try folder.write("{}", to: "generation_config.json")
+        try Data([0x7B, 0xFF, 0x7D]).write(to: URL(fileURLWithPath: folder.path + "/tokenizer.json"))
+        let checkpoint = try folder.open()
+        #expect { try checkpoint.text(of: .tokenizer) } throws: { "\($0)".contains("UTF-8") }
+        try FileManager.default.removeItem(atPath: folder.path + "/tokenizer.json")
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path + "/tokenizer.json", withDestinationPath: "nowhere")
+        #expect(folder.problem()?.contains("tokenizer.json") == true)
+    }
+}

@@ -1,0 +1,199 @@
+import Checkpoints
+import Foundation
+import Testing
+
+/// Changes to a JSON object: a nil takes the key out.
+private func json(_ base: [String: any Sendable], _ changes: [String: (any Sendable)?] = [:]) throws -> String {
+    var object = base
+    for (key, value) in changes { object[key] = value }
+    return String(decoding: try JSONSerialization.data(withJSONObject: object), as: UTF8.self)
+}
+
+private func message(_ body: () throws -> Void) -> String? {
+    do {
+        try body()
+        return nil
+    } catch {
+        return "\(error)"
+    }
+}
+
+@Suite struct ConfigurationTests {
+    /// The keys of the published 3.5B checkpoint that matter, and one that does not.
+    static let published: [String: any Sendable] = [
+        "architectures": ["RavenForCausalLM"], "model_type": "huginn_raven", "architecture_class_name": "RecurrentGPT",
+        "n_embd": 5280, "n_heads": 55, "num_attention_heads": 55, "num_key_value_heads": 55, "head_dim": 96,
+        "intermediate_size": 17920, "n_layers_in_prelude": 2, "n_layers_in_recurrent_block": 4, "n_layers_in_coda": 2,
+        "mean_recurrence": 32, "vocab_size": 65536, "padded_vocab_size": 65536, "block_size": 4096, "norm_eps": 1e-6,
+        "rope_base": 50000, "qk_bias": true, "bias": false, "tie_embeddings": true, "tie_word_embeddings": true,
+        "injection_type": "linear", "block_class_name": "SandwichBlock", "mlp_class_name": "GatedMLP",
+        "nonlin_name": "SiLU", "norm_class_name": "RMSNorm_llama", "state_init": "like-init", "test_time_noise": 0,
+        "mean_backprop_depth": 8,
+    ]
+
+    func read(_ changes: [String: (any Sendable)?] = [:]) throws -> HuginnConfiguration {
+        try HuginnConfiguration(json: json(Self.published, changes))
+    }
+
+    @Test func thePublishedConfigurationIsRead() throws {
+        let configuration = try read()
+        #expect(configuration.width == 5280)
+        #expect(configuration.heads == 55)
+        #expect(configuration.headDimension == 96)
+        #expect(configuration.intermediate == 17920)
+        #expect(configuration.preludeBlocks == 2)
+        #expect(configuration.coreBlocks == 4)
+        #expect(configuration.codaBlocks == 2)
+        #expect(configuration.meanRecurrence == 32)
+        #expect(configuration.vocabulary == 65536)
+        #expect(configuration.context == 4096)
+        #expect(configuration.normEpsilon == 1e-6)
+        #expect(configuration.ropeBase == 50000)
+        #expect(configuration.hasQueryKeyBias)
+        #expect(configuration.tiesEmbeddings)
+    }
+
+    @Test func freeChoicesAreTakenAsTheyStand() throws {
+        let configuration = try read([
+            "n_layers_in_prelude": 0, "n_layers_in_coda": 0, "n_layers_in_recurrent_block": 1, "tie_embeddings": false,
+            "qk_bias": false, "vocab_size": 65001, "rope_base": 10000.5, "n_embd": 5280.0, "unknown": ["a": [["b": 1]]],
+        ])
+        #expect(configuration.preludeBlocks == 0)
+        #expect(configuration.codaBlocks == 0)
+        #expect(configuration.coreBlocks == 1)
+        #expect(!configuration.tiesEmbeddings)
+        #expect(!configuration.hasQueryKeyBias)
+        #expect(configuration.vocabulary == 65536)
+        #expect(configuration.ropeBase == 10000.5)
+    }
+
+    @Test func wholeNumbersMayBeWrittenWithAFraction() throws {
+        let text = try json(Self.published, ["n_embd": nil, "rope_base": nil])
+        let json = text.dropLast() + #","n_embd":5280.0,"rope_base":5e4}"#
+        let configuration = try HuginnConfiguration(json: String(json))
+        #expect(configuration.width == 5280)
+        #expect(configuration.ropeBase == 50000)
+    }
+
+    @Test func keysThatAnotherOneStandsForMayBeAbsent() throws {
+        let configuration = try read([
+            "head_dim": nil, "num_key_value_heads": nil, "n_heads": nil, "padded_vocab_size": nil, "vocab_size": 512,
+            "bias": nil, "tie_embeddings": nil, "tie_word_embeddings": false, "architectures": nil, "state_init": nil,
+            "architecture_class_name": nil, "test_time_noise": nil,
+        ])
+        #expect(configuration.heads == 55)
+        #expect(configuration.vocabulary == 512)
+        #expect(!configuration.tiesEmbeddings)
+    }
+
+    @Test(arguments: [
+        "n_embd", "intermediate_size", "n_layers_in_prelude", "n_layers_in_recurrent_block", "n_layers_in_coda",
+        "mean_recurrence", "block_size", "norm_eps", "rope_base", "qk_bias", "injection_type", "block_class_name",
+        "mlp_class_name", "nonlin_name", "norm_class_name", "model_type",
+    ])
+    func aMissingOrNullKeyIsNamed(_ key: String) throws {
+        for value: (any Sendable)? in [nil, NSNull()] {
+            let text = try #require(message { _ = try read([key: value]) })
+            #expect(text.contains("\"\(key)\"") && text.contains("missing"), "\(text)")
+        }
+    }
+
+    @Test func aMissingPairOfKeysIsNamed() {
+        #expect(message { _ = try read(["n_heads": nil, "num_attention_heads": nil]) }?.contains("n_heads") == true)
+        #expect(message { _ = try read(["vocab_size": nil, "padded_vocab_size": nil]) }?.contains("vocab_size") == true)
+        let ties = message { _ = try read(["tie_embeddings": nil, "tie_word_embeddings": nil]) }
+        #expect(ties?.contains("tie_embeddings") == true)
+    }
+
+    /// A key, a value it may not have, and what the message has to show besides the key.
+    static let refused: [(key: String, value: any Sendable, shown: String)] = [
+        ("model_type", "llama", "llama"), ("architectures", ["LlamaForCausalLM"], "LlamaForCausalLM"),
+        ("architectures", "RavenForCausalLM", "a list"), ("architectures", [1], "1"), ("model_type", 3, "3"),
+        ("architecture_class_name", "GPT", "GPT"), ("injection_type", "add", "add"),
+        ("block_class_name", "TransformerPreNormBlock", "TransformerPreNormBlock"), ("mlp_class_name", "BaseMLP", "BaseMLP"),
+        ("nonlin_name", "GELU", "GELU"), ("norm_class_name", "LayerNorm", "LayerNorm"), ("state_init", "zero", "zero"),
+        ("bias", true, "true"), ("bias", 1.5, "1.5"), ("qk_bias", "yes", "yes"), ("tie_embeddings", ["a": 1], "an object"),
+        ("test_time_noise", 0.1, "0.1"), ("n_embd", 0, "0"), ("n_embd", -5280, "-5280"), ("n_embd", 5280.5, "5280.5"),
+        ("n_embd", "5280", "5280"), ("n_embd", true, "true"), ("n_embd", 5281, "5281"), ("n_embd", 55 * 97, "97"),
+        ("n_embd", 1 << 40, "1099511627776"), ("n_embd", 1e300, "1e+300"), ("n_embd", [5280], "a list"),
+        ("intermediate_size", 0, "0"), ("intermediate_size", Int.max, "9.22"), ("n_layers_in_prelude", -1, "-1"),
+        ("n_layers_in_recurrent_block", 0, "0"), ("n_layers_in_coda", 1_000_000, "1000000"), ("mean_recurrence", 0, "0"),
+        ("head_dim", 95, "95"), ("num_attention_heads", 54, "54"), ("num_key_value_heads", 11, "11"),
+        ("padded_vocab_size", 65535, "65535"), ("vocab_size", 0, "0"), ("block_size", 0, "0"), ("norm_eps", 0, "0"),
+        ("norm_eps", -1e-6, "-1e-06"), ("norm_eps", "1e-6", "1e-6"), ("rope_base", 0, "0"), ("rope_base", -50000, "-50000"),
+    ]
+
+    @Test(arguments: refused.indices) func aBadValueIsNamedWithItsKey(_ index: Int) throws {
+        let (key, value, shown) = Self.refused[index]
+        var changes: [String: (any Sendable)?] = [key: value]
+        // Only then does the odd dimension show as itself.
+        if shown == "97" { changes["head_dim"] = .some(nil) }
+        let text = try #require(message { _ = try read(changes) })
+        #expect(text.hasPrefix("config.json: "))
+        #expect(text.contains("\"\(key)\"") && text.contains(shown), "\(text)")
+    }
+
+    @Test func textThatIsNoObjectIsRefused() throws {
+        for text in ["", "{", "[]", "3", "null", "{\"n_embd\": NaN}", "{\"n_embd\": 1e999}", "\u{0}"] {
+            #expect(throws: CheckpointError.self, "\(text)") { try HuginnConfiguration(json: text) }
+        }
+        let deep = String(repeating: "[", count: 100_000)
+        #expect(throws: CheckpointError.self) { try HuginnConfiguration(json: "{\"a\":" + deep) }
+        let nested = String(repeating: "[", count: 400) + String(repeating: "]", count: 400)
+        let text = try json(Self.published).dropLast() + ",\"extra\":\(nested)}"
+        #expect(try HuginnConfiguration(json: String(text)).width == 5280)
+    }
+}
+
+@Suite struct GenerationConfigurationTests {
+    func read(_ object: [String: any Sendable]) throws -> GenerationConfiguration {
+        try GenerationConfiguration(json: json(object))
+    }
+
+    @Test func whatTheFileDoesNotSayIsTheDefault() throws {
+        #expect(try read([:]) == GenerationConfiguration())
+        #expect(try read(["eos_token_id": NSNull(), "temperature": NSNull(), "transformers_version": "4"]) == .init())
+        let defaults = GenerationConfiguration()
+        #expect(defaults.isGreedy && defaults.stopTokens.isEmpty && defaults.topK == nil && defaults.maxNewTokens == nil)
+    }
+
+    @Test func everySettingIsRead() throws {
+        let configuration = try read([
+            "eos_token_id": [65505, 65508.0], "bos_token_id": 65504, "pad_token_id": 65509, "do_sample": true,
+            "temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.05, "repetition_penalty": 1.1, "max_new_tokens": 99,
+        ])
+        #expect(configuration.stopTokens == [65505, 65508])
+        #expect(configuration.beginToken == 65504)
+        #expect(configuration.paddingToken == 65509)
+        #expect(configuration.samples && !configuration.isGreedy)
+        #expect(configuration.temperature == 0.7)
+        #expect(configuration.topK == 40)
+        #expect(configuration.topP == 0.9)
+        #expect(configuration.minP == 0.05)
+        #expect(configuration.repetitionPenalty == 1.1)
+        #expect(configuration.maxNewTokens == 99)
+    }
+
+    @Test func oneStopTokenNeedsNoList() throws {
+        #expect(try read(["eos_token_id": 7]).stopTokens == [7])
+    }
+
+    @Test func notSamplingOrNoTemperatureIsGreedy() throws {
+        #expect(try read(["do_sample": false, "temperature": 0.7]).isGreedy)
+        #expect(try read(["do_sample": true, "temperature": 0]).isGreedy)
+        #expect(try read(["do_sample": true, "top_k": 0]).topK == nil)
+    }
+
+    static let refused: [(key: String, value: any Sendable)] = [
+        ("eos_token_id", -1), ("eos_token_id", "2"), ("eos_token_id", [2, -1]), ("eos_token_id", [2, "3"] as [any Sendable]),
+        ("eos_token_id", [[2]]), ("eos_token_id", 1.5), ("eos_token_id", 1 << 40), ("bos_token_id", true),
+        ("pad_token_id", -1), ("do_sample", 1.5), ("temperature", -0.1), ("temperature", "hot"), ("top_k", -1),
+        ("top_k", 2.5), ("top_p", 1.1), ("top_p", -0.1), ("min_p", 2), ("repetition_penalty", 0), ("max_new_tokens", 0),
+    ]
+
+    @Test(arguments: refused.indices) func aBadValueIsNamedWithItsKey(_ index: Int) throws {
+        let (key, value) = Self.refused[index]
+        let text = try #require(message { _ = try read([key: value]) })
+        #expect(text.hasPrefix("generation_config.json: ") && text.contains("\"\(key)\""), "\(text)")
+    }
+}

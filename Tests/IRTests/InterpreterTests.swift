@@ -1,0 +1,314 @@
+import Foundation
+import IR
+import Testing
+
+/// Operations against numbers worked out by hand.
+@Suite struct InterpreterTests {
+    /// Runs the operations of a function with the parameters given, and returns its results.
+    static func run(
+        _ operations: String, returns: String, declarations: String = "", parameters: [(String, Tensor)],
+        weights: [String: Tensor] = [:], recurrences: Int = 0
+    ) throws -> [Tensor] {
+        let module = try module(operations, returns: returns, declarations: declarations, parameters: parameters)
+        var caches = CacheState()
+        return try Interpreter(module: module, weights: weights)
+            .run("f", arguments: parameters.map(\.1), recurrences: recurrences, caches: &caches)
+    }
+
+    /// The types of what is returned stand behind the values: `%y : f32[rows,2]`.
+    static func module(
+        _ operations: String, returns: String, declarations: String, parameters: [(String, Tensor)]
+    ) throws -> Module {
+        let inputs = parameters.map { name, tensor in
+            "%\(name): \(tensor.element.rawValue)["
+                + (["rows"] + tensor.shape.dropFirst().map(String.init)).joined(separator: ",") + "]"
+        }
+        let outputs = returns.split(separator: ";").map { $0.split(separator: ":") }
+        let types = outputs.map { $0[1] }.joined(separator: ",")
+        let values = outputs.map { $0[0] }.joined(separator: ",")
+        return try Module(
+            parsing: """
+                \(declarations)
+                func @f(\(inputs.joined(separator: ", "))) -> (\(types)) {
+                \(operations)
+                return \(values)
+                }
+                """)
+    }
+
+    static func rows(_ rows: [[Float]]) -> Tensor { Tensor(rows.flatMap { $0 }, shape: [rows.count, rows[0].count]) }
+    static func vector(_ values: Float...) -> Tensor { Tensor(values, shape: [values.count]) }
+    static func column(_ values: [Int32]) -> Tensor { Tensor(values, shape: [values.count]) }
+
+    static func expect(
+        _ tensor: Tensor, _ expected: [Float], within tolerance: Float = 1e-6,
+        _ location: SourceLocation = #_sourceLocation
+    ) {
+        let near =
+            tensor.floats.count == expected.count
+            && zip(tensor.floats, expected).allSatisfy { abs($0 - $1) <= tolerance }
+        #expect(near, "\(tensor.floats), expected \(expected)", sourceLocation: location)
+    }
+
+    let x = rows([[1, 2, 3], [-1, 0, 4]])
+
+    // MARK: Operations
+
+    @Test func `embed scales the row of each token`() throws {
+        let table = Self.rows([[1, 2], [3, 4], [5, 6]])
+        let results = try Self.run(
+            "%y = embed %t, @w {scale = 0.5} : f32[rows,2]", returns: "%y : f32[rows,2]",
+            declarations: "weight @w : f32[3,2]", parameters: [("t", Self.column([2, 0, 2]))], weights: ["w": table])
+        #expect(results == [Self.rows([[2.5, 3], [0.5, 1], [2.5, 3]])])
+    }
+
+    @Test func `linear multiplies rows with the rows of the weight`() throws {
+        let results = try Self.run(
+            "%y = linear %x, @w : f32[rows,2]", returns: "%y : f32[rows,2]", declarations: "weight @w : f32[2,3]",
+            parameters: [("x", x)], weights: ["w": Self.rows([[1, 0, 2], [-1, 1, 0.5]])])
+        #expect(results == [Self.rows([[7, 2.5], [7, 3]])])
+    }
+
+    @Test func `a weight that is a range of columns is cut from its source`() throws {
+        let results = try Self.run(
+            "%y = linear %x, @w : f32[rows,2]", returns: "%y : f32[rows,2]",
+            declarations: "weight @w : f32[2,3] = @whole[:, 1:4]", parameters: [("x", x)],
+            weights: ["whole": Self.rows([[9, 1, 0, 2, 9], [9, -1, 1, 0.5, 9]])])
+        #expect(results == [Self.rows([[7, 2.5], [7, 3]])])
+    }
+
+    @Test func `slice and concat move columns`() throws {
+        let results = try Self.run(
+            "%a = slice %x {from = 1, to = 3} : f32[rows,2]\n%b = concat %a, %x : f32[rows,5]",
+            returns: "%a : f32[rows,2]; %b : f32[rows,5]", parameters: [("x", x)])
+        #expect(results == [Self.rows([[2, 3], [0, 4]]), Self.rows([[2, 3, 1, 2, 3], [0, 4, -1, 0, 4]])])
+    }
+
+    @Test func `bias, add, multiply and mix work element by element`() throws {
+        let factors = { (values: [Float]) in Tensor(values, shape: [2]) }
+        let results = try Self.run(
+            """
+            %a = bias %x, @b : f32[rows,3]
+            %c = add %x, %a : f32[rows,3]
+            %d = multiply %x, %a : f32[rows,3]
+            %e = mix %x, %a, %p, %q : f32[rows,3]
+            """,
+            returns: "%a : f32[rows,3]; %c : f32[rows,3]; %d : f32[rows,3]; %e : f32[rows,3]",
+            declarations: "weight @b : f32[3]",
+            parameters: [("x", x), ("p", factors([2, 0])), ("q", factors([1, -1]))],
+            weights: ["b": Self.vector(10, 20, 30)])
+        #expect(results[0] == Self.rows([[11, 22, 33], [9, 20, 34]]))
+        #expect(results[1] == Self.rows([[12, 24, 36], [8, 20, 38]]))
+        #expect(results[2] == Self.rows([[11, 44, 99], [-9, 0, 136]]))
+        #expect(results[3] == Self.rows([[13, 26, 39], [-9, -20, -34]]))
+    }
+
+    @Test func `norm divides by the root of the mean square and eps`() throws {
+        // The mean of 1, 4, 4 is 3; with eps 1 the root is 2.
+        let results = try Self.run(
+            "%y = norm %x, @w {eps = 1} : f32[rows,3]", returns: "%y : f32[rows,3]", declarations: "weight @w : f32[3]",
+            parameters: [("x", Self.rows([[1, 2, -2]]))], weights: ["w": Self.vector(1, 2, 3)])
+        Self.expect(results[0], [0.5, 2, -3])
+    }
+
+    @Test func `silu weighs by the logistic function`() throws {
+        let results = try Self.run(
+            "%y = silu %x : f32[rows,4]", returns: "%y : f32[rows,4]",
+            parameters: [("x", Self.rows([[0, 1, -1, -200]]))])
+        Self.expect(results[0], [0, 0.731_058_6, -0.268_941_4, 0])
+    }
+
+    @Test func `rope turns interleaved pairs within each head`() throws {
+        // One head of 4: the pairs turn by position and by position / 100^(2/4).
+        let results = try Self.run(
+            "%y = rope %x, %p {heads = 1, base = 100} : f32[rows,4]\n%z = rope %x, %p {heads = 2, base = 100} : f32[rows,4]",
+            returns: "%y : f32[rows,4]; %z : f32[rows,4]",
+            parameters: [("x", Self.rows([[1, 0, 0, 1], [1, 2, 3, 4]])), ("p", Self.column([3, 0]))])
+        Self.expect(results[0], [cos(3), sin(3), -sin(0.3), cos(0.3), 1, 2, 3, 4])
+        // Two heads of 2: every pair is a head's first.
+        Self.expect(results[1], [cos(3), sin(3), -sin(3), cos(3), 1, 2, 3, 4])
+    }
+
+    @Test func `argmax takes the first of equals`() throws {
+        let results = try Self.run(
+            "%t = argmax %x : i32[rows]", returns: "%t : i32[rows]",
+            parameters: [("x", Self.rows([[1, 5, 5], [-3, -4, -2], [0, 0, 0]]))])
+        #expect(results == [Self.column([1, 2, 0])])
+    }
+
+    @Test func `relative difference is the distance over the first one's norm`() throws {
+        let results = try Self.run(
+            "%d = relative_difference %a, %b : f32[rows]", returns: "%d : f32[rows]",
+            parameters: [("a", Self.rows([[3, 4], [2, 0]])), ("b", Self.rows([[0, 0], [2, 3]]))])
+        Self.expect(results[0], [1, 1.5])
+    }
+
+    @Test func `convert and bf16 results round to nearest, ties to even`() throws {
+        // bf16 keeps 7 bits of the fraction: near 1, steps of 2^−7.
+        let step = Float(sign: .plus, exponent: -7, significand: 1)
+        let values: [Float] = [1 + step / 2, 1 + 1.5 * step, 1 + 0.51 * step, -1 - 0.49 * step]
+        let expected: [Float] = [1, 1 + 2 * step, 1 + step, -1]
+        let results = try Self.run(
+            "%y = convert %x : bf16[rows,4]\n%z = add %x, %o : bf16[rows,4]",
+            returns: "%y : bf16[rows,4]; %z : bf16[rows,4]",
+            parameters: [("x", Self.rows([values])), ("o", Self.rows([[0, 0, 0, 0]]))])
+        for result in results {
+            #expect(result.element == .bf16)
+            #expect(result.floats == expected)
+        }
+        #expect(Float.infinity.roundedToBF16 == .infinity)
+        #expect(Float.nan.roundedToBF16.isNaN)
+        #expect(Float.greatestFiniteMagnitude.roundedToBF16 == .infinity)
+    }
+
+    @Test func `a weight declared bf16 is rounded`() throws {
+        let results = try Self.run(
+            "%y = linear %x, @w : f32[rows,1]", returns: "%y : f32[rows,1]", declarations: "weight @w : bf16[1,1]",
+            parameters: [("x", Tensor([2], shape: [1, 1], element: .bf16))], weights: ["w": Self.rows([[1.001]])])
+        #expect(results == [Self.rows([[2]])])
+    }
+
+    // MARK: Fused operations mean what they fuse
+
+    @Test func `fused norms are the sum and its norms`() throws {
+        let results = try Self.run(
+            """
+            %s = add %x, %x : f32[rows,3]
+            %n = norm %s, @v {eps = 0.5} : f32[rows,3]
+            %m = norm %n, @w {eps = 0.5} : f32[rows,3]
+            %a = add_norm %x, %x, @v {eps = 0.5} : f32[rows,3]
+            %b, %c = add_norm_norm %x, %x, @v, @w {eps = 0.5} : f32[rows,3], f32[rows,3]
+            %d, %e = add_keep_norm %x, %x, @v {eps = 0.5} : f32[rows,3], f32[rows,3]
+            """,
+            returns: ["s", "n", "m", "a", "b", "c", "d", "e"].map { "%\($0) : f32[rows,3]" }.joined(separator: ";"),
+            declarations: "weight @v : f32[3]\nweight @w : f32[3]", parameters: [("x", x)],
+            weights: ["v": Self.vector(1, 2, 3), "w": Self.vector(-1, 1, 0.5)])
+        #expect(results[3] == results[1])
+        #expect(results[4] == results[1] && results[5] == results[2])
+        #expect(results[6] == results[0] && results[7] == results[1])
+    }
+
+    @Test func `linear_silu_gate and linear_argmax are what follows their product`() throws {
+        let results = try Self.run(
+            """
+            %g = linear_silu_gate %x, @w : f32[rows,1]
+            %t = linear_argmax %x, @w : i32[rows]
+            """,
+            returns: "%g : f32[rows,1]; %t : i32[rows]", declarations: "weight @w : f32[2,3]", parameters: [("x", x)],
+            weights: ["w": Self.rows([[1, 0, 0], [0, 1, 1]])])
+        // Gates 1 and −1, ups 5 and 4.
+        Self.expect(results[0], [0.731_058_6 * 5, -0.268_941_4 * 4])
+        #expect(results[1] == Self.column([1, 1]))
+    }
+
+    @Test func `project_rope_write is projection, bias, rope and cache write`() throws {
+        let weights = [
+            "w": Tensor((0..<24).map { Float($0 % 7) - 3 }, shape: [12, 2]),
+            "b": Tensor((0..<8).map { Float($0) / 4 }, shape: [8]),
+        ]
+        let declarations = "weight @w : f32[12,2]\nweight @b : f32[8]\ncache @c : f32[2,2]\ncache @d : f32[2,2]"
+        let attention = "wavefront_attention"
+        let results = try Self.run(
+            """
+            %j = linear %x, @w : f32[rows,12]
+            %qk = slice %j {from = 0, to = 8} : f32[rows,8]
+            %qkb = bias %qk, @b : f32[rows,8]
+            %q0 = slice %qkb {from = 0, to = 4} : f32[rows,4]
+            %k0 = slice %qkb {from = 4, to = 8} : f32[rows,4]
+            %q = rope %q0, %p {heads = 2, base = 10} : f32[rows,4]
+            %k = rope %k0, %p {heads = 2, base = 10} : f32[rows,4]
+            %v = slice %j {from = 8, to = 12} : f32[rows,4]
+            cache_write %k, %v, %s, %p, @c {recurrence = 0}
+            %y = \(attention) %q, %s, %p, @c {heads = 2, recurrence = 0} : f32[rows,4]
+            %q1 = project_rope_write %x, %s, %p, @w, @b, @d {heads = 2, base = 10, recurrence = 0} : f32[rows,4]
+            %z = \(attention) %q1, %s, %p, @d {heads = 2, recurrence = 0} : f32[rows,4]
+            """,
+            returns: "%q : f32[rows,4]; %q1 : f32[rows,4]; %y : f32[rows,4]; %z : f32[rows,4]",
+            declarations: declarations,
+            parameters: [
+                ("x", Self.rows([[1, 2], [-1, 0.5], [0.25, 3]])), ("s", Self.column([1, 1, 1])),
+                ("p", Self.column([0, 1, 2])),
+            ],
+            weights: weights)
+        #expect(results[0] == results[1])
+        #expect(results[2] == results[3])
+    }
+
+    // MARK: Loops
+
+    static let doubling = """
+        %r, %n = repeat COUNT (%a = %x, %b = %x) : f32[rows,1], f32[rows,1] {
+          %c = add %a, %a : f32[rows,1]
+          yield %c, %a
+        }
+        """
+
+    @Test(arguments: [0, 1, 5])
+    func `a loop carries its values, as often as the caller says`(_ count: Int) throws {
+        for (spelling, asked) in [("recurrences", count), ("\(count)", 77)] {
+            let results = try Self.run(
+                Self.doubling.replacing("COUNT", with: spelling), returns: "%r : f32[rows,1]; %n : f32[rows,1]",
+                parameters: [("x", Self.rows([[3]]))], recurrences: asked)
+            #expect(results[0].floats == [3 * Float(1 << count)])
+            #expect(results[1].floats == [count == 0 ? 3 : 3 * Float(1 << (count - 1))])
+        }
+    }
+
+    // MARK: Mistakes of the caller
+
+    @Test func `tokens out of range are named with their row`() throws {
+        for token in [Int32(-1), 3, .max, .min] {
+            let error = #expect(throws: InterpreterError.self) {
+                try Self.run(
+                    "%y = embed %t, @w {scale = 1} : f32[rows,2]", returns: "%y : f32[rows,2]",
+                    declarations: "weight @w : f32[3,2]", parameters: [("t", Self.column([0, token]))],
+                    weights: ["w": Self.rows([[1, 2], [3, 4], [5, 6]])])
+            }
+            #expect(error?.description.hasSuffix("row 1 has token \(token), expected one from 0 to 2") == true)
+            #expect(error?.description.hasPrefix("@f: `%y = embed") == true)
+        }
+    }
+
+    @Test func `arguments have to fit the parameters`() throws {
+        let module = try Self.module(
+            "", returns: "%x : f32[rows,3]", declarations: "", parameters: [("x", x), ("y", x)])
+        let interpreter = try Interpreter(module: module, weights: [:])
+        func message(_ name: String, _ arguments: [Tensor], recurrences: Int = 0) -> String {
+            var caches = CacheState()
+            let error = #expect(throws: InterpreterError.self) {
+                try interpreter.run(name, arguments: arguments, recurrences: recurrences, caches: &caches)
+            }
+            return error?.description ?? ""
+        }
+        #expect(message("g", []) == "there is no function @g; the module has @f")
+        #expect(message("f", [x]) == "@f was given 1 arguments, expected 2")
+        #expect(
+            message("f", [x, Self.rows([[1, 2, 3]])]).hasPrefix(
+                "argument %y of @f is f32[1,3], expected f32[rows,3] with 2 rows"))
+        #expect(message("f", [x, Self.column([1, 2])]).hasPrefix("argument %y of @f is i32[2], expected f32[rows,3]"))
+        #expect(message("f", [x, x], recurrences: -1).hasPrefix("cannot run -1 recurrences"))
+    }
+
+    @Test func `weights have to be there, in their shape`() throws {
+        let module = Module(weights: [
+            Weight("w", .fixed(.f32, 2, 3)), Weight("c", .fixed(.f32, 2, 2), columns: .init(of: "t", from: 1, to: 3)),
+        ])
+        let (w, t) = (
+            Tensor([Float](repeating: 0, count: 6), shape: [2, 3]),
+            Tensor([Float](repeating: 0, count: 4), shape: [2, 2])
+        )
+        for (tensors, end) in [
+            (["t": w], "no tensor was given for weight @w"), (["w": w], "no tensor was given for weight @t"),
+            (["w": t, "t": w], "the tensor for @w is f32[2,2], expected the shape of f32[2,3]"),
+            (["w": w, "t": t], "the tensor @t is f32[2,2], expected 2 rows of at least 3 columns"),
+        ] {
+            let error = #expect(throws: InterpreterError.self) { try Interpreter(module: module, weights: tensors) }
+            #expect(error?.description == end)
+        }
+    }
+
+    @Test func `an unverified module is refused`() {
+        let module = Module(functions: [Function("f", parameters: [], returns: [Value("x", .rows(.f32))])])
+        #expect(throws: VerificationError.self) { try Interpreter(module: module, weights: [:]) }
+    }
+}

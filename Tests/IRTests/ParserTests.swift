@@ -1,0 +1,150 @@
+import IR
+import RandomGraphs
+import Testing
+
+@Suite struct ParserTests {
+    /// A text, where reading it stops, and a part of the message.
+    struct Mistake: Sendable, CustomTestStringConvertible {
+        var text: String
+        var line: Int
+        var column: Int
+        var message: String
+
+        init(_ text: String, _ line: Int, _ column: Int, _ message: String) {
+            self.text = text
+            self.line = line
+            self.column = column
+            self.message = message
+        }
+
+        /// A mistake in a line of a function that has `%x : f32[rows,4]` and `%i : i32[rows]`.
+        init(body: String, _ column: Int, _ message: String) {
+            text = "func @f(%x: f32[rows,4], %i: i32[rows]) -> f32[rows,4] {\n\(body)\nreturn %x\n}"
+            line = 2
+            self.column = column
+            self.message = message
+        }
+
+        var testDescription: String { message }
+    }
+
+    static let mistakes = [
+        Mistake("module", 1, 1, "found 'module', expected 'weight', 'cache', 'func' or the end of the text"),
+        Mistake("// é comment\n  é", 2, 3, "found 'é', which no part of a module starts with"),
+        Mistake("weight @w : f32[\u{7}", 1, 17, "the control character 7"),
+        Mistake("weight @", 1, 8, "found '@' without a name"),
+        Mistake("weight %w", 1, 8, "found '%w', expected the weight's name"),
+        Mistake("weight @w f32[2]", 1, 11, "found 'f32', expected ':' and the weight's type"),
+        Mistake("weight @w : f64[2]", 1, 13, "found 'f64', expected a type"),
+        Mistake("weight @w : f32", 1, 16, "found the end of the text, expected '['"),
+        Mistake("weight @w : f32[0]", 1, 17, "found '0', expected 'rows' or an extent from 1 to 2147483647"),
+        Mistake("weight @w : f32[99999999999999999999]", 1, 17, "expected 'rows' or an extent"),
+        Mistake("weight @w : f32[1,1,1,1,1]", 1, 25, "expected at most 4 extents"),
+        Mistake("weight @w : f32[2 3]", 1, 19, "found '3', expected ']' or ','"),
+        Mistake("weight @w : f32[2,3] = %v", 1, 24, "expected the name of the tensor"),
+        Mistake("weight @w : f32[2,3] = @v[0:3]", 1, 27, "found '0', expected ':', as in '[:, 0:288]'"),
+        Mistake("weight @w : f32[2,3] = @v[:, -1:3]", 1, 30, "found '-1', expected the first column"),
+        Mistake("cache @c : f32[2,3] recurring", 1, 21, "found 'recurring', expected 'weight'"),
+        Mistake("func @f(%x: f32[rows,4], %x: i32[rows]) -> () {", 1, 26, "%x is defined a second time"),
+        Mistake("func @f(%x: f32[rows,4],) -> () {", 1, 25, "found ')', expected another parameter"),
+        Mistake("func @f() {", 1, 11, "found '{', expected '->'"),
+        Mistake("func @f() -> () {\n  return\n", 3, 1, "found the end of the text, expected '}'"),
+        Mistake("func @f() -> () {\n", 2, 1, "found the end of the text, expected an operation or 'return'"),
+        Mistake(
+            "func @f(%x: f32[rows,4]) -> i32[rows] {\nreturn %x\n}", 2, 1,
+            "returns (f32[rows,4]), but function @f was declared to return (i32[rows])"),
+        Mistake(body: "  %y = frobnicate %x : f32[rows,4]", 8, "found 'frobnicate', expected an operation"),
+        Mistake(body: "frobnicate %x", 1, "found 'frobnicate', expected an operation or 'return'"),
+        Mistake(body: "%y = silu %z : f32[rows,4]", 11, "%z is not defined here"),
+        Mistake(body: "%x = silu %x : f32[rows,4]", 1, "%x is defined a second time"),
+        Mistake(body: "%y, = silu %x : f32[rows,4]", 5, "found '=', expected another result"),
+        Mistake(body: "%y silu %x : f32[rows,4]", 4, "found 'silu', expected '=' and an operation"),
+        Mistake(body: "%y = silu %x", 1, "expected ':' and the types"),
+        Mistake(
+            body: "%y = silu %x : f32[rows,4], f32[rows,4]", 16, "found 2 types, expected one for each of 1 results"),
+        Mistake(body: "silu %x : f32[rows,4]", 9, "expected no types, for the operation has no results"),
+        Mistake(body: "%y = linear @w, %x : f32[rows,4]", 17, "found '%x', expected a symbol"),
+        Mistake(body: "%y = norm %x, @w {eps} : f32[rows,4]", 22, "found '}', expected '=' and the value of eps"),
+        Mistake(body: "%y = norm %x, @w {eps = much} : f32[rows,4]", 25, "found 'much', expected a number for eps"),
+        Mistake(body: "%y = norm %x, @w {eps = 1, eps = 1} : f32[rows,4]", 28, "attribute eps is given a second time"),
+        Mistake(body: "%y = norm %x, @w {base = 1} : f32[rows,4]", 19, "found 'base', expected one of 'eps'"),
+        Mistake(body: "%y = silu %x {eps = 1} : f32[rows,4]", 15, "expected no attributes: silu takes none"),
+        Mistake(body: "%y = slice %x {from = 0.5, to = 2} : f32[rows,2]", 23, "expected an integer for from"),
+        Mistake(body: "cache_write %x, %x, %i, %i, @c {recurrence = x}", 46, "found 'x', expected a recurrence"),
+        Mistake(
+            body: "%y = repeat often (%a = %x) : f32[rows,4] {", 13, "found 'often', expected 'recurrences' or a number"
+        ),
+        Mistake(body: "%y = repeat -1 (%a = %x) : f32[rows,4] {", 13, "found '-1', expected 'recurrences' or a number"),
+        Mistake(body: "%y = repeat 2 (%a = ) : f32[rows,4] {", 21, "found ')', expected what %a holds at first"),
+        Mistake(
+            body: "%y = repeat 2 () : f32[rows,4] {", 16, "found 0 carried values, expected one for each of 1 results"),
+        Mistake(body: "%y = repeat 2 (%x = %x) : f32[rows,4] {", 16, "%x is defined a second time"),
+        Mistake(body: "%y = repeat 2 (%a = %x) : f32[rows,4] { yield %y }", 47, "%y is not defined here"),
+        Mistake(
+            body: "%y = repeat 2 (%a = %x) : f32[rows,4] { yield %a } %z = silu %a : f32[rows,4]", 62,
+            "%a is not defined here"),
+        Mistake(body: String(repeating: "repeat 1 () { ", count: 9), 120, "loops are nested more than 8 deep"),
+        Mistake(body: "%y = norm %x, @w {eps = - 1} : f32[rows,4]", 25, "found '-', expected a number behind it"),
+    ]
+
+    @Test(arguments: mistakes)
+    func `a mistake is reported where it is`(_ mistake: Mistake) throws {
+        let error = #expect(throws: ParseError.self) { try Module(parsing: mistake.text) }
+        guard let error else { return }
+        if mistake.message.hasPrefix("expected ':' and the types") {
+            // Found at the next line's first token.
+            #expect(error.line == 3 && error.column == mistake.column)
+        } else {
+            #expect(error.line == mistake.line && error.column == mistake.column, "\(error)")
+        }
+        #expect(error.problem.contains(mistake.message), "\(error)")
+        #expect(error.description.hasPrefix("line \(error.line), column \(error.column): "))
+    }
+
+    @Test func `a very deep nesting is refused, not followed`() {
+        let text = "func @f() -> () {" + String(repeating: "repeat 1 () {", count: 200_000)
+        #expect(throws: ParseError.self) { try Module(parsing: text) }
+    }
+
+    /// Bytes are dropped, repeated, overwritten, and pieces of the text moved. Whatever reads as a module must print and
+    /// be verified or refused; nothing may crash.
+    @Test func `no damaged text crashes the parser, the verifier or the printer`() throws {
+        var random = RandomSource(seed: 1)
+        let texts = [
+            canonicalText, TextFormTests.module(eps: 1e-6).description,
+            VerifierTests.text(VerifierTests.wellFormed[10]),
+            VerifierTests.text(VerifierTests.wellFormed[17]),
+        ]
+        let pieces = [
+            "%", "@", "{", "}", "->", "repeat 2 (", "yield", "rows", "-", "1e999", "nan", "9223372036854775807",
+            "\u{0}", "é",
+            ",", ":",
+        ]
+        var readable = 0
+        for round in 0..<20_000 {
+            var bytes = Array(texts[round % texts.count].utf8)
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let at = Int.random(in: 0..<bytes.count, using: &random)
+                let length = Int.random(in: 1...12, using: &random)
+                switch Int.random(in: 0..<5, using: &random) {
+                case 0: bytes.removeSubrange(at..<min(at + length, bytes.count))
+                case 1: bytes[at] = UInt8.random(in: 0...255, using: &random)
+                case 2: bytes.insert(contentsOf: Array(bytes[at..<min(at + length, bytes.count)]), at: at)
+                case 3: bytes.insert(contentsOf: (pieces.randomElement(using: &random) ?? "").utf8, at: at)
+                default:
+                    // Another digit gives texts that still read, with other sizes and names.
+                    if let digit = bytes[at...].firstIndex(where: { (0x30...0x39).contains($0) }) {
+                        bytes[digit] = UInt8.random(in: 0x30...0x39, using: &random)
+                    }
+                }
+                if bytes.isEmpty { break }
+            }
+            guard let module = try? Module(parsing: String(decoding: bytes, as: UTF8.self)) else { continue }
+            readable += 1
+            let text = module.description
+            #expect(try Module(parsing: text).description == text)
+            try? verify(module)
+        }
+        #expect(readable > 500)
+    }
+}

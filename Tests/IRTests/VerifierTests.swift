@@ -1,0 +1,377 @@
+import IR
+import Testing
+
+@Suite struct VerifierTests {
+    /// What operations of these tests may name.
+    static let declarations = """
+        weight @w : f32[6,4]
+        weight @half : bf16[6,4]
+        weight @odd : f32[5,4]
+        weight @v : f32[4]
+        weight @v8 : f32[8]
+        weight @qkv : f32[12,4]
+        cache @plain : f32[2,2]
+        cache @deep : f32[2,2] recurrent
+        cache @flat : f32[4,1] recurrent
+
+        """
+
+    /// A function with these operations, which may read a few parameters.
+    static func text(_ operations: String) -> String {
+        declarations + """
+            func @f(%x: f32[rows,4], %y: f32[rows,4], %z: f32[rows,6], %b: bf16[rows,4], %i: i32[rows], %p: f32[rows]) -> f32[rows,4] {
+              \(operations)
+              return %x
+            }
+            """
+    }
+
+    static func problem(_ operations: String) throws -> VerificationError? {
+        let module = try Module(parsing: text(operations))
+        do {
+            try verify(module)
+            return nil
+        } catch let error as VerificationError {
+            return error
+        }
+    }
+
+    static let wellFormed = [
+        "%r = linear %x, @w : f32[rows,6]",
+        "%r = linear %b, @half : f32[rows,6]",
+        "%r = embed %i, @half {scale = -1.0} : f32[rows,4]",
+        "%r = slice %x {from = 3, to = 4} : bf16[rows,1]",
+        "%r = concat %x, %z : f32[rows,10]",
+        "%r = norm %x, @v {eps = 0.0} : bf16[rows,4]",
+        "%r = mix %x, %y, %p, %p : f32[rows,4]",
+        "%r = rope %x, %i {heads = 2, base = 10.0} : f32[rows,4]",
+        "%r = argmax %x : i32[rows]",
+        "%r = relative_difference %x, %y : f32[rows]",
+        "%r = convert %x : bf16[rows,4]",
+        "cache_write %x, %y, %i, %i, @deep {recurrence = 7}",
+        "%r = project_rope_write %x, %i, %i, @qkv, @v8, @deep {heads = 2, base = 1.0, recurrence = 3} : f32[rows,4]",
+        "%r = linear_silu_gate %x, @w : bf16[rows,3]",
+        "%r, %s = add_norm_norm %x, %y, @v, @v {eps = 1.0} : bf16[rows,4], f32[rows,4]",
+        "%r, %s = add_keep_norm %x, %y, @v {eps = 1.0} : f32[rows,4], bf16[rows,4]",
+        "%r = linear_argmax %b, @half : i32[rows]",
+        "%r, %s = repeat 0 (%c = %b, %d = %i) : bf16[rows,4], i32[rows] { yield %c, %i }",
+    ]
+
+    @Test(arguments: wellFormed)
+    func `well-formed operations pass`(_ operation: String) throws {
+        #expect(try Self.problem(operation) == nil)
+    }
+
+    /// One operation each, and what its message ends with.
+    static let malformed: [(String, String)] = [
+        ("%r = silu %x, %y : f32[rows,4]", "has 2 operands, expected 1"),
+        ("%r = linear %x : f32[rows,6]", "names 0 symbols, expected 1"),
+        ("%r = linear %x, @nowhere : f32[rows,6]", "symbol 1 (@nowhere) is not declared, expected a weight"),
+        ("%r = linear %x, @plain : f32[rows,6]", "symbol 1 (@plain) is a cache, expected a weight"),
+        ("cache_write %x, %y, %i, %i, @w {recurrence = 0}", "symbol 1 (@w) is a weight, expected a cache"),
+        ("cache_write %x, %y, %i, %i, @c {recurrence = 0}", "symbol 1 (@c) is not declared, expected a cache"),
+        ("%r = linear %x, @v : f32[rows,6]", "@v is f32[4], expected a matrix f32[N,K] or bf16[N,K]"),
+        (
+            "%r = linear %z, @w : f32[rows,6]",
+            "operand 1 (%z) is f32[rows,6], expected f32[rows,4], rows for @w : f32[6,4]"
+        ),
+        (
+            "%r = linear %x, @half : f32[rows,6]",
+            "operand 1 (%x) is f32[rows,4], expected bf16[rows,4], rows for @half : bf16[6,4]"
+        ),
+        ("%r = linear %x, @w : f32[rows,4]", "result 1 (%r) is f32[rows,4], expected f32[rows,6]"),
+        ("%r = linear %x, @w : bf16[rows,6]", "result 1 (%r) is bf16[rows,6], expected f32[rows,6]"),
+        ("%r = silu %x : i32[rows,4]", "result 1 (%r) is i32[rows,4], expected f32[rows,4] or bf16[rows,4]"),
+        ("silu %x", "has 0 results, expected 1"),
+        (
+            "%r = embed %p, @w {scale = 1.0} : f32[rows,4]",
+            "operand 1 (%p) is f32[rows], expected i32[rows], one token id a row"
+        ),
+        ("%r = embed %i, @w : f32[rows,4]", "lacks the attribute scale, expected a number"),
+        ("%r = embed %i, @w {scale = inf} : f32[rows,4]", "attribute scale is inf, expected a finite number"),
+        (
+            "%r = slice %x {from = 2, to = 2} : f32[rows,4]",
+            "takes columns 2 ..< 2, expected 0 ≤ from < to ≤ 4, the columns of %x"
+        ),
+        (
+            "%r = slice %x {from = -1, to = 2} : f32[rows,4]",
+            "takes columns -1 ..< 2, expected 0 ≤ from < to ≤ 4, the columns of %x"
+        ),
+        (
+            "%r = slice %x {from = 0, to = 5} : f32[rows,4]",
+            "takes columns 0 ..< 5, expected 0 ≤ from < to ≤ 4, the columns of %x"
+        ),
+        ("%r = concat %x, %b : f32[rows,8]", "operand 2 (%b) is bf16[rows,4], expected a matrix f32[rows,K]"),
+        ("%r = bias %x, @v8 : f32[rows,4]", "@v8 is f32[8], expected f32[4], one bias for each column of %x"),
+        (
+            "%r = norm %x, @v8 {eps = 0.0} : f32[rows,4]",
+            "@v8 is f32[8], expected f32[4], one factor for each column of %x"
+        ),
+        (
+            "%r = norm %x, @v {eps = -1.0} : f32[rows,4]",
+            "attribute eps is -1.0, expected a finite number of at least 0"
+        ),
+        ("%r = norm %x, @v {eps = nan} : f32[rows,4]", "attribute eps is nan, expected a finite number of at least 0"),
+        (
+            "%r = add %x, %z : f32[rows,4]",
+            "operand 2 (%z) is f32[rows,6], expected f32[rows,4], the type of operand 1 (%x)"
+        ),
+        ("%r = mix %x, %y, %p, %i : f32[rows,4]", "operand 4 (%i) is i32[rows], expected f32[rows], one factor a row"),
+        (
+            "%r = rope %x, %p {heads = 2, base = 1.0} : f32[rows,4]",
+            "operand 2 (%p) is f32[rows], expected i32[rows], one position a row"
+        ),
+        (
+            "%r = rope %x, %i {heads = 3, base = 1.0} : f32[rows,4]",
+            "attribute heads is 3, expected a divisor of the width 4"
+        ),
+        ("%r = rope %x, %i {heads = 0, base = 1.0} : f32[rows,4]", "attribute heads is 0, expected at least 1"),
+        (
+            "%r = rope %x, %i {heads = 4, base = 1.0} : f32[rows,4]",
+            "has heads of 1 columns, expected an even number: the embedding turns pairs"
+        ),
+        (
+            "%r = rope %x, %i {heads = 2, base = 0.0} : f32[rows,4]",
+            "attribute base is 0.0, expected a finite number above 0"
+        ),
+        (
+            "cache_write %z, %y, %i, %i, @deep {recurrence = 0}",
+            "operand 1 (%z) is f32[rows,6], expected f32[rows,4], the keys of @deep"
+        ),
+        (
+            "cache_write %x, %z, %i, %i, @deep {recurrence = 0}",
+            "operand 2 (%z) is f32[rows,6], expected f32[rows,4], the values of @deep"
+        ),
+        (
+            "cache_write %x, %y, %p, %i, @deep {recurrence = 0}",
+            "operand 3 (%p) is f32[rows], expected i32[rows], one sequence slot a row"
+        ),
+        (
+            "cache_write %x, %y, %i, %i, @plain {recurrence = 1}",
+            "attribute recurrence is 1, expected 0: @plain is not a recurrent cache"
+        ),
+        (
+            "cache_write %x, %y, %i, %i, @deep {recurrence = -1}",
+            "attribute recurrence is -1, expected a number from 0 to 2147483647, or induction"
+        ),
+        (
+            "cache_write %x, %y, %i, %i, @deep {recurrence = induction}",
+            "attribute recurrence is induction, expected a number: the operation is in no repeat"
+        ),
+        (
+            "%r = wavefront_attention %z, %i, %i, @deep {heads = 2, recurrence = 0} : f32[rows,6]",
+            "operand 1 (%z) is f32[rows,6], expected f32[rows,4], a query for each key of @deep"
+        ),
+        (
+            "%r = wavefront_attention %x, %i, %i, @deep {heads = 4, recurrence = 0} : f32[rows,4]",
+            "attribute heads is 4, expected 2, as @deep has it"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, @odd, @v8, @deep {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
+            "@odd has 5 rows, expected a multiple of 3: queries, keys and values"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, @qkv, @v, @deep {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
+            "@v is f32[4], expected f32[8], biases of queries, then of keys"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, @qkv, @v8, @flat {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
+            "attribute heads is 2, expected 4, as @flat has it"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, @w, @v, @deep {heads = 1, base = 1.0, recurrence = 0} : f32[rows,2]",
+            "writes keys of width 2 to @deep, whose keys have width 4"
+        ),
+        ("%r = linear_silu_gate %x, @odd : f32[rows,2]", "@odd has 5 rows, expected an even number: gate, then up"),
+        (
+            "%r = repeat 2 (%c = %x) : f32[rows,4] { yield %z }",
+            "yields %z, which is f32[rows,6], expected f32[rows,4], the type of the carried %c"
+        ),
+        ("%r = repeat 2 (%c = %x) : f32[rows,4] { yield }", "carries 1 values, but its body yields 0"),
+        (
+            "%r = repeat 2 (%c = %z) : f32[rows,4] { yield %c }",
+            "operand 1 (%z) is f32[rows,6], expected f32[rows,4], the type of the carried %c"
+        ),
+        ("repeat 2 () { repeat 2 () { yield } yield }", "is a repeat inside a repeat, which is not supported"),
+        (
+            "%r = repeat 2 (%c = %x) : f32[rows,4,4] { yield %c }",
+            "carried value %c is f32[rows,4,4], expected one element a row, or a width from 1 to 2147483647"
+        ),
+    ]
+
+    @Test(arguments: malformed)
+    func `a malformed operation is named with what was found and expected`(_ operation: String, _ end: String) throws {
+        let error = try #require(try Self.problem(operation))
+        #expect(error.problem == end)
+        #expect(error.description.hasPrefix("function @f, operation 0 `"))
+        #expect(error.description.hasSuffix("`: " + end))
+        let name = operation.split(separator: " ").first { Opcode(rawValue: String($0)) != nil }
+        #expect(error.operation?.contains(try #require(name)) == true)
+    }
+
+    @Test func `a message names function, operation, operand, expected and found type`() throws {
+        let error = try #require(try Self.problem("%a = silu %x : f32[rows,4]\n%r = add %a, %z : f32[rows,4]"))
+        #expect(
+            error.description
+                == "function @f, operation 1 `%r = add %a, %z : f32[rows,4]`: operand 2 (%z) is f32[rows,6], expected "
+                + "f32[rows,4], the type of operand 1 (%a)")
+    }
+
+    // MARK: What the text form cannot say
+
+    static let x = Value("x", .rows(.f32, 4))
+
+    static func problem(_ operations: [Operation], returns: [Value] = [], weights: [Weight] = []) -> String? {
+        let function = Function("f", parameters: [x], operations: operations, returns: returns)
+        do {
+            try verify(Module(weights: weights, functions: [function]))
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    static func silu(_ operand: Value, _ result: String) -> Operation {
+        Operation(.silu, [operand], results: [Value(result, .rows(.f32, 4))])
+    }
+
+    static func loop(_ operations: [Operation], yields: Value, count: TripCount = .recurrences) -> Operation {
+        let carried = Value("c", .rows(.f32, 4))
+        return Operation(
+            .repeat, [x], results: [Value("r", .rows(.f32, 4))],
+            body: LoopBody(count: count, parameters: [carried], operations: operations, yields: [yields]))
+    }
+
+    @Test func `values are defined once and before they are read`() {
+        let y = Value("y", .rows(.f32, 4))
+        #expect(
+            Self.problem([Self.silu(y, "z"), Self.silu(Self.x, "y")])?.contains(
+                "operand 1 (%y) is not defined before this point") == true)
+        #expect(Self.problem([Self.silu(Self.x, "x")])?.contains("result %x is defined a second time") == true)
+        #expect(
+            Self.problem([Self.silu(Value("x", .rows(.f32, 6)), "y")])?
+                .contains("operand 1 (%x) is f32[rows,6] here, but was defined as f32[rows,4]") == true)
+        #expect(Self.problem([], returns: [y]) == "function @f: returned value 1 (%y) is not defined before this point")
+    }
+
+    @Test func `values of a loop body are not read outside it`() {
+        let inside = Value("i", .rows(.f32, 4))
+        let loop = Self.loop([Self.silu(Self.x, "i")], yields: inside)
+        #expect(Self.problem([loop], returns: [Value("r", .rows(.f32, 4))]) == nil)
+        #expect(Self.problem([loop], returns: [inside])?.contains("(%i) is read outside the loop body") == true)
+        #expect(Self.problem([Self.silu(Self.x, "i"), loop])?.contains("%i is defined a second time") == true)
+        #expect(Self.problem([Self.loop([], yields: inside)])?.contains("yielded value 1 (%i) is not defined") == true)
+    }
+
+    @Test func `a loop needs a body, a count from zero, and no attributes`() {
+        #expect(Self.problem([Operation(.repeat)])?.hasSuffix("has no body") == true)
+        let carried = Value("c", .rows(.f32, 4))
+        #expect(
+            Self.problem([Self.loop([], yields: carried, count: .number(-1))])?
+                .hasSuffix("runs its body -1 times, expected a number from 0 to 2147483647") == true)
+        var loop = Self.loop([], yields: carried)
+        loop.attributes["eps"] = .float(1)
+        #expect(Self.problem([loop])?.hasSuffix("has symbols or attributes, which repeat does not take") == true)
+        loop = Self.loop([], yields: carried)
+        loop.body?.parameters = []
+        #expect(Self.problem([loop])?.contains("(%c) is not defined") == true)
+        loop.body?.yields = []
+        #expect(Self.problem([loop])?.hasSuffix("has 1 operands, but its body has 0 parameters") == true)
+    }
+
+    @Test func `attributes are of their kind, and none is unknown`() {
+        var operation = Operation(
+            .norm, [Self.x], symbols: ["w"], attributes: ["eps": .integer(1)], results: [Value("y", .rows(.f32, 4))])
+        let weight = Weight("w", .fixed(.f32, 4))
+        #expect(
+            Self.problem([operation], weights: [weight])?.hasSuffix("attribute eps is an integer, expected a number")
+                == true)
+        operation.attributes = ["eps": .float(1), "base": .float(1)]
+        #expect(
+            Self.problem([operation], weights: [weight])?.hasSuffix("has the attribute base, which norm does not take")
+                == true)
+        var silu = Self.silu(Self.x, "y")
+        silu.body = LoopBody(count: .recurrences, parameters: [], operations: [], yields: [])
+        #expect(Self.problem([silu])?.hasSuffix("has a body, which only repeat may have") == true)
+    }
+
+    @Test func `names are made of letters, digits, underscores and dots`() {
+        #expect(Self.problem([Self.silu(Self.x, "a b")])?.contains("the value name \"a b\" is not made of") == true)
+        #expect(Self.problem([Self.silu(Self.x, "")])?.contains("the value name \"\" is not made of") == true)
+        #expect(Self.problem([], weights: [Weight("ö", .fixed(.f32, 4))])?.contains("the weight name \"ö\"") == true)
+        #expect(throws: VerificationError.self) { try verify(Module(functions: [Function("", parameters: [])])) }
+    }
+
+    @Test func `parameters have one element or one width a row`() {
+        for type in [
+            TensorType(.f32, []), .fixed(.f32, 4), .rows(.f32, 0), .rows(.f32, -4), TensorType(.f32, [.rows, .rows]),
+        ] {
+            let function = Function("f", parameters: [Value("p", type)])
+            #expect(throws: VerificationError.self, "\(type)") { try verify(Module(functions: [function])) }
+        }
+    }
+
+    static let badDeclarations: [(Module, String)] = [
+        (
+            Module(weights: [Weight("w", .fixed(.i32, 4))]),
+            "weight @w is i32[4], expected f32 or bf16 with one or two extents"
+        ),
+        (Module(weights: [Weight("w", .fixed(.f32, 1, 2, 3))]), "weight @w is f32[1,2,3], expected"),
+        (Module(weights: [Weight("w", .fixed(.f32, 0))]), "weight @w is f32[0], expected"),
+        (Module(weights: [Weight("w", .rows(.f32, 4))]), "weight @w is f32[rows,4], expected"),
+        (Module(weights: [Weight("w", .fixed(.f32, Int.max, Int.max))]), "weight @w is f32["),
+        (
+            Module(weights: [Weight("w", .fixed(.f32, 4)), Weight("w", .fixed(.f32, 4))]),
+            "weight @w is declared twice; weights and caches share their names"
+        ),
+        (
+            Module(
+                weights: [Weight("w", .fixed(.f32, 4))], caches: [Cache("w", .fixed(.f32, 1, 2), isRecurrent: false)]),
+            "cache @w is declared twice"
+        ),
+        (
+            Module(caches: [Cache("c", .fixed(.bf16, 1, 2), isRecurrent: false)]),
+            "cache @c is bf16[1,2], expected f32[heads,dim]"
+        ),
+        (
+            Module(caches: [Cache("c", .fixed(.f32, 65536, 65536), isRecurrent: true)]),
+            "cache @c is f32[65536,65536], expected f32[heads,dim]"
+        ),
+        (
+            Module(weights: [Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "t", from: 0, to: 2))]),
+            "weight @w : f32[2,3] is columns 0 ..< 2 of @t, expected as many as its own"
+        ),
+        (
+            Module(weights: [Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "t", from: -1, to: 2))]),
+            "weight @w : f32[2,3] is columns -1 ..< 2 of @t, expected as many as its own"
+        ),
+        (
+            Module(weights: [Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "w", from: 0, to: 3))]),
+            "weight @w : f32[2,3] is a range of its own columns"
+        ),
+        (
+            Module(weights: [
+                Weight("t", .fixed(.f32, 2, 4)),
+                Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "t", from: 2, to: 5)),
+            ]),
+            "weight @w : f32[2,3] is columns 2 ..< 5 of @t, which is f32[2,4]"
+        ),
+        (
+            Module(weights: [
+                Weight("t", .fixed(.f32, 2, 4), columns: .init(of: "u", from: 0, to: 4)),
+                Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "t", from: 0, to: 3)),
+            ]),
+            "weight @w : f32[2,3] is columns of @t, which is itself a range of columns"
+        ),
+        (
+            Module(functions: [Function("f", parameters: []), Function("f", parameters: [])]),
+            "function @f is declared twice; its name must be unique"
+        ),
+    ]
+
+    @Test(arguments: badDeclarations)
+    func `declarations are checked`(_ module: Module, _ start: String) {
+        let error = #expect(throws: VerificationError.self) { try verify(module) }
+        #expect(error?.description.hasPrefix(start) == true, "\(error?.description ?? "")")
+    }
+}
