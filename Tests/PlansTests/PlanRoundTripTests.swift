@@ -6,10 +6,12 @@ import Testing
 @Suite struct PlanRoundTripTests {
     static func expectWeights(_ plan: Plan, of sample: SamplePlan) throws {
         for weight in sample.contents.schedule.weights {
-            let bytes = try plan.bytes(of: weight)
-            #expect(Array(bytes) == sample.weights[weight.name])
-            let address = try #require(bytes.baseAddress)
-            #expect(UInt(bitPattern: address) % 64 == 0, "\(weight.name) is not aligned")
+            let (stored, address) = try withExtendedLifetime(plan) {
+                let bytes = try plan.unownedBytes(of: weight)
+                return (Array(bytes), UInt(bitPattern: bytes.baseAddress))
+            }
+            #expect(stored == sample.weights[weight.name])
+            #expect(address % 64 == 0, "\(weight.name) is not aligned")
         }
     }
 

@@ -72,7 +72,7 @@ struct SamplePlan {
                 try [UInt8](repeating: 7, count: size).withUnsafeBytes { try writer.append($0, to: declaration.name) }
             }
         }
-        var bytes = Array(image.bytes)
+        var bytes = image.withUnsafeBytes { Array($0) }
         func set(_ key: String, _ checksum: Checksum) {
             guard let range = layout.range(ofMetadata: key) else { return }
             bytes.replaceSubrange(range, with: checksum.text.utf8)
