@@ -26,7 +26,8 @@ enum PlanFile {
 
     static func layout(_ contents: PlanContents) throws -> SafetensorsLayout {
         if let weight = contents.schedule.weights.first(where: { $0.byteCount == nil }) {
-            throw PlanError("The weight \(weight.name) cannot be stored: it has \(weight.rows) × \(weight.columns) elements.")
+            throw PlanError(
+                "The weight \(weight.name) cannot be stored: it has \(weight.rows) × \(weight.columns) elements.")
         }
         var metadata = [
             Key.format: format, Key.version: "\(version)", Key.headerChecksum: noChecksum,

@@ -56,7 +56,8 @@ import Testing
     @Test func `the observer sees each pass in order, with the module that the next one gets`() throws {
         var names: [String] = []
         var last: Module?
-        let pipeline = Pipeline(CompilerOptions(weights: .bf16, specializations: [Specialization("core", recurrences: 2)]))
+        let copies = [Specialization("core", recurrences: 2)]
+        let pipeline = Pipeline(CompilerOptions(weights: .bf16, specializations: copies))
         let result = try pipeline.run(module(BarrierTests.block)) { pass, module in
             names.append(pass.name)
             last = module

@@ -114,7 +114,7 @@ import Testing
         #expect(Self.refusal(folder.path("a"))?.contains("schedule") == true)
     }
 
-    @Test func `a schedule that names a weight which the file lacks, or has in another size, is refused by its name`() throws {
+    @Test func `a schedule that names a weight which the file lacks or has in another size is refused`() throws {
         let (sample, folder) = (SamplePlan(), try TemporaryFolder())
         let norm = SafetensorsLayout.Declaration("norm", .f32, [1, 7])
         let matrix = SafetensorsLayout.Declaration("matrix", .bf16, [1, 1, 2, 16, 16, 2])

@@ -34,10 +34,14 @@ struct SamplePlan {
                     ScheduledWeight(name: "bias", format: .f32, rows: 1, columns: 3),
                 ],
                 caches: [ScheduledCache(name: "core.0", heads: 2, dim: 4, isRecurrent: true)], functions: [function]),
-            documents: ["config.json": "{\"a\": \"quoted \\\\ text\"}\n", "empty": "", "unicode": "Ünïcödé 🎈 \u{0}\u{1F}"])
+            documents: [
+                "config.json": "{\"a\": \"quoted \\\\ text\"}\n", "empty": "", "unicode": "Ünïcödé 🎈 \u{0}\u{1F}",
+            ])
         weights = [:]
         for weight in contents.schedule.weights {
-            weights[weight.name] = (0..<(weight.byteCount ?? 0)).map { UInt8(truncatingIfNeeded: $0 * 31 + weight.columns) }
+            weights[weight.name] = (0..<(weight.byteCount ?? 0)).map {
+                UInt8(truncatingIfNeeded: $0 * 31 + weight.columns)
+            }
         }
     }
 

@@ -26,10 +26,14 @@ import Testing
     }
 
     @Test(arguments: [
-        Variation("logits returned", ("-> i32[rows]", "-> (i32[rows], f32[rows,9])"), ("return %token", "return %token, %logits")),
+        Variation(
+            "logits returned", ("-> i32[rows]", "-> (i32[rows], f32[rows,9])"), ("return %token", "return %token, %logits")),
         Variation("logits read elsewhere", ("silu %x : f32[rows,4]", "silu %logits : f32[rows,9]")),
-        Variation("two argmax of the same logits", ("%other = silu %x : f32[rows,4]", "%again = argmax %logits : i32[rows]")),
-        Variation("argmax of something else", ("%other = silu %x : f32[rows,4]", "%o = silu %logits : f32[rows,9]"), ("argmax %logits", "argmax %o")),
+        Variation(
+            "two argmax of the same logits", ("%other = silu %x : f32[rows,4]", "%again = argmax %logits : i32[rows]")),
+        Variation(
+            "argmax of something else", ("%other = silu %x : f32[rows,4]", "%o = silu %logits : f32[rows,9]"),
+            ("argmax %logits", "argmax %o")),
         Variation("argmax of a parameter", ("argmax %logits", "argmax %x")),
     ])
     func `what only looks alike is kept`(_ variation: Variation) throws {

@@ -90,7 +90,9 @@ import Testing
     }
 
     @Test(arguments: [
-        Variation("keys turned with another base", ("%k0, %position {heads = 2, base = 100.0}", "%k0, %position {heads = 2, base = 50.0}")),
+        Variation(
+            "keys turned with another base",
+            ("%k0, %position {heads = 2, base = 100.0}", "%k0, %position {heads = 2, base = 50.0}")),
         Variation("keys turned in other heads", ("%k0, %position {heads = 2", "%k0, %position {heads = 1")),
         Variation(
             "both turned in other heads than the cache's", ("%k0, %position {heads = 2", "%k0, %position {heads = 1"),
@@ -100,16 +102,24 @@ import Testing
         Variation("written at other positions", ("%slot, %position, @c {recurrence", "%slot, %other, @c {recurrence")),
         Variation("keys not turned", ("cache_write %k,", "cache_write %k0,")),
         Variation(
-            "queries and keys the other way around", ("%q0 = slice %biased {from = 0, to = 4}", "%q0 = slice %biased {from = 4, to = 8}"),
+            "queries and keys the other way around",
+            ("%q0 = slice %biased {from = 0, to = 4}", "%q0 = slice %biased {from = 4, to = 8}"),
             ("%k0 = slice %biased {from = 4, to = 8}", "%k0 = slice %biased {from = 0, to = 4}")),
-        Variation("queries over the middle", ("%q0 = slice %biased {from = 0, to = 4}", "%q0 = slice %biased {from = 2, to = 6}")),
+        Variation(
+            "queries over the middle",
+            ("%q0 = slice %biased {from = 0, to = 4}", "%q0 = slice %biased {from = 2, to = 6}")),
         Variation("values from the wrong third", ("%qkv {from = 8, to = 12}", "%qkv {from = 4, to = 8}")),
-        Variation("values from another product", (
-            "%v = slice %qkv {from = 8, to = 12}", "%w2 = linear %x, @w : f32[rows,12]\n  %v = slice %w2 {from = 8, to = 12}")),
+        Variation(
+            "values from another product",
+            (
+                "%v = slice %qkv {from = 8, to = 12}",
+                "%w2 = linear %x, @w : f32[rows,12]\n  %v = slice %w2 {from = 8, to = 12}"
+            )),
         Variation("bias on other columns", ("%qk = slice %qkv {from = 0, to = 8}", "%qk = slice %qkv {from = 4, to = 12}")),
         Variation("no bias", ("bias %qk, @b", "silu %qk")),
         Variation(
-            "a product with more columns", ("@w : f32[12,4]", "@w : f32[13,4]"), ("linear %x, @w : f32[rows,12]", "linear %x, @w : f32[rows,13]")),
+            "a product with more columns", ("@w : f32[12,4]", "@w : f32[13,4]"),
+            ("linear %x, @w : f32[rows,12]", "linear %x, @w : f32[rows,13]")),
         Variation("queries read before the write", (write, "  %early = silu %q : f32[rows,4]\n" + write)),
         Variation(
             "queries read by a loop before the write",

@@ -70,7 +70,9 @@ import Testing
     }
 
     @Test(arguments: [
-        Variation("the gate is the second half", ("from = 0, to = 3", "A"), ("from = 3, to = 6", "from = 0, to = 3"), ("A", "from = 3, to = 6")),
+        Variation(
+            "the gate is the second half", ("from = 0, to = 3", "A"), ("from = 3, to = 6", "from = 0, to = 3"),
+            ("A", "from = 3, to = 6")),
         Variation("both from the first half", ("from = 3, to = 6", "from = 0, to = 3")),
         Variation("both from the second half", ("from = 0, to = 3", "from = 3, to = 6")),
         Variation("halves that overlap", ("from = 3, to = 6", "from = 2, to = 5")),

@@ -12,7 +12,9 @@ import Testing
     /// A tape in a line each: `b | ` where threads meet, results, opcode, operands, and how many instructions a loop has.
     static func listing(_ function: ScheduledFunction) -> [String] {
         function.instructions.map { instruction in
-            func names(_ numbers: [Int]) -> String { numbers.map { "%\(function.buffers[$0].name)" }.joined(separator: ", ") }
+            func names(_ numbers: [Int]) -> String {
+                numbers.map { "%\(function.buffers[$0].name)" }.joined(separator: ", ")
+            }
             let length = instruction.opcode == "repeat" ? " \(instruction.integers[0])" : ""
             let inputs = instruction.inputs.isEmpty ? "" : " \(names(instruction.inputs))"
             let outputs = instruction.outputs.isEmpty ? "" : "\(names(instruction.outputs)) = "
