@@ -72,7 +72,8 @@ let package = Package(
         .target(name: "RandomGraphs", dependencies: ["IR"], path: "Tests/RandomGraphs"),
         .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs"]),
         .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors"]),
+        .testTarget(
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors"], exclude: ["Fixtures"]),
         .testTarget(name: "HuginnTests", dependencies: ["Huginn", "Compiler", "IR", "Checkpoints", "Safetensors"]),
         .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs"]),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),

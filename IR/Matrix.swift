@@ -41,19 +41,21 @@ struct Matrix {
     /// x wᵀ, with w of shape (N, K).
     func times(_ weight: Tensor) -> Matrix {
         let columns = weight.shape[0]
+        let floats = weight.floats
         let result = [Float](unsafeUninitializedCapacity: rows * columns) { result, count in
             values.withUnsafeBufferPointer { x in
-                weight.floats.withUnsafeBufferPointer { w in
+                floats.withUnsafeBufferPointer { w in
+                    guard let x = x.baseAddress, let w = w.baseAddress, let result = result.baseAddress else { return }
+                    var next = result
                     for row in 0..<rows {
                         for column in 0..<columns {
-                            let a = UnsafeBufferPointer(rebasing: x[row * width..<(row + 1) * width])
-                            let b = UnsafeBufferPointer(rebasing: w[column * width..<(column + 1) * width])
-                            result.initializeElement(at: row * columns + column, to: dot(a, b))
+                            next.initialize(to: dot(x + row * width, w + column * width, count: width))
+                            next += 1
                         }
                     }
+                    count = rows * columns
                 }
             }
-            count = rows * columns
         }
         return Matrix(rows: rows, width: columns, values: result)
     }
@@ -105,16 +107,21 @@ func norm(_ row: ArraySlice<Float>) -> Float { row.reduce(Float(0)) { $0 + $1 * 
 /// e^x in f32.
 func exp(_ x: Float) -> Float { Foundation.exp(x) }
 
-/// Four partial sums, because a single one would wait for each addition in turn.
-private func dot(_ a: UnsafeBufferPointer<Float>, _ b: UnsafeBufferPointer<Float>) -> Float {
-    var sums = SIMD4<Float>()
-    let whole = a.count & ~3
-    for index in stride(from: 0, to: whole, by: 4) {
-        sums +=
-            SIMD4(a[index], a[index + 1], a[index + 2], a[index + 3])
-            * SIMD4(b[index], b[index + 1], b[index + 2], b[index + 3])
+/// Four partial sums, because a single one would wait for each addition in turn. Raw pointers and `while` keep a debug
+/// build, which calls a function for every subscript and every step of a range, fast enough for tests.
+private func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Float {
+    var (s0, s1, s2, s3): (Float, Float, Float, Float) = (0, 0, 0, 0)
+    var index = 0
+    while index + 4 <= count {
+        s0 += a[index] * b[index]
+        s1 += a[index + 1] * b[index + 1]
+        s2 += a[index + 2] * b[index + 2]
+        s3 += a[index + 3] * b[index + 3]
+        index += 4
     }
-    var sum = sums.sum()
-    for index in whole..<a.count { sum += a[index] * b[index] }
-    return sum
+    while index < count {
+        s0 += a[index] * b[index]
+        index += 1
+    }
+    return (s0 + s1) + (s2 + s3)
 }

@@ -64,11 +64,10 @@ INLINE void attend(const ech_attention_work *work, const float *keys, const floa
     for (int32_t first = 0; first <= position; first += ECH_ATTENTION_BLOCK) {
         const int32_t count = ech_min(position - first + 1, ECH_ATTENTION_BLOCK);
         int64_t offsets[ECH_ATTENTION_BLOCK];
-        for (int32_t j = 0; j < count; j++) {
-            offsets[j] = (int64_t)(first + j) * dim16;
-            if (by_depth)
+        for (int32_t j = 0; j < count; j++) offsets[j] = (int64_t)(first + j) * dim16;
+        if (by_depth)
+            for (int32_t j = 0; j < count; j++)
                 offsets[j] += cache->entry_stride * entry_of(work->recurrence, depth[first + j], cache->entries);
-        }
         v16f scores[ECH_ATTENTION_BLOCK / 16];
         float above = maximum;
         const int32_t vectors = (count + 15) / 16;

@@ -1,34 +1,55 @@
-#include "matmul_bf16.h"
+/// The bf16 kernel in plain C, written so that compilers turn its inner loops into vector instructions.
+#include "matmul_bf16_kernels.h"
 
 #include <string.h>
 
-static float widened(uint16_t bits) {
-    uint32_t wide = (uint32_t)bits << 16;
+/// Rows that share one widening of the weights.
+enum { MOST_ROWS = 4 };
+
+static inline float widen(uint16_t bits) {
+    const uint32_t word = (uint32_t)bits << 16;
     float value;
-    memcpy(&value, &wide, sizeof value);
+    memcpy(&value, &word, sizeof value);
     return value;
 }
 
-static void strip_portable(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
-                           ptrdiff_t out_stride) {
-    const int32_t tile = rows < 16 ? rows : 16;
-    for (int32_t i = 0; i < rows; i++) {
-        float sums[32] = {0};
-        for (int32_t block = 0; block < blocks; block++) {
-            const uint16_t *xs = x + (ptrdiff_t)(i / tile) * tile * 32 * blocks + (ptrdiff_t)block * tile * 32 + i % tile * 32;
-            for (int32_t k = 0; k < 32; k++)
-                for (int32_t j = 0; j < 32; j++)
-                    sums[j] += widened(xs[k]) *
-                               widened(strip[(ptrdiff_t)block * 1024 + j / 16 * 512 + k / 2 * 32 + j % 16 * 2 + k % 2]);
+static inline void group_of(const int rows, const ech_row_group *group) {
+    float sums[MOST_ROWS][ECH_STRIP_N] = {{0}};
+    for (int32_t block = 0; block < group->blocks; block++) {
+        const uint16_t *weights = group->weights + (ptrdiff_t)block * ECH_BLOCK_ELEMENTS;
+        const uint16_t *x = group->x + block * group->x_block;
+        for (int pair = 0; pair < ECH_PAIRS; pair++) {
+            float even[ECH_STRIP_N], odd[ECH_STRIP_N];
+            for (int panel = 0; panel < 2; panel++) {
+                const uint16_t *w = weights + panel * ECH_PANEL_ELEMENTS + pair * ECH_PAIR_ELEMENTS;
+                for (int j = 0; j < ECH_PANEL_N; j++) {
+                    even[panel * ECH_PANEL_N + j] = widen(w[2 * j]);
+                    odd[panel * ECH_PANEL_N + j] = widen(w[2 * j + 1]);
+                }
+            }
+            for (int i = 0; i < rows; i++) {
+                const float x_even = widen(x[i * ECH_BLOCK_K + 2 * pair]);
+                const float x_odd = widen(x[i * ECH_BLOCK_K + 2 * pair + 1]);
+                for (int j = 0; j < ECH_STRIP_N; j++) {
+                    sums[i][j] += even[j] * x_even;
+                    sums[i][j] += odd[j] * x_odd;
+                }
+            }
         }
-        memcpy(out + i * out_stride, sums, sizeof sums);
+    }
+    for (int i = 0; i < rows; i++) {
+        float *out = group->out + i * group->out_stride;
+        for (int j = 0; j < ECH_STRIP_N; j++) out[j] = group->first ? sums[i][j] : out[j] + sums[i][j];
     }
 }
 
-ech_strip_bf16 ech_strip_bf16_for(int isa) {
-    (void)isa;
-    return strip_portable;
+static void group_of_1(const ech_row_group *group) { group_of(1, group); }
+static void group_of_2(const ech_row_group *group) { group_of(2, group); }
+static void group_of_3(const ech_row_group *group) { group_of(3, group); }
+static void group_of_4(const ech_row_group *group) { group_of(4, group); }
+
+void ech_strip_bf16_portable(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
+                             ptrdiff_t out_stride) {
+    static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
+    ech_strip_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
 }
-void ech_matmul_thread_begin(int isa, int32_t rows) { (void)isa, (void)rows; }
-void ech_matmul_thread_end(int isa) { (void)isa; }
-bool ech_amx_request(void) { return false; }

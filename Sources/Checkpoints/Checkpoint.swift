@@ -70,7 +70,8 @@ public struct Checkpoint: Sendable {
     /// - Throws: ``CheckpointError`` that says what was found and what is needed.
     public func tensor(_ name: String, shape: [Int]) throws -> CheckpointTensor {
         guard let number = weights.fileOfTensor[name], let stored = weights.files[number][name] else {
-            throw CheckpointError("\(self.name): has no tensor \(quoted(name)), which the model needs with shape \(shape)")
+            throw CheckpointError(
+                "\(self.name): has no tensor \(quoted(name)), which the model needs with shape \(shape)")
         }
         let file = weights.files[number]
         guard TensorConversion.isSupported(stored.type) else {
@@ -80,7 +81,8 @@ public struct Checkpoint: Sendable {
         }
         guard stored.shape == shape else {
             throw CheckpointError(
-                "\(file.file.name): tensor \(quoted(name)) has the shape \(stored.shape), and config.json calls for \(shape)")
+                "\(file.file.name): tensor \(quoted(name)) has the shape \(stored.shape), and config.json calls for \(shape)"
+            )
         }
         return CheckpointTensor(stored: stored, file: file)
     }

@@ -21,7 +21,8 @@ struct CheckpointWeights {
             (files, fileOfTensor) = try Self.openShards(index, source)
         } else {
             throw CheckpointError(
-                "\(source.name): has neither \(Self.singleFile) nor \(Self.index); other formats of weights are not read")
+                "\(source.name): has neither \(Self.singleFile) nor \(Self.index); other formats of weights are not read"
+            )
         }
     }
 
@@ -45,11 +46,13 @@ struct CheckpointWeights {
             // Shards lie beside their index. Anything else would let a downloaded file choose what we open.
             guard !shard.isEmpty, shard != ".", shard != "..", !shard.contains("/"), !shard.contains("\0") else {
                 throw CheckpointError(
-                    "\(index.name): names the shard \(quoted(shard)), which is not the name of a file in the same folder")
+                    "\(index.name): names the shard \(quoted(shard)), which is not the name of a file in the same folder"
+                )
             }
             guard let file = try source.file(shard) else {
-                throw CheckpointError("\(source.name): has no file \(quoted(shard)), which \(Self.index) names; "
-                    + "complete the download")
+                throw CheckpointError(
+                    "\(source.name): has no file \(quoted(shard)), which \(Self.index) names; "
+                        + "complete the download")
             }
             numbers[shard] = files.count
             files.append(try SafetensorsFile(file))
@@ -57,7 +60,8 @@ struct CheckpointWeights {
         var fileOfTensor: [String: Int] = [:]
         for (tensor, shard) in shardOfTensor.sorted(by: { $0.key < $1.key }) {
             guard let number = numbers[shard], files[number][tensor] != nil else {
-                throw CheckpointError("\(index.name): places tensor \(quoted(tensor)) in \(quoted(shard)), which lacks it")
+                throw CheckpointError(
+                    "\(index.name): places tensor \(quoted(tensor)) in \(quoted(shard)), which lacks it")
             }
             fileOfTensor[tensor] = number
         }

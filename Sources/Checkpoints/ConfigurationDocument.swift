@@ -109,7 +109,9 @@ struct ConfigurationDocument {
         return try values.map { value in
             guard let integer = value.integer, range.contains(integer) else {
                 throw error(
-                    key, "lists \(value.description), and numbers from \(range.lowerBound) to \(range.upperBound) are needed")
+                    key,
+                    "lists \(value.description), and numbers from \(range.lowerBound) to \(range.upperBound) are needed"
+                )
             }
             return integer
         }

@@ -94,7 +94,8 @@ public struct HuginnConfiguration: Hashable, Sendable {
         if let architectures = try document.texts("architectures"), !architectures.contains("RavenForCausalLM") {
             throw document.error(
                 "architectures",
-                "lists \(architectures.map(quoted).joined(separator: ", ")), and only \"RavenForCausalLM\" is supported")
+                "lists \(architectures.map(quoted).joined(separator: ", ")), and only \"RavenForCausalLM\" is supported"
+            )
         }
         try check("architecture_class_name", "RecurrentGPT", isRequired: false)
         try check("injection_type", "linear")

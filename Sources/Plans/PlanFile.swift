@@ -1,13 +1,15 @@
 import Foundation
 import Safetensors
 
-/// The plan as a file: a safetensors file whose metadata holds everything but the weights. `docs/plan-format.md`
-/// describes it for other readers.
+/// The plan as a file: a safetensors file with the schedule in its metadata, and the checkpoint's documents and the
+/// weights as its tensors. `docs/plan-format.md` describes it for other readers.
 enum PlanFile {
     /// The value of the metadata key `format`.
     static let format = "echelon-plan"
     /// The value of the metadata key `version`. A reader refuses every other.
     static let version = 1
+    /// A document's tensor is named `document.` and its file name. Bytes, not metadata: a vocabulary of some megabytes
+    /// would have to be escaped and parsed with the header each time a plan is opened.
     static let documentPrefix = "document."
     /// A memory page, so that weights can be mapped; and a cache line, the alignment of every weight.
     static let dataAlignment = 4096
@@ -29,14 +31,16 @@ enum PlanFile {
             throw PlanError(
                 "The weight \(weight.name) cannot be stored: it has \(weight.rows) × \(weight.columns) elements.")
         }
-        var metadata = [
+        let metadata = [
             Key.format: format, Key.version: "\(version)", Key.headerChecksum: noChecksum,
             Key.dataChecksum: noChecksum, Key.settings: try json(contents.settings),
             Key.schedule: try json(contents.schedule),
         ]
-        for (name, text) in contents.documents { metadata[documentPrefix + name] = text }
+        let documents = contents.documents.sorted { $0.key < $1.key }.map { name, text in
+            SafetensorsLayout.Declaration(documentPrefix + name, .u8, [text.utf8.count])
+        }
         return try SafetensorsLayout(
-            contents.schedule.weights.map(declaration), metadata: metadata, dataAlignment: dataAlignment,
+            documents + contents.schedule.weights.map(declaration), metadata: metadata, dataAlignment: dataAlignment,
             tensorAlignment: weightAlignment)
     }
 
@@ -111,6 +115,9 @@ extension Plan {
     private static func append(
         _ contents: PlanContents, to writer: SafetensorsWriter, weights: WeightSource
     ) throws {
+        for (name, text) in contents.documents.sorted(by: { $0.key < $1.key }) {
+            try Array(text.utf8).withUnsafeBytes { try writer.append($0, to: PlanFile.documentPrefix + name) }
+        }
         for weight in contents.schedule.weights {
             try weights(weight) { try writer.append($0, to: weight.name) }
         }
@@ -164,8 +171,10 @@ extension Plan {
             return value
         }
         var documents: [String: String] = [:]
-        for (key, text) in file.metadata where key.hasPrefix(PlanFile.documentPrefix) {
-            documents[String(key.dropFirst(PlanFile.documentPrefix.count))] = text
+        for tensor in file.tensors where tensor.name.hasPrefix(PlanFile.documentPrefix) {
+            let text = try file.withUnsafeBytes(of: tensor.name) { String(validating: $0, as: UTF8.self) }
+            guard let text else { throw refuse("is damaged: \(tensor.name) is not UTF-8 text. Compile the checkpoint again.") }
+            documents[String(tensor.name.dropFirst(PlanFile.documentPrefix.count))] = text
         }
         let contents = PlanContents(
             settings: try decode(PlanFile.Key.settings, as: PlanSettings.self),
@@ -174,6 +183,11 @@ extension Plan {
             guard let tensor = file[weight.name], let size = weight.byteCount, tensor.range.count == size else {
                 throw refuse("does not hold the weight \(weight.name) in the size that its schedule says.")
             }
+        }
+        do {
+            try contents.schedule.validate()
+        } catch {
+            throw refuse("is malformed: \(error)")
         }
         self.init(contents: contents, file: file)
     }

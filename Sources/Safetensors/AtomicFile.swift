@@ -35,11 +35,11 @@ public final class AtomicFile: ByteSink {
         self.temporaryPath = temporaryPath
         self.descriptor = descriptor
         #if os(Linux)
-        // Other failures mean that this file system cannot reserve; then the writes themselves will tell.
-        let failure = byteCount > 0 ? posix_fallocate(descriptor, 0, byteCount) : 0
-        if failure == ENOSPC || failure == EFBIG {
-            throw FileError(path: path, "cannot be written (\(byteCount) bytes)", code: failure)
-        }
+            // Other failures mean that this file system cannot reserve; then the writes themselves will tell.
+            let failure = byteCount > 0 ? posix_fallocate(descriptor, 0, byteCount) : 0
+            if failure == ENOSPC || failure == EFBIG {
+                throw FileError(path: path, "cannot be written (\(byteCount) bytes)", code: failure)
+            }
         #endif
     }
 

@@ -23,8 +23,8 @@ public final class MemoryImage: ByteSink {
             throw FileError(path: name, "cannot get \(byteCount) bytes of memory", code: errno)
         }
         #if os(Linux)
-        // Weights are read front to back in every step; huge pages spare most of the address translation. A wish only.
-        madvise(address, byteCount, MADV_HUGEPAGE)
+            // Weights are read front to back in every step; huge pages spare most of the address translation. A wish only.
+            madvise(address, byteCount, MADV_HUGEPAGE)
         #endif
         buffer = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
     }

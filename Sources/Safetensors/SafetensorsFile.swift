@@ -27,7 +27,7 @@ public struct SafetensorsFile: Sendable {
         let (header, dataOffset) = try file.withUnsafeBytes { try Self.readHeader($0, file: file.name) }
         let tensors = try header.entries
             .map { try Self.check($0.key, $0.value, dataOffset: dataOffset, file: file) }
-            .sorted { ($0.range.lowerBound, $0.range.upperBound, $0.name) < ($1.range.lowerBound, $1.range.upperBound, $1.name) }
+            .sorted(by: Self.isBefore)
         try Self.checkCoverage(tensors, dataOffset: dataOffset, file: file)
 
         self.file = file
@@ -43,7 +43,8 @@ public struct SafetensorsFile: Sendable {
     ) throws -> (header: SafetensorsHeader, end: Int) {
         guard bytes.count >= SafetensorsHeader.prefix else {
             throw SafetensorsError(
-                file: file, "is not a safetensors file: it has \(bytes.count) bytes, fewer than the 8 of a header length")
+                file: file,
+                "is not a safetensors file: it has \(bytes.count) bytes, fewer than the 8 of a header length")
         }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
         guard length <= UInt64(SafetensorsHeader.longest) else {
@@ -98,7 +99,12 @@ public struct SafetensorsFile: Sendable {
             name: name, type: type, shape: shape, range: dataOffset + begin..<dataOffset + end)
     }
 
-    /// - Parameter tensors: sorted by range.
+    /// Empty tensors come before the one that starts where they do; names make the order the same every time.
+    private static func isBefore(_ a: StoredTensor, _ b: StoredTensor) -> Bool {
+        (a.range.lowerBound, a.range.upperBound, a.name) < (b.range.lowerBound, b.range.upperBound, b.name)
+    }
+
+    /// - Parameter tensors: sorted by ``isBefore(_:_:)``.
     private static func checkCoverage(_ tensors: [StoredTensor], dataOffset: Int, file: MappedFile) throws {
         var covered = dataOffset
         var previous: StoredTensor?
@@ -106,7 +112,8 @@ public struct SafetensorsFile: Sendable {
             if tensor.range.lowerBound < covered {
                 throw SafetensorsError(
                     file: file.name,
-                    "tensor \(quoted(tensor.name)) overlaps tensor \(quoted(previous?.name ?? "")); the file is damaged")
+                    "tensor \(quoted(tensor.name)) overlaps tensor \(quoted(previous?.name ?? "")); the file is damaged"
+                )
             }
             if tensor.range.lowerBound > covered {
                 throw SafetensorsError(
@@ -160,7 +167,8 @@ public struct SafetensorsFile: Sendable {
         return try withUnsafeBytes(of: name) { bytes in
             [Float](unsafeUninitializedCapacity: tensor.elementCount) { buffer, count in
                 count = tensor.elementCount
-                TensorConversion.convert(bytes, from: tensor.type, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+                TensorConversion.convert(
+                    bytes, from: tensor.type, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
             }
         }
     }
@@ -179,7 +187,8 @@ public struct SafetensorsFile: Sendable {
         guard output.count == rows.count * tensor.rowLength else {
             throw SafetensorsError(
                 file: file.name,
-                "tensor \(quoted(name)): \(rows.count) rows of \(tensor.rowLength) do not fit a buffer of \(output.count)")
+                "tensor \(quoted(name)): \(rows.count) rows of \(tensor.rowLength) do not fit a buffer of \(output.count)"
+            )
         }
         let stride = tensor.rowLength * tensor.type.byteCount
         try withUnsafeBytes(of: name) { bytes in
@@ -192,7 +201,8 @@ public struct SafetensorsFile: Sendable {
         guard TensorConversion.isSupported(tensor.type) else {
             throw SafetensorsError(
                 file: file.name,
-                "tensor \(quoted(tensor.name)) has the element type \(tensor.type.rawValue), and F32, BF16 or F16 is needed")
+                "tensor \(quoted(tensor.name)) has the element type \(tensor.type.rawValue), and F32, BF16 or F16 is needed"
+            )
         }
     }
 

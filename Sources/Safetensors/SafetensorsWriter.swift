@@ -15,7 +15,8 @@ public final class SafetensorsWriter {
     ///   ``replaceMetadata(_:with:)`` changes later it has seen as it was before.
     /// - Throws: what the sink throws.
     public init(
-        _ layout: SafetensorsLayout, to sink: any ByteSink, observing observer: ((UnsafeRawBufferPointer) -> Void)? = nil
+        _ layout: SafetensorsLayout, to sink: any ByteSink,
+        observing observer: ((UnsafeRawBufferPointer) -> Void)? = nil
     ) throws {
         self.layout = layout
         self.sink = sink
@@ -74,7 +75,8 @@ public final class SafetensorsWriter {
         let spelled = MetadataText.json(value)
         guard spelled.count == value.utf8.count + 2, value.utf8.count == range.count else {
             throw SafetensorsError(
-                "The metadata \(quoted(key)) takes \(range.count) bytes that need no escape, and \(quoted(value)) was given")
+                "The metadata \(quoted(key)) takes \(range.count) bytes that need no escape, and \(quoted(value)) was given"
+            )
         }
         try Array(value.utf8).withUnsafeBytes { try sink.overwrite(at: range.lowerBound, with: $0) }
     }

@@ -1,7 +1,7 @@
 import Foundation
 
 #if _endian(big)
-#error("safetensors files are little-endian, and tensors are read in place")
+    #error("safetensors files are little-endian, and tensors are read in place")
 #endif
 
 /// Stored numbers to f32, exactly: every bf16 and f16 number, infinities and NaNs included, has an f32 equal.

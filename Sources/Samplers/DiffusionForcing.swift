@@ -149,9 +149,7 @@ public struct DiffusionForcing: SequenceSampler {
         try rowTokens.requireCount(result.embeddings.values.count, rows * width, "prelude output elements")
         try rowTokens.requireCount(result.differences.count, rows, "state changes")
         if let row = result.differences.firstIndex(where: { $0.isNaN }) {
-            throw SamplerError(
-                "The state at position \(start + row) is not a number after step \(statistics.steps); "
-                    + "the model's weights are damaged or its arithmetic overflowed.")
+            throw rowTokens.notNumbers("state", position: start + row)
         }
         let firstRow = max(tokens.count - 1 - start, 0)
         let draft = try rowTokens.choose(

@@ -45,18 +45,26 @@ struct RowTokens: Hashable, Sendable {
                         from: rowLogits, seen: seen,
                         uniform: random.uniform(.tokenChoice, position: position + 1, step: step))
                 else {
-                    throw SamplerError(
-                        "The logits at position \(position) are not numbers to choose a token from; "
-                            + "the model's weights are damaged or its arithmetic overflowed.")
+                    throw notNumbers("row of logits", position: position)
                 }
                 return token
             }
         }
     }
 
-    /// - Throws: ``SamplerError`` when the states are not one row of the model's width for each row of `call`.
+    /// - Throws: ``SamplerError`` when the states are not one row of the model's width for each row of `call`, or the last
+    /// of them is not made of numbers.
     func requireStates(_ result: ModelResult, of call: SequenceCall) throws {
         try requireCount(result.states.values.count, call.tokens.count * shape.width, "state elements")
+        guard result.states.values.suffix(shape.width).allSatisfy(\.isFinite) else {
+            throw notNumbers("state", position: call.start + call.tokens.count - 1)
+        }
+    }
+
+    func notNumbers(_ what: String, position: Int) -> SamplerError {
+        SamplerError(
+            "The \(what) at position \(position) is not made of finite numbers; "
+                + "the model's weights are damaged or its arithmetic overflowed.")
     }
 
     func requireCount(_ found: Int, _ expected: Int, _ what: String) throws {

@@ -53,6 +53,19 @@ public struct SequenceCall: Hashable, Sendable {
     public var states: Latents
     /// For `step` only.
     public var step: StepInput?
+
+    public init(
+        function: RaggedCall.Function, head: RaggedCall.Head, recurrences: Int, start: Int, tokens: [Int32],
+        states: Latents, step: StepInput? = nil
+    ) {
+        self.function = function
+        self.head = head
+        self.recurrences = recurrences
+        self.start = start
+        self.tokens = tokens
+        self.states = states
+        self.step = step
+    }
 }
 
 /// What one result changed.
@@ -61,6 +74,11 @@ public struct StepOutcome: Hashable, Sendable {
     public var newTokens: [Int32]
     /// The sampler's state after the step; nil after a prefill, which is not a step.
     public var record: StepRecord?
+
+    public init(newTokens: [Int32], record: StepRecord? = nil) {
+        self.newTokens = newTokens
+        self.record = record
+    }
 }
 
 /// One line of a trace: a sequence after a step. Encodes to JSON.
@@ -77,6 +95,17 @@ public struct StepRecord: Hashable, Sendable, Codable {
     public var recurrences: [Int]
     /// δ of the positions that the step computed, `start` first; empty for samplers that have none.
     public var differences: [Float]
+
+    public init(
+        step: Int, start: Int, frozen: Int, tokens: [Int32], recurrences: [Int], differences: [Float]
+    ) {
+        self.step = step
+        self.start = start
+        self.frozen = frozen
+        self.tokens = tokens
+        self.recurrences = recurrences
+        self.differences = differences
+    }
 }
 
 /// What a generation cost.

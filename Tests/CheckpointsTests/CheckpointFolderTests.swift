@@ -134,7 +134,9 @@ private func repositoryFile(_ path: String) -> String {
         ])
         try SafetensorsWriter.write(layout, to: folder.path + "/model.safetensors") { writer in
             for tensor in layout.tensors {
-                try [UInt8](repeating: 0, count: tensor.range.count).withUnsafeBytes { try writer.append($0, to: tensor.name) }
+                try [UInt8](repeating: 0, count: tensor.range.count).withUnsafeBytes {
+                    try writer.append($0, to: tensor.name)
+                }
             }
         }
         let checkpoint = try folder.open()
@@ -154,7 +156,8 @@ private func repositoryFile(_ path: String) -> String {
     @Test func shardsAreReadThroughTheirIndex() throws {
         let folder = try CheckpointUnderTest()
         try folder.writeWeights([("a", [1]), ("both", [7])], to: "model-00001-of-00002.safetensors")
-        try folder.writeWeights([("b", [2, 3]), ("both", [8]), ("unlisted", [0])], to: "model-00002-of-00002.safetensors")
+        try folder.writeWeights(
+            [("b", [2, 3]), ("both", [8]), ("unlisted", [0])], to: "model-00002-of-00002.safetensors")
         try folder.writeIndex([
             "a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors",
             "both": "model-00002-of-00002.safetensors",

@@ -120,11 +120,11 @@ import Testing
         let matrix = SafetensorsLayout.Declaration("matrix", .bf16, [1, 1, 2, 16, 16, 2])
         let bias = SafetensorsLayout.Declaration("bias", .f32, [1, 3])
 
-        try sample.forge(at: folder.path("complete"), tensors: [norm, matrix, bias])
+        try sample.forge(at: folder.path("complete"), weights: [norm, matrix, bias])
         #expect(Self.refusal(folder.path("complete")) == nil)
-        try sample.forge(at: folder.path("missing"), tensors: [norm, bias])
+        try sample.forge(at: folder.path("missing"), weights: [norm, bias])
         #expect(Self.refusal(folder.path("missing"))?.contains("weight matrix") == true)
-        try sample.forge(at: folder.path("short"), tensors: [norm, matrix, .init("bias", .f32, [1, 2])])
+        try sample.forge(at: folder.path("short"), weights: [norm, matrix, .init("bias", .f32, [1, 2])])
         #expect(Self.refusal(folder.path("short"))?.contains("weight bias") == true)
     }
 
@@ -135,9 +135,7 @@ import Testing
             var sample = SamplePlan()
             sample.contents.schedule.weights[1] = ScheduledWeight(
                 name: "matrix", format: format, rows: rows, columns: columns)
-            let encoder = JSONEncoder()
-            let schedule = String(decoding: try encoder.encode(sample.contents.schedule), as: UTF8.self)
-            try SamplePlan().forge(at: folder.path("a"), metadata: ["schedule": schedule])
+            try SamplePlan().forge(at: folder.path("a"), schedule: sample.contents.schedule)
             #expect(Self.refusal(folder.path("a"))?.contains("weight matrix") == true)
             // Nor may writing such a plan crash.
             #expect(throws: (any Error).self) {

@@ -56,9 +56,11 @@ struct SamplePlan {
     }
 
     /// Writes a file as ``Plan/write(_:to:weights:)`` does, with right checksums, but with anything in its metadata and
-    /// any tensors: what only a program with other ideas about the format would write.
+    /// any weights: what only a program with other ideas about the format would write.
+    /// - Parameter documentByte: what the documents consist of.
     func forge(
-        at path: String, metadata changes: [String: String?] = [:], tensors: [SafetensorsLayout.Declaration]? = nil
+        at path: String, metadata changes: [String: String?] = [:], weights: [SafetensorsLayout.Declaration]? = nil,
+        documentByte: UInt8 = UInt8(ascii: "x")
     ) throws {
         try Plan.write(contents, to: path, weights: source())
         let honest = try SafetensorsFile(path: path)
@@ -66,14 +68,16 @@ struct SamplePlan {
         metadata["checksum.data"] = String(repeating: "0", count: 16)
         metadata["checksum.header"] = String(repeating: "0", count: 16)
         for (key, value) in changes { metadata[key] = value }
-        let declarations = tensors
-            ?? honest.tensors.filter { !$0.name.hasPrefix(SafetensorsLayout.fillerPrefix) }
+        func isDocument(_ name: String) -> Bool { name.hasPrefix("document.") }
+        let written = honest.tensors.filter { !$0.name.hasPrefix(SafetensorsLayout.fillerPrefix) }
             .map { SafetensorsLayout.Declaration($0.name, $0.type, $0.shape) }
+        let declarations = written.filter { isDocument($0.name) } + (weights ?? written.filter { !isDocument($0.name) })
         let layout = try SafetensorsLayout(declarations, metadata: metadata, dataAlignment: 4096, tensorAlignment: 64)
         let image = try SafetensorsWriter.image(layout, name: path) { writer in
             for declaration in declarations {
                 let size = declaration.type.byteCount(ofShape: declaration.shape) ?? 0
-                try [UInt8](repeating: 7, count: size).withUnsafeBytes { try writer.append($0, to: declaration.name) }
+                try [UInt8](repeating: isDocument(declaration.name) ? documentByte : 7, count: size)
+                    .withUnsafeBytes { try writer.append($0, to: declaration.name) }
             }
         }
         var bytes = image.withUnsafeBytes { Array($0) }
@@ -89,20 +93,10 @@ struct SamplePlan {
         set("checksum.header", header)
         try Data(bytes).write(to: URL(filePath: path))
     }
-}
 
-/// A folder of its own for each test, gone with it.
-final class TemporaryFolder {
-    let url: URL
-
-    init() throws {
-        url = FileManager.default.temporaryDirectory.appending(path: "plans-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    /// The same with another schedule than the weights were written for.
+    func forge(at path: String, schedule: Schedule) throws {
+        let text = String(decoding: try JSONEncoder().encode(schedule), as: UTF8.self)
+        try forge(at: path, metadata: ["schedule": text])
     }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
-
-    func path(_ name: String) -> String { url.appending(path: name).path }
-
-    var contents: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: url.path).sorted() } }
 }

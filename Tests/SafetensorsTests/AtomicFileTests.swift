@@ -87,8 +87,12 @@ import Testing
         ]
         for sink in sinks {
             try [UInt8](repeating: 1, count: 3).withUnsafeBytes(sink.append)
-            #expect(throws: FileError.self) { try [UInt8](repeating: 1, count: 2).withUnsafeBytes { try sink.overwrite(at: 2, with: $0) } }
-            #expect(throws: FileError.self) { try [UInt8](repeating: 1, count: 1).withUnsafeBytes { try sink.overwrite(at: -1, with: $0) } }
+            #expect(throws: FileError.self) {
+                try [UInt8](repeating: 1, count: 2).withUnsafeBytes { try sink.overwrite(at: 2, with: $0) }
+            }
+            #expect(throws: FileError.self) {
+                try [UInt8](repeating: 1, count: 1).withUnsafeBytes { try sink.overwrite(at: -1, with: $0) }
+            }
             try [UInt8](repeating: 1, count: 2).withUnsafeBytes { try sink.overwrite(at: 1, with: $0) }
         }
     }
@@ -106,6 +110,7 @@ import Testing
         let file = try AtomicFile(path: folder.file("out"), reserving: 10_000)
         try [UInt8](repeating: 5, count: 10).withUnsafeBytes(file.append)
         try file.commit()
-        #expect(try Array(Data(contentsOf: URL(fileURLWithPath: folder.file("out")))) == [UInt8](repeating: 5, count: 10))
+        #expect(
+            try Array(Data(contentsOf: URL(fileURLWithPath: folder.file("out")))) == [UInt8](repeating: 5, count: 10))
     }
 }

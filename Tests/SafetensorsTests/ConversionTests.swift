@@ -44,11 +44,13 @@ import Testing
     @Test func unalignedTensorsAreRead() throws {
         // One byte before them puts every other tensor at an odd address, whatever the header's length.
         for spaces in 0..<4 {
-            let header = #"{"o":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[2],"#
+            let header =
+                #"{"o":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[2],"#
                 + #""data_offsets":[1,9]},"h":{"dtype":"F16","shape":[3],"data_offsets":[9,15]}}"#
                 + String(repeating: " ", count: spaces)
             let opened = try openImage(
-                fileBytes(header: header, data: [9] + bytes([Float(0.5), 3]) + bytes([UInt16(0x3C00), 0x4000, 0xC200])))
+                fileBytes(
+                    header: header, data: [9] + bytes([Float(0.5), 3]) + bytes([UInt16(0x3C00), 0x4000, 0xC200])))
             #expect(try opened.floats("w") == [0.5, 3])
             #expect(try opened.floats("h") == [1, 2, -3])
         }

@@ -111,9 +111,11 @@ import Testing
 
     @Test func longAndStrangeNamesAreReadableInMessages() throws {
         let name = String(repeating: "x", count: 5000) + "\\u001b"
-        let message = try #require(problem(fileBytes(header: #"{"\#(name)":{"dtype":"?","shape":[],"data_offsets":[0,0]}}"#)))
+        let message = try #require(
+            problem(fileBytes(header: #"{"\#(name)":{"dtype":"?","shape":[],"data_offsets":[0,0]}}"#)))
         #expect(message.count < 400)
-        let escape = try #require(problem(fileBytes(header: #"{"\u001b[2J":{"dtype":"?","shape":[],"data_offsets":[0,0]}}"#)))
+        let escape = try #require(
+            problem(fileBytes(header: #"{"\u001b[2J":{"dtype":"?","shape":[],"data_offsets":[0,0]}}"#)))
         #expect(!escape.unicodeScalars.contains("\u{1B}"))
     }
 

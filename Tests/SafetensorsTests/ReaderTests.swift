@@ -4,12 +4,14 @@ import Testing
 
 @Suite struct ReaderTests {
     /// Two tensors, 12 bytes of data.
-    let twoTensors = #"{"__metadata__":{"by":"hand"},"#
+    let twoTensors =
+        #"{"__metadata__":{"by":"hand"},"#
         + #""b":{"dtype":"BF16","shape":[2],"data_offsets":[8,12]},"#
         + #""a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}  "#
 
     @Test func tensorsComeInTheOrderOfTheirBytes() throws {
-        let opened = try openImage(fileBytes(header: twoTensors, data: bytes([Float(1.5), -2]) + bytes([UInt16(0x3F80), 0xC000])))
+        let opened = try openImage(
+            fileBytes(header: twoTensors, data: bytes([Float(1.5), -2]) + bytes([UInt16(0x3F80), 0xC000])))
         #expect(opened.metadata == ["by": "hand"])
         #expect(opened.tensors.map(\.name) == ["a", "b"])
         #expect(opened["a"]?.shape == [1, 2])
@@ -18,12 +20,15 @@ import Testing
         #expect(try opened.floats("a") == [1.5, -2])
         #expect(try opened.floats("b") == [1, -2])
         #expect(try opened.withUnsafeBytes(of: "b", Array.init) == [0x80, 0x3F, 0x00, 0xC0])
-        #expect(opened.range(ofMetadata: "by").map { range in opened.file.withUnsafeBytes { Array($0[range]) } } == Array("hand".utf8))
+        #expect(
+            opened.range(ofMetadata: "by").map { range in opened.file.withUnsafeBytes { Array($0[range]) } }
+                == Array("hand".utf8))
         #expect(opened.range(ofMetadata: "for") == nil)
     }
 
     @Test func scalarsAndEmptyTensorsAndNoTensorsAreFiles() throws {
-        let header = #"{"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"#
+        let header =
+            #"{"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"#
             + #""z":{"dtype":"F16","shape":[0,9223372036854775807,9],"data_offsets":[4,4]},"#
             + #""y":{"dtype":"I64","shape":[3,0],"data_offsets":[0,0]}}"#
         let opened = try openImage(fileBytes(header: header, data: bytes([Float(7)])))
@@ -50,7 +55,8 @@ import Testing
     }
 
     @Test func rowsOutsideTheTensorAndBuffersOfAnotherSizeAreRefused() throws {
-        let header = #"{"m":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"#
+        let header =
+            #"{"m":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"#
             + #""i":{"dtype":"I32","shape":[1],"data_offsets":[16,20]}}"#
         let opened = try openImage(fileBytes(header: header, data: [UInt8](repeating: 0, count: 20)))
         func read(_ name: String, _ rows: Range<Int>, _ count: Int) throws {

@@ -97,7 +97,9 @@ import Testing
         #expect(opened.metadata["sum"] == "0123456789abcdef")
         #expect(opened.metadata["text"] == metadata["text"])
         #expect(opened.range(ofMetadata: "sum") == layout.range(ofMetadata: "sum"))
-        #expect(opened.range(ofMetadata: "sum").map { range in opened.file.withUnsafeBytes { Array($0[range]) } } == Array("0123456789abcdef".utf8))
+        #expect(
+            opened.range(ofMetadata: "sum").map { range in opened.file.withUnsafeBytes { Array($0[range]) } }
+                == Array("0123456789abcdef".utf8))
     }
 
     @Test func metadataThatQuotesAnotherKeyDoesNotHideIt() throws {

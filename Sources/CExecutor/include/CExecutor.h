@@ -24,6 +24,7 @@ enum ech_element {
     /// bf16 rows in tiles, as AMX reads them and every other kernel can: with R rows in the call and h = min(R, 16),
     /// the element (row i, column k) lies at  (i / h) * h * K32 + (k / 32) * h * 32 + (i % h) * 32 + k % 32,
     /// K32 being the width rounded up to a multiple of 32. Columns past the width are zero; rows past R are anything.
+    /// Only in the arena.
     ECH_BF16 = 2,
 };
 
@@ -102,6 +103,13 @@ enum ech_opcode {
 // Every row-wise instruction (NORM, ADD, SILU, MULTIPLY, MIX, SLICE, BIAS, ADD_*) reads f32 and writes each output as
 // f32 or as bf16 (tiled), whichever the output buffer's element says; out0 of ADD_NORM_NORM and ADD_KEEP_NORM too, and
 // out1 is computed from the unrounded values. WAVEFRONT_ATTENTION's output may be f32 or bf16 as well.
+//
+// How the threads share an instruction, which decides where barriers are needed:
+// - LINEAR, PROJECT_ROPE_WRITE, LINEAR_SILU_GATE and LINEAR_ARGMAX by outputs: every thread reads all of in0, and writes
+//   its columns of all rows. LINEAR_ARGMAX has barriers of its own inside and writes its output by rows.
+// - WAVEFRONT_ATTENTION by pairs of head and row.
+// - All others by rows: a thread reads and writes the same rows in each, so that no barrier is needed between them.
+// An output may take an input's place in the arena when both are f32 and the instruction is split by rows.
 
 typedef struct {
     int32_t opcode;
@@ -122,7 +130,8 @@ typedef struct ech_session ech_session;
 /// Room for an error's sentence. Every function that can fail returns false (or NULL) and writes one.
 enum { ECH_MESSAGE_SIZE = 256 };
 
-/// Instruction sets, from slowest to fastest.
+/// Instruction sets, from slowest to fastest. Each needs what the one before needs. AVX-512 means the foundation with BW,
+/// DQ and VL.
 enum ech_isa { ECH_ISA_PORTABLE = 0, ECH_ISA_AVX2 = 1, ECH_ISA_AVX512 = 2, ECH_ISA_AMX = 3 };
 
 /// The best instruction set of this machine, or the one that the environment variable ECHELON_ISA

@@ -74,7 +74,9 @@ private struct Parser {
     }
 
     mutating func value(depth: Int) throws(OrderedJSON.SyntaxError) -> OrderedJSON {
-        guard depth < OrderedJSON.deepest else { throw error("values are nested more than \(OrderedJSON.deepest) deep") }
+        guard depth < OrderedJSON.deepest else {
+            throw error("values are nested more than \(OrderedJSON.deepest) deep")
+        }
         skipSpace()
         switch current {
         case UInt8(ascii: "{"): return try object(depth: depth)
@@ -88,7 +90,9 @@ private struct Parser {
         }
     }
 
-    private mutating func word(_ text: StaticString, _ value: OrderedJSON) throws(OrderedJSON.SyntaxError) -> OrderedJSON {
+    private mutating func word(
+        _ text: StaticString, _ value: OrderedJSON
+    ) throws(OrderedJSON.SyntaxError) -> OrderedJSON {
         let expected = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
         guard bytes[position...].starts(with: expected) else { throw error("\(text) is misspelt") }
         position += expected.count
@@ -186,16 +190,16 @@ private struct Parser {
         case UInt8(ascii: "r"): text.append(0x0D)
         case UInt8(ascii: "t"): text.append(0x09)
         case UInt8(ascii: "u"):
+            let halfAlone = "half a surrogate pair stands alone"
             var code = try fourHexDigits()
             if code >> 10 == 0x36 {  // the first half of a surrogate pair
-                guard current == UInt8(ascii: "\\"), position + 1 < bytes.count, bytes[position + 1] == UInt8(ascii: "u")
-                else { throw error("half a surrogate pair stands alone") }
+                guard bytes[position...].starts(with: "\\u".utf8) else { throw error(halfAlone) }
                 position += 2
                 let low = try fourHexDigits()
-                guard low >> 10 == 0x37 else { throw error("half a surrogate pair stands alone") }
+                guard low >> 10 == 0x37 else { throw error(halfAlone) }
                 code = 0x10000 + (code & 0x3FF) << 10 + low & 0x3FF
             }
-            guard let scalar = Unicode.Scalar(code) else { throw error("half a surrogate pair stands alone") }
+            guard let scalar = Unicode.Scalar(code) else { throw error(halfAlone) }
             text.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
         default:
             throw error("a string holds an unknown escape")

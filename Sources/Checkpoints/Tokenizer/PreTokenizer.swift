@@ -1,4 +1,5 @@
-/// How text is cut into the pieces within which the model merges: steps, each of which cuts the pieces of the one before.
+/// How text is cut into the pieces within which the model merges: steps, each of which cuts the pieces that the one
+/// before made.
 struct PreTokenizer: Sendable {
     private enum Step: Sendable {
         case split(RegexPattern, SplitBehavior, invert: Bool)
@@ -37,13 +38,13 @@ struct PreTokenizer: Sendable {
         case "Split":
             try field.refuseKeys(besides: "type", "pattern", "behavior", "invert")
             let behaviorField = try field.required("behavior")
-            guard let behavior = SplitBehavior(rawValue: try behaviorField.string()) else {
+            let name = try behaviorField.string()
+            guard let behavior = SplitBehavior(rawValue: name) else {
                 let known = SplitBehavior.allCases.map(\.rawValue).joined(separator: ", ")
-                throw behaviorField.error("\(try behaviorField.string()) is not one of \(known).")
+                throw behaviorField.error("\(name) is not one of \(known).")
             }
-            return [
-                .split(try pattern(field.required("pattern")), behavior, invert: try field.bool("invert", default: false))
-            ]
+            let pattern = try pattern(field.required("pattern"))
+            return [.split(pattern, behavior, invert: try field.bool("invert", default: false))]
         case "Digits":
             try field.refuseKeys(besides: "type", "individual_digits")
             return [.digits(try field.bool("individual_digits", default: false) ? .isolated : .contiguous)]

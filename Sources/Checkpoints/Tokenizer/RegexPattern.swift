@@ -12,19 +12,19 @@ final class RegexPattern: @unchecked Sendable {
 
     /// Compiles a pattern in the dialect of tokenizer files.
     convenience init(_ pattern: String) throws(Failure) {
-        do {
-            let translated = try RegexDialect.translate(pattern) { name in
-                name.utf8.allSatisfy { $0 == UInt8(ascii: "_") || Self.isASCIILetter($0) }
-                    && (try? RegexPattern(compiling: "\\p{sc:\(name)}", options: PCRE2_UTF)) != nil
-            }
-            try self.init(compiling: translated, options: PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE)
-        } catch let error as RegexDialect.Unsupported {
-            throw Failure(message: error.message)
-        } catch let error as Failure {
-            throw error
+        let translated: String
+        do throws(RegexDialect.Unsupported) {
+            translated = try RegexDialect.translate(pattern, isScript: Self.isScript)
         } catch {
-            throw Failure(message: "\(error)")
+            throw Failure(message: error.message)
         }
+        try self.init(compiling: translated, options: PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE)
+    }
+
+    /// Whether PCRE2 knows a script called `name`.
+    private static func isScript(_ name: String) -> Bool {
+        let isName = name.utf8.allSatisfy { (0x61...0x7A).contains($0 | 0x20) || $0 == UInt8(ascii: "_") }
+        return isName && (try? RegexPattern(compiling: "\\p{sc:\(name)}", options: PCRE2_UTF)) != nil
     }
 
     /// Compiles a pattern that matches exactly `text`.
@@ -51,10 +51,6 @@ final class RegexPattern: @unchecked Sendable {
 
     deinit {
         pcre2_code_free_8(code)
-    }
-
-    private static func isASCIILetter(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
     }
 
     fileprivate static func message(_ errorCode: Int32) -> String {

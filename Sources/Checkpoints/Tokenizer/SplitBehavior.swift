@@ -23,9 +23,9 @@ enum SplitBehavior: String, CaseIterable, Sendable {
         pieces.reserveCapacity(stretches.count)
         switch self {
         case .isolated:
-            pieces = stretches.map(\.range)
+            for stretch in stretches { pieces.append(stretch.range) }
         case .removed:
-            pieces = stretches.filter { !$0.isMatch }.map(\.range)
+            for stretch in stretches where !stretch.isMatch { pieces.append(stretch.range) }
         case .contiguous:
             var previousIsMatch = false
             for stretch in stretches {
@@ -58,7 +58,7 @@ enum SplitBehavior: String, CaseIterable, Sendable {
             }
             pieces.reverse()
         }
-        pieces.removeAll(where: \.isEmpty)
+        pieces.removeAll { $0.isEmpty }
         return pieces
     }
 }

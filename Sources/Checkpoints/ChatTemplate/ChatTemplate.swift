@@ -1,0 +1,101 @@
+import Foundation
+
+/// One message of a conversation.
+public struct ChatMessage: Sendable, Hashable {
+    /// Who speaks: `system`, `user` or `assistant`, or what else the template knows.
+    public let role: String
+    public let content: String
+
+    public init(role: String, content: String) {
+        self.role = role
+        self.content = content
+    }
+}
+
+/// A checkpoint's chat template: how a conversation becomes the text that the model continues.
+///
+/// Templates are written in Jinja; this reads the part of it that chat templates use, as transformers'
+/// `apply_chat_template` renders it (Jinja2's immutable sandbox with `trim_blocks`, `lstrip_blocks` and the loop
+/// controls). What lies outside of that part is refused by name: blocks, filters and tests when the template is read,
+/// methods when they are called.
+///
+/// A template comes from outside: whatever it says, rendering ends, with a bounded use of time, memory and stack.
+public struct ChatTemplate: Sendable {
+    /// What error messages call the template: a file, usually.
+    public let name: String
+    /// Variables every rendering sees: the special tokens of `tokenizer_config.json`.
+    public let standardVariables: [String: TemplateValue]
+    private let statements: [TemplateStatement]
+
+    /// Reads a template.
+    ///
+    /// - Parameters:
+    ///   - source: the template's text.
+    ///   - name: what error messages call it.
+    ///   - standardVariables: variables every rendering sees.
+    /// - Throws: `ChatTemplateError` for a template that is malformed or uses what is not supported.
+    public init(_ source: String, name: String, standardVariables: [String: TemplateValue] = [:]) throws {
+        self.name = name
+        self.standardVariables = standardVariables
+        do {
+            statements = try TemplateParser.statements(of: source)
+        } catch let fault as TemplateFault {
+            throw fault.named(name)
+        }
+    }
+
+    /// Renders a conversation.
+    ///
+    /// The template sees `messages`, `add_generation_prompt`, `tools` and `documents` (both none, unless given among
+    /// `variables`), the standard variables, and `variables`, which win over the standard ones.
+    ///
+    /// - Parameters:
+    ///   - messages: the conversation, oldest first.
+    ///   - addGenerationPrompt: whether the text ends where the assistant is to speak.
+    ///   - variables: further variables by name. `messages` and `add_generation_prompt` are taken.
+    ///   - now: the time `strftime_now` tells.
+    /// - Throws: `ChatTemplateError` when the template refuses the messages or fails on them.
+    public func render(
+        messages: [ChatMessage], addGenerationPrompt: Bool, variables: [String: TemplateValue] = [:],
+        now: Date = Date()
+    ) throws -> String {
+        var all: [String: TemplateValue] = ["tools": .none, "documents": .none]
+        all.merge(standardVariables) { $1 }
+        all.merge(variables) { $1 }
+        all["messages"] = .list(messages.map { ["role": .string($0.role), "content": .string($0.content)] })
+        all["add_generation_prompt"] = .boolean(addGenerationPrompt)
+        do {
+            let budget = TemplateBudget()
+            let values = try all.mapValues { try RenderValue($0, budget: budget, level: 0) }
+            return try TemplateEvaluator(variables: values, now: now).render(statements)
+        } catch let fault as TemplateFault {
+            throw fault.named(name)
+        }
+    }
+}
+
+extension RenderValue {
+    fileprivate init(_ value: TemplateValue, budget: TemplateBudget, level: Int) throws {
+        guard level <= TemplateLimits.valueDepth else {
+            throw TemplateFault("a variable is nested more than \(TemplateLimits.valueDepth) levels deep")
+        }
+        switch value {
+        case .none: self = .none
+        case .boolean(let flag): self = .boolean(flag)
+        case .integer(let number): self = .integer(number)
+        case .number(let number): self = .float(number)
+        case .string(let text): self = .string(text)
+        case .list(let elements):
+            let values = try elements.map { try RenderValue($0, budget: budget, level: level + 1) }
+            self = .sequence(.list, try RenderItems(values, budget: budget))
+        case .dictionary(let entries):
+            let pairs = try entries.map { entry in
+                (
+                    key: RenderValue.string(entry.key),
+                    value: try RenderValue(entry.value, budget: budget, level: level + 1)
+                )
+            }
+            self = .dictionary(try RenderDictionary(pairs, budget: budget))
+        }
+    }
+}

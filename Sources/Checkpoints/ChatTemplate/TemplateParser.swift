@@ -1,0 +1,291 @@
+/// Turns a template's tokens into statements, and refuses by name what the evaluator does not know.
+///
+/// The grammar is that of Jinja2's parser (the "Template Designer Documentation" of Jinja 3.1) without inheritance,
+/// includes, recursive loops and call blocks.
+struct TemplateParser {
+    private let tokens: [TemplateToken]
+    private var index = 0
+    private var nesting = 0
+    /// Loops around the current statement, for `break` and `continue`.
+    private var loops = 0
+    var isInMacro = false
+
+    static func statements(of source: String) throws -> [TemplateStatement] {
+        guard source.utf8.count <= TemplateLimits.sourceBytes else {
+            throw TemplateFault("it is longer than \(TemplateLimits.sourceBytes >> 10) KiB")
+        }
+        var parser = TemplateParser(tokens: try TemplateLexer.tokens(of: source))
+        return try parser.body(of: nil).statements
+    }
+
+    private init(tokens: [TemplateToken]) {
+        self.tokens = tokens
+    }
+
+    // MARK: Tokens
+
+    var current: TemplateToken { tokens[index] }
+    var next: TemplateToken { tokens[min(index + 1, tokens.count - 1)] }
+
+    /// The last token, of kind `end`, is never passed.
+    @discardableResult
+    mutating func advance() -> TemplateToken {
+        let token = tokens[index]
+        if index + 1 < tokens.count { index += 1 }
+        return token
+    }
+
+    func isSymbol(_ symbol: String) -> Bool { current.kind == .symbol(symbol) }
+    func isWord(_ word: String) -> Bool { current.kind == .name(word) }
+
+    mutating func take(symbol: String) -> Bool {
+        guard isSymbol(symbol) else { return false }
+        advance()
+        return true
+    }
+
+    mutating func take(word: String) -> Bool {
+        guard isWord(word) else { return false }
+        advance()
+        return true
+    }
+
+    mutating func expect(symbol: String) throws {
+        guard take(symbol: symbol) else { throw unexpected(needing: "'\(symbol)'") }
+    }
+
+    mutating func expectName(_ purpose: String) throws -> String {
+        guard case .name(let name) = current.kind else { throw unexpected(needing: purpose) }
+        advance()
+        return name
+    }
+
+    private mutating func expectBlockEnd() throws {
+        guard current.kind == .blockEnd else { throw unexpected(needing: "'%}'") }
+        advance()
+    }
+
+    func unexpected(needing need: String) -> TemplateFault {
+        TemplateFault("\(current.shown) stands where \(need) is needed", line: current.line)
+    }
+
+    /// Parses one level deeper. What nests in the source recurses here, so that the limit protects the stack.
+    mutating func nested<Result>(_ parse: (inout TemplateParser) throws -> Result) throws -> Result {
+        nesting += 1
+        defer { nesting -= 1 }
+        if nesting > TemplateLimits.nesting {
+            throw TemplateFault(
+                "blocks and brackets are nested more than \(TemplateLimits.nesting) levels deep", line: current.line)
+        }
+        return try parse(&self)
+    }
+
+    // MARK: Statements
+
+    private struct Opening {
+        let name: String
+        let line: Int
+        /// Words that end the body.
+        let ends: [String]
+    }
+
+    /// Parses statements up to a block tag that starts with one of `opening.ends`, and takes that word; without an
+    /// opening, up to the end of the template.
+    private mutating func body(of opening: Opening?) throws -> (statements: [TemplateStatement], end: String) {
+        var statements: [TemplateStatement] = []
+        while true {
+            let token = advance()
+            switch token.kind {
+            case .text(let text):
+                statements.append(.text(text))
+            case .variableBegin:
+                statements.append(.output(try tuple()))
+                guard current.kind == .variableEnd else { throw unexpected(needing: "'}}'") }
+                advance()
+            case .blockBegin:
+                guard case .name(let word) = current.kind else { throw unexpected(needing: "a block's name") }
+                if let opening, opening.ends.contains(word) {
+                    advance()
+                    return (statements, word)
+                }
+                statements.append(try nested { try $0.statement(within: opening) })
+            default:
+                if let opening {
+                    let end = opening.ends.last ?? ""
+                    throw TemplateFault(
+                        "the '\(opening.name)' block opened here is never closed with '{% \(end) %}'",
+                        line: opening.line)
+                }
+                return (statements, "")
+            }
+        }
+    }
+
+    /// Parses a body that one tag opens and `end` closes, from the opening tag's `%}` to the closing tag's.
+    private mutating func block(_ name: String, line: Int, end: String) throws -> [TemplateStatement] {
+        try expectBlockEnd()
+        let statements = try body(of: Opening(name: name, line: line, ends: [end])).statements
+        try expectBlockEnd()
+        return statements
+    }
+
+    private mutating func statement(within opening: Opening?) throws -> TemplateStatement {
+        let line = current.line
+        let word = try expectName("a block's name")
+        switch word {
+        case "if": return try conditional(line: line)
+        case "for": return try loop(line: line)
+        case "set": return try assignment(line: line)
+        case "macro": return try macro(line: line)
+        case "with": return try with(line: line)
+        case "generation": return .scoped(try block("generation", line: line, end: "endgeneration"))
+        case "filter":
+            let filters = try filterChain()
+            return .filterBlock(filters, try block("filter", line: line, end: "endfilter"))
+        case "break", "continue":
+            guard loops > 0 else { throw TemplateFault("'\(word)' stands outside of a loop", line: line) }
+            try expectBlockEnd()
+            return word == "break" ? .breakLoop : .continueLoop
+        case "elif", "else", "endif", "endfor", "endset", "endmacro", "endfilter", "endwith", "endgeneration":
+            let reason = opening.map { "the '\($0.name)' block of line \($0.line) is still open" } ?? "no block is open"
+            throw TemplateFault("'\(word)' does not belong here: \(reason)", line: line)
+        default:
+            throw TemplateFault("the block '\(word)' is not supported", line: line)
+        }
+    }
+
+    private mutating func conditional(line: Int) throws -> TemplateStatement {
+        var branches: [(condition: TemplateExpression, body: [TemplateStatement])] = []
+        while true {
+            let condition = try tuple(withChoice: false)
+            try expectBlockEnd()
+            let part = try body(of: Opening(name: "if", line: line, ends: ["elif", "else", "endif"]))
+            branches.append((condition, part.statements))
+            if part.end == "elif" { continue }
+            var otherwise: [TemplateStatement] = []
+            if part.end == "else" {
+                otherwise = try block("else", line: line, end: "endif")
+            } else {
+                try expectBlockEnd()
+            }
+            return .conditional(branches, otherwise: otherwise)
+        }
+    }
+
+    private mutating func loop(line: Int) throws -> TemplateStatement {
+        let target = try target()
+        guard take(word: "in") else { throw unexpected(needing: "'in'") }
+        let iterable = try tuple(withChoice: false)
+        let condition = take(word: "if") ? try expression() : nil
+        if isWord("recursive") { throw TemplateFault("recursive loops are not supported", line: line) }
+        try expectBlockEnd()
+        loops += 1
+        let part: (statements: [TemplateStatement], end: String)
+        do {
+            defer { loops -= 1 }
+            part = try body(of: Opening(name: "for", line: line, ends: ["else", "endfor"]))
+        }
+        var otherwise: [TemplateStatement] = []
+        if part.end == "else" {
+            otherwise = try block("else", line: line, end: "endfor")
+        } else {
+            try expectBlockEnd()
+        }
+        return .loop(
+            TemplateLoop(
+                target: target, iterable: iterable, condition: condition, body: part.statements, otherwise: otherwise,
+                line: line))
+    }
+
+    private mutating func target() throws -> TemplateTarget {
+        func one(_ parser: inout TemplateParser) throws -> TemplateTarget {
+            if parser.take(symbol: "(") {
+                let inner = try parser.nested { try $0.target() }
+                try parser.expect(symbol: ")")
+                return inner
+            }
+            return .name(try parser.targetName())
+        }
+        let first = try one(&self)
+        guard isSymbol(",") else { return first }
+        var targets = [first]
+        while take(symbol: ",") {
+            guard isSymbol("(") || (current.isName && !isWord("in")) else { break }
+            targets.append(try one(&self))
+        }
+        return .tuple(targets)
+    }
+
+    private mutating func targetName() throws -> String {
+        let line = current.line
+        let name = try expectName("a variable's name")
+        guard !["true", "false", "none", "True", "False", "None"].contains(name) else {
+            throw TemplateFault("'\(name)' cannot be assigned to", line: line)
+        }
+        return name
+    }
+
+    private mutating func assignment(line: Int) throws -> TemplateStatement {
+        let target = try target()
+        var attribute: String?
+        if case .name = target, take(symbol: ".") { attribute = try expectName("an attribute's name") }
+        if take(symbol: "=") {
+            let value = try tuple()
+            try expectBlockEnd()
+            if let attribute, case .name(let namespace) = target {
+                return .assignAttribute(namespace: namespace, attribute: attribute, value, line: line)
+            }
+            return .assign(target, value, line: line)
+        }
+        guard case .name(let name) = target else { throw unexpected(needing: "'='") }
+        let filters = take(symbol: "|") ? try filterChain() : []
+        let body = try block("set", line: line, end: "endset")
+        return .assignBlock(name, attribute: attribute, filters, body, line: line)
+    }
+
+    private mutating func filterChain() throws -> [TemplateFilterCall] {
+        var filters = [try filterCall()]
+        while take(symbol: "|") { filters.append(try filterCall()) }
+        return filters
+    }
+
+    private mutating func macro(line: Int) throws -> TemplateStatement {
+        let name = try targetName()
+        try expect(symbol: "(")
+        var parameters: [(name: String, standard: TemplateExpression?)] = []
+        while !isSymbol(")") {
+            if !parameters.isEmpty { try expect(symbol: ",") }
+            if isSymbol(")") { break }
+            let parameter = try targetName()
+            let standard = take(symbol: "=") ? try expression() : nil
+            if standard == nil, parameters.last?.standard != nil {
+                throw TemplateFault("parameter '\(parameter)' needs a default, as the one before it has", line: line)
+            }
+            parameters.append((parameter, standard))
+        }
+        advance()
+        let (outerLoops, wasInMacro) = (loops, isInMacro)
+        (loops, isInMacro) = (0, true)
+        defer { (loops, isInMacro) = (outerLoops, wasInMacro) }
+        let body = try block("macro", line: line, end: "endmacro")
+        return .macro(TemplateMacro(name: name, parameters: parameters, body: body, line: line))
+    }
+
+    private mutating func with(line: Int) throws -> TemplateStatement {
+        var values: [(name: String, value: TemplateExpression)] = []
+        while current.kind != .blockEnd {
+            if !values.isEmpty { try expect(symbol: ",") }
+            let name = try targetName()
+            try expect(symbol: "=")
+            values.append((name, try expression()))
+        }
+        return .with(values, try block("with", line: line, end: "endwith"))
+    }
+}
+
+extension TemplateToken {
+    fileprivate var isName: Bool {
+        if case .name = kind { return true }
+        return false
+    }
+}

@@ -1,0 +1,113 @@
+/// The tests of Jinja2 that chat templates use, as in `value is defined`.
+enum TemplateTests {
+    static func isKnown(_ name: String) -> Bool { table[name] != nil }
+
+    static func apply(
+        _ name: String, to value: RenderValue, _ arguments: RenderArguments, evaluator: TemplateEvaluator
+    ) throws -> Bool {
+        guard let test = table[name] else { throw TemplateFault("the test '\(name)' is not supported") }
+        let bound = try arguments.bind(test.parameters, required: test.parameters.count, of: "the test '\(name)'")
+        return try test.body(evaluator, value, bound.map { $0 ?? .none })
+    }
+
+    private struct Test: Sendable {
+        let parameters: [String]
+        let body: @Sendable (TemplateEvaluator, RenderValue, [RenderValue]) throws -> Bool
+
+        init(_ holds: @escaping @Sendable (RenderValue) throws -> Bool) {
+            parameters = []
+            body = { _, value, _ in try holds(value) }
+        }
+
+        init(_ operation: TemplateExpression.Comparison) {
+            parameters = ["other"]
+            body = { try TemplateOperators.compare(operation, $1, $2[0], evaluator: $0) }
+        }
+
+        init(
+            _ parameter: String,
+            _ body: @escaping @Sendable (TemplateEvaluator, RenderValue, [RenderValue]) throws -> Bool
+        ) {
+            parameters = [parameter]
+            self.body = body
+        }
+    }
+
+    private static let table: [String: Test] = {
+        var table: [String: Test] = [
+            "defined": Test { !$0.isUndefined },
+            "undefined": Test { $0.isUndefined },
+            "none": Test { if case .none = $0 { true } else { false } },
+            "boolean": Test { if case .boolean = $0 { true } else { false } },
+            "true": Test { if case .boolean(true) = $0 { true } else { false } },
+            "false": Test { if case .boolean(false) = $0 { true } else { false } },
+            "integer": Test { if case .integer = $0 { true } else { false } },
+            "float": Test { if case .float = $0 { true } else { false } },
+            // A boolean counts as a number in Python.
+            "number": Test { $0.number != nil },
+            "string": Test { if case .string = $0 { true } else { false } },
+            "mapping": Test { if case .dictionary = $0 { true } else { false } },
+            "sequence": Test(isSequence),
+            "iterable": Test(isIterable),
+            "callable": Test { if case .function = $0 { true } else { false } },
+            "even": Test { try remainder($0, .integer(2)) == 0 },
+            "odd": Test { try remainder($0, .integer(2)) == 1 },
+            "divisibleby": Test("num") { _, value, arguments in try remainder(value, arguments[0]) == 0 },
+            "lower": Test { PythonText.isCased(try text($0)) { $0.properties.isLowercase } },
+            "upper": Test { PythonText.isCased(try text($0)) { $0.properties.isUppercase } },
+            "in": Test(.isIn),
+            "sameas": Test("other") { _, value, arguments in try isSame(value, arguments[0]) },
+        ]
+        let comparisons: [(TemplateExpression.Comparison, [String])] = [
+            (.equal, ["eq", "equalto", "=="]), (.notEqual, ["ne", "!="]), (.less, ["lt", "lessthan", "<"]),
+            (.lessOrEqual, ["le", "<="]), (.greater, ["gt", "greaterthan", ">"]), (.greaterOrEqual, ["ge", ">="]),
+        ]
+        for (operation, names) in comparisons {
+            for name in names { table[name] = Test(operation) }
+        }
+        return table
+    }()
+
+    /// Whether a value has a length and items. A missing value has both in Jinja2, and a dictionary too.
+    private static func isSequence(_ value: RenderValue) -> Bool {
+        switch value {
+        case .undefined, .string, .dictionary: true
+        case .sequence(let kind, _): kind != .view
+        default: false
+        }
+    }
+
+    private static func isIterable(_ value: RenderValue) -> Bool {
+        switch value {
+        case .undefined, .string, .dictionary, .sequence, .stream, .loop: true
+        default: false
+        }
+    }
+
+    private static func remainder(_ value: RenderValue, _ divisor: RenderValue) throws -> Int {
+        guard let number = value.wholeNumber, let by = divisor.wholeNumber, by != 0 else {
+            throw TemplateFault("divisibility needs integers, and no zero to divide by")
+        }
+        // Without this, the smallest integer divided by -1 would overflow.
+        guard by != -1 else { return 0 }
+        return abs(number % by)
+    }
+
+    private static func text(_ value: RenderValue) throws -> String {
+        guard case .string(let text) = value else {
+            throw TemplateFault("letters can only be tested in a string, not in \(value.typeName)")
+        }
+        return text
+    }
+
+    /// Identity, where a template can rely on it.
+    private static func isSame(_ value: RenderValue, _ other: RenderValue) throws -> Bool {
+        switch (value, other) {
+        case (.none, .none): true
+        case (.boolean(let a), .boolean(let b)): a == b
+        case (.namespace(let a), .namespace(let b)): a === b
+        case (_, .none), (.none, _), (_, .boolean), (.boolean, _): false
+        default: throw TemplateFault("'sameas' is only supported for none, booleans and namespaces; use '=='")
+        }
+    }
+}

@@ -1,0 +1,229 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Plans
+import Runtime
+import Safetensors
+import Samplers
+
+struct Generate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Generate text.",
+        discussion: """
+            MODEL is a plan or a checkpoint folder, which is compiled on the fly; without one, a small model inside this \
+            program answers, which knows word problems and sums. PROMPT goes through the checkpoint's chat template \
+            unless --raw; `-` reads it from standard input.
+
+              echelon generate "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
+              echelon generate huginn.plan "Why is the sky blue?" --stream
+              echelon generate huginn.plan "Once upon" --raw --sampler autoregressive --temperature 0.7 --json
+              echelon generate huginn.plan --tokens 1,2,3 --init-scale 0 --trace steps.json
+            """)
+
+    @Argument(
+        help: ArgumentHelp("A model and a prompt, or only one of them.", valueName: "model> <prompt"))
+    var modelAndPrompt: [String] = []
+
+    @Option(help: "The prompt as token ids, 1,2,3, in place of text.")
+    var tokens: TokenList?
+
+    @Flag(help: "Do not put the prompt through the chat template.")
+    var raw = false
+
+    @Option(help: "A system message before the prompt.")
+    var system: String?
+
+    @Flag(help: "Print text as soon as it is final.")
+    var stream = false
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @Option(help: ArgumentHelp("Write what each step did to a JSON file.", valueName: "file.json"))
+    var trace: String?
+
+    @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+    @OptionGroup var compilation: CompileOnTheFlyOptions
+    @OptionGroup var threading: ThreadOptions
+
+    func validate() throws {
+        if modelAndPrompt.count > 2 {
+            throw ValidationError("Too many arguments: give a model and a prompt, the prompt in quotes.")
+        }
+        if tokens != nil, modelAndPrompt.count > 1 || system != nil || raw {
+            throw ValidationError("--tokens takes the place of PROMPT, --system and --raw.")
+        }
+        if tokens == nil, modelAndPrompt.isEmpty {
+            throw ValidationError("What to continue is missing: give a PROMPT or --tokens.")
+        }
+        if raw, system != nil { throw ValidationError("--system needs the chat template, which --raw leaves out.") }
+        if stream, json { throw ValidationError("--stream and --json exclude each other.") }
+    }
+
+    func run() throws { try reportingFailures(generate) }
+
+    /// The model's path, if there is one, and the prompt's text, if it is not given as tokens.
+    private func arguments() throws -> (model: String?, prompt: String?) {
+        if tokens != nil { return (modelAndPrompt.first, nil) }
+        if modelAndPrompt.count == 2 { return (modelAndPrompt[0], try text(modelAndPrompt[1])) }
+        let only = modelAndPrompt[0]
+        if only != "-", FileManager.default.fileExists(atPath: only) {
+            throw CommandError("A prompt for \(only) is missing: give it after the model, or as --tokens.")
+        }
+        return (nil, try text(only))
+    }
+
+    private func text(_ prompt: String) throws -> String {
+        guard prompt == "-" else { return prompt }
+        let data = try FileHandle.standardInput.readToEnd() ?? Data()
+        guard let text = String(data: data, encoding: .utf8) else {
+            throw CommandError("Standard input is not UTF-8 text.")
+        }
+        return text
+    }
+
+    private func generate() throws {
+        let (modelPath, prompt) = try arguments()
+        let plan = try ModelSource(path: modelPath).plan(
+            compilation.settings(innerRecurrence: (1...16).contains(sampling.innerRecurrence) ? sampling.innerRecurrence : 4))
+        let textTools = prompt == nil ? try? TextTools(plan) : try TextTools(plan)
+        let promptTokens = try tokens?.tokens ?? textTools?.prompt(prompt ?? "", system: system, raw: raw) ?? []
+        let defaults = try plan.generationConfiguration()
+        let model = try PlanModel(plan, cacheBudget: sampling.kvBudget, threads: threading.threads)
+        let sampler = try makeSampler(promptTokens, plan: plan, defaults: defaults, shape: model.shape)
+
+        let start = ContinuousClock.now
+        var output = Output(textTools, stops: sampling.ignoreEos ? [] : Set(defaults.stopTokens), streams: stream)
+        var records: [StepRecord] = []
+        var progress = ProgressLine("generating")
+        let ended = try Generation.run([sampler], on: model) { event in
+            try output.add(event.newTokens)
+            if trace != nil, let record = event.record { records.append(record) }
+            if !stream { progress.show("\(output.tokens.count) tokens") }
+            return !Interrupt.isRequested
+        }[0]
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        progress.clear()
+        let rest = try output.finish()
+
+        if let trace {
+            try writeTrace(Trace(sampler: sampling.sampler, promptTokens: promptTokens, steps: records), to: trace)
+        }
+        let report = Report(
+            tokens: ended.generated, text: output.text, promptTokens: promptTokens, steps: ended.statistics.steps,
+            recurrences: ended.statistics.recurrences, seconds: seconds,
+            tokensPerSecond: seconds > 0 ? Double(ended.generated.count) / seconds : 0,
+            stopReason: ended.finishReason, settings: try settings(plan, defaults, model))
+        if json {
+            try Terminal.writeJSON(report)
+        } else {
+            try Terminal.write(textTools == nil ? report.tokens.map(String.init).joined(separator: " ") + "\n" : rest + "\n")
+            Terminal.note(summary(report))
+        }
+        try Interrupt.check()
+    }
+
+    private func makeSampler(
+        _ prompt: [Int32], plan: Plan, defaults: GenerationConfiguration, shape: ModelShape
+    ) throws -> any SequenceSampler {
+        let generation = try sampling.generation(defaults)
+        let recurrence = plan.contents.settings.recurrence
+        switch sampling.sampler {
+        case .diffusion:
+            return try DiffusionForcing(
+                prompt: prompt, settings: sampling.diffusion(recurrence: recurrence), generation: generation, shape: shape)
+        case .autoregressive:
+            return try Autoregressive(
+                prompt: prompt, settings: sampling.autoregressive(recurrence: recurrence), generation: generation,
+                shape: shape)
+        }
+    }
+
+    private func writeTrace(_ trace: Trace, to path: String) throws {
+        let file = try AtomicFile(path: path)
+        try Array(Terminal.json(trace).utf8).withUnsafeBytes { try file.append($0) }
+        try file.commit()
+    }
+
+    private func summary(_ report: Report) -> String {
+        "\(report.tokens.count) tokens in \(decimals(report.seconds, 2)) s, "
+            + "\(decimals(report.tokensPerSecond, 1)) tokens/s, \(report.steps) steps, "
+            + "\(report.recurrences) recurrences, \(sampling.sampler.rawValue)"
+            + (report.stopReason.map { ", ended by \($0.rawValue)" } ?? "")
+    }
+
+    private func settings(_ plan: Plan, _ defaults: GenerationConfiguration, _ model: PlanModel) throws -> Settings {
+        let recurrence = plan.contents.settings.recurrence
+        let diffusion = sampling.sampler == .diffusion
+        return Settings(
+            sampler: sampling.sampler, generation: try sampling.generation(defaults),
+            diffusion: diffusion ? sampling.diffusion(recurrence: recurrence) : nil,
+            autoregressive: diffusion ? nil : sampling.autoregressive(recurrence: recurrence),
+            kvBudget: sampling.kvBudget, weights: plan.contents.settings.weights, threads: model.threads,
+            instructionSet: model.instructionSet)
+    }
+}
+
+/// What `generate --json` prints.
+private struct Report: Encodable {
+    /// The generated tokens, a stop token included.
+    var tokens: [Int32]
+    /// Their text, without the stop token.
+    var text: String
+    var promptTokens: [Int32]
+    var steps: Int
+    var recurrences: Int
+    var seconds: Double
+    var tokensPerSecond: Double
+    var stopReason: FinishReason?
+    var settings: Settings
+}
+
+private struct Settings: Encodable {
+    var sampler: SamplerKind
+    var generation: GenerationSettings
+    var diffusion: DiffusionSettings?
+    var autoregressive: AutoregressiveSettings?
+    var kvBudget: Int
+    var weights: WeightFormat
+    var threads: Int
+    var instructionSet: String
+}
+
+/// What `generate --trace` writes.
+private struct Trace: Encodable {
+    var sampler: SamplerKind
+    var promptTokens: [Int32]
+    var steps: [StepRecord]
+}
+
+/// The text of final tokens: printed as it comes, or kept. Stop tokens have none.
+private struct Output {
+    private(set) var tokens: [Int32] = []
+    private(set) var text = ""
+    private let stops: Set<Int>
+    private let streams: Bool
+    private var decoder: TokenStreamDecoder?
+
+    init(_ tools: TextTools?, stops: Set<Int>, streams: Bool) {
+        decoder = tools?.tokenizer.makeStreamDecoder(skipSpecialTokens: true)
+        self.stops = stops
+        self.streams = streams
+    }
+
+    mutating func add(_ new: [Int32]) throws {
+        tokens += new
+        for token in new where !stops.contains(Int(token)) { try emit(decoder?.append(token) ?? "") }
+    }
+
+    /// - Returns: what is left to print.
+    mutating func finish() throws -> String {
+        try emit(decoder?.finish() ?? "")
+        return streams ? "" : text
+    }
+
+    private mutating func emit(_ piece: String) throws {
+        text += piece
+        if streams, !piece.isEmpty { try Terminal.write(piece) }
+    }
+}

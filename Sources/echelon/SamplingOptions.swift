@@ -1,0 +1,133 @@
+import ArgumentParser
+import Checkpoints
+import Samplers
+
+enum SamplerKind: String, CaseIterable, ExpressibleByArgument, Encodable {
+    case diffusion, autoregressive
+}
+
+extension NoiseForm: ExpressibleByArgument {}
+extension NoiseSchedule: ExpressibleByArgument {}
+extension FreezeRule: ExpressibleByArgument {}
+
+/// How tokens are sampled. What is not given has the checkpoint's default where it has one, else the sampler's.
+struct SamplingOptions: ParsableArguments {
+    @Option(help: "diffusion drafts and refines many tokens a pass; autoregressive makes one token at a time.")
+    var sampler: SamplerKind = .diffusion
+
+    @Option(help: "Stop after this many new tokens (default: the checkpoint's, else 256).")
+    var maxNewTokens: Int?
+
+    @Option(help: "Recurrences of a token, and of the prefill (default: what the plan was compiled for).")
+    var recurrence: Int?
+
+    @Option(help: ArgumentHelp("diffusion: recurrences of each step, r'.", valueName: "r'"))
+    var innerRecurrence = DiffusionSettings().innerRecurrence
+
+    @Option(help: "diffusion: the relative change below which a state has settled.")
+    var exitThreshold = DiffusionSettings().exitThreshold
+
+    @Option(help: "diffusion: the most positions refined at once.")
+    var maxWavefront = DiffusionSettings().maxWavefront
+
+    @Option(help: "diffusion: positions by which the draft grows each step.")
+    var headway = DiffusionSettings().headway
+
+    @Option(help: "diffusion: the share of its previous embedding that a position keeps.")
+    var embeddingEma = DiffusionSettings().embeddingEMA
+
+    @Option(help: "diffusion: the share of fresh noise mixed into each state.")
+    var stateNoise = DiffusionSettings().stateNoise
+
+    @Option(help: "diffusion: how noise is mixed in: linear or sqrt.")
+    var noiseForm = DiffusionSettings().noiseForm
+
+    @Option(help: "diffusion: dampened noise fades with a position's recurrences; constant does not.")
+    var noiseSchedule = DiffusionSettings().noiseSchedule
+
+    @Option(help: "diffusion: what makes draft tokens final: latent-diff, token-stability or fixed.")
+    var freeze = DiffusionSettings().freezeRule
+
+    @Flag(help: "Start new positions from the newest state in place of a random one.")
+    var warmStart = false
+
+    @Flag(help: "diffusion: refine the prompt's positions like all others in place of a prefill.")
+    var noPrefill = false
+
+    @Option(help: "Cached entries of a position in each core block: 1 shares one over all recurrences.")
+    var kvBudget = 1
+
+    @Option(help: "Scale of the random initial states; 0 starts from zero.")
+    var initScale: Float = 1
+
+    @Option(help: "0 is greedy; otherwise logits are divided by this.")
+    var temperature: Float?
+
+    @Option(help: "Keep the K most probable tokens; 0 keeps all.")
+    var topK: Int?
+
+    @Option(help: "Keep the most probable tokens up to this sum of probabilities.")
+    var topP: Float?
+
+    @Option(help: "Keep tokens of at least this fraction of the largest probability.")
+    var minP: Float?
+
+    @Option(help: "Weaken tokens that occurred before; 1 does not.")
+    var repetitionPenalty: Float?
+
+    @Option(help: "Seed of everything random.")
+    var seed: UInt64 = 0
+
+    @Flag(help: "Go on after stop tokens.")
+    var ignoreEos = false
+
+    func validate() throws {
+        if sampler == .diffusion, kvBudget != 1 {
+            throw ValidationError(
+                "--kv-budget \(kvBudget) needs --sampler autoregressive: diffusion forcing shares one cache entry over all "
+                    + "recurrences.")
+        }
+        if kvBudget < 1 { throw ValidationError("--kv-budget is \(kvBudget); a position needs at least 1 entry.") }
+    }
+
+    /// The settings that all samplers share.
+    func generation(_ defaults: GenerationConfiguration) throws -> GenerationSettings {
+        var settings = GenerationSettings()
+        settings.maxNewTokens = maxNewTokens ?? defaults.maxNewTokens ?? settings.maxNewTokens
+        settings.stopTokens = Set(defaults.stopTokens.compactMap(Int32.init(exactly:)))
+        settings.ignoreStopTokens = ignoreEos
+        settings.initScale = initScale
+        settings.seed = seed
+        settings.choice.temperature = temperature ?? (defaults.isGreedy ? 0 : Float(defaults.temperature))
+        settings.choice.topK = topK ?? defaults.topK ?? 0
+        settings.choice.topP = topP ?? Float(defaults.topP)
+        settings.choice.minP = minP ?? Float(defaults.minP)
+        settings.choice.repetitionPenalty = repetitionPenalty ?? Float(defaults.repetitionPenalty)
+        return settings
+    }
+
+    /// - Parameter recurrence: r where the command line does not say.
+    func diffusion(recurrence compiled: Int) -> DiffusionSettings {
+        var settings = DiffusionSettings()
+        settings.recurrence = recurrence ?? compiled
+        settings.innerRecurrence = innerRecurrence
+        settings.exitThreshold = exitThreshold
+        settings.maxWavefront = maxWavefront
+        settings.headway = headway
+        settings.embeddingEMA = embeddingEma
+        settings.stateNoise = stateNoise
+        settings.noiseForm = noiseForm
+        settings.noiseSchedule = noiseSchedule
+        settings.freezeRule = freeze
+        settings.warmStart = warmStart
+        settings.prefill = !noPrefill
+        return settings
+    }
+
+    func autoregressive(recurrence compiled: Int) -> AutoregressiveSettings {
+        var settings = AutoregressiveSettings()
+        settings.recurrence = recurrence ?? compiled
+        settings.warmStart = warmStart
+        return settings
+    }
+}

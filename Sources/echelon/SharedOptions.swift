@@ -1,0 +1,56 @@
+import ArgumentParser
+import PlanBuilder
+import Plans
+
+extension WeightFormat: ExpressibleByArgument {}
+
+/// How a checkpoint is compiled when a command is given one in place of a plan.
+struct CompileOnTheFlyOptions: ParsableArguments {
+    @Option(help: "Format of the matrices when MODEL is a checkpoint: f32 or bf16. A plan has its own.")
+    var weights: WeightFormat = .f32
+
+    func settings(recurrence: Int? = nil, innerRecurrence: Int = 4) -> CompilationSettings {
+        CompilationSettings(weights: weights, recurrence: recurrence, innerRecurrence: innerRecurrence)
+    }
+}
+
+struct ThreadOptions: ParsableArguments {
+    @Option(help: "Threads to run on (default: OMP_NUM_THREADS, else the machine's cores).")
+    var threads: Int?
+}
+
+/// A list of token ids on the command line: `1,2,3`, also with spaces or in brackets.
+struct TokenList: ExpressibleByArgument {
+    var tokens: [Int32]
+
+    init?(argument: String) {
+        let separators: Set<Character> = [",", " ", "\n", "\t", "\r"]
+        var text = argument[...]
+        while let first = text.first, separators.contains(first) { text.removeFirst() }
+        while let last = text.last, separators.contains(last) { text.removeLast() }
+        if text.first == "[", text.last == "]", text.count >= 2 { text = text.dropFirst().dropLast() }
+        tokens = []
+        for word in text.split(whereSeparator: { separators.contains($0) }) {
+            guard let token = Int32(word) else { return nil }
+            tokens.append(token)
+        }
+    }
+}
+
+/// Runs a command's work so that every failure is one sentence on standard error and an exit status that tells.
+func reportingFailures(_ work: () throws -> Void) throws {
+    Interrupt.watch()
+    do {
+        try work()
+    } catch let error as ExitCode {
+        throw error
+    } catch let error as ValidationError {
+        throw error
+    } catch is Interrupted {
+        Terminal.note("Interrupted.")
+        throw ExitCode(Interrupt.status)
+    } catch {
+        Terminal.note("Error: \(error)")
+        throw ExitCode.failure
+    }
+}

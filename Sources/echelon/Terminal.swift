@@ -1,0 +1,42 @@
+import Foundation
+
+/// Writing to the user: results to standard output, everything about them to standard error.
+enum Terminal {
+    static var showsProgress: Bool { isatty(STDERR_FILENO) != 0 }
+
+    static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    /// Writes to standard output at once.
+    static func write(_ text: String) throws { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) }
+
+    /// One JSON object or array on standard output, its keys in snake case and in alphabetical order.
+    static func writeJSON(_ value: some Encodable) throws { try write(json(value) + "\n") }
+
+    static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}
+
+/// A line on a terminal's standard error that says how far a long work is; nothing elsewhere.
+struct ProgressLine {
+    let label: String
+    private var lastShown = ContinuousClock.now - .seconds(1)
+    private let isShown = Terminal.showsProgress
+
+    init(_ label: String) { self.label = label }
+
+    mutating func show(_ text: @autoclosure () -> String) {
+        guard isShown, ContinuousClock.now - lastShown > .milliseconds(100) else { return }
+        lastShown = .now
+        FileHandle.standardError.write(Data("\r\u{1B}[K\(label): \(text())".utf8))
+    }
+
+    func clear() {
+        if isShown { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    }
+}

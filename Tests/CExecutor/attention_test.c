@@ -1,0 +1,351 @@
+/// Caches and wavefront attention against a model of the cache rule in double precision: ragged rows, several slots,
+/// budgets, calls of different depths.
+#include "harness.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS = 3, MOST_ROWS = 64 };
+
+/// What the caches hold, by the rule of ech_call.depth in its plainest form.
+typedef struct {
+    int heads, dim, context, entries;
+    bool recurrent;
+    float *keys, *values; ///< [slot][entry][position][heads · dim]
+    int *depth;           ///< [slot][position]
+} model;
+
+static model new_model(int heads, int dim, int context, int budget, bool recurrent) {
+    model m = {heads, dim, context, recurrent ? budget : 1, recurrent, NULL, NULL, NULL};
+    const size_t count = (size_t)(SLOTS * m.entries * context * heads * dim);
+    m.keys = calloc(count, sizeof *m.keys);
+    m.values = calloc(count, sizeof *m.values);
+    m.depth = calloc((size_t)(SLOTS * context), sizeof *m.depth);
+    return m;
+}
+
+static void free_model(model *m) {
+    free(m->keys);
+    free(m->values);
+    free(m->depth);
+}
+
+static int64_t model_offset(const model *m, int slot, int entry, int position) {
+    return ((int64_t)(slot * m->entries + entry) * m->context + position) * m->heads * m->dim;
+}
+
+/// The rows of one call. Queries, keys and values change with the recurrence: they are scaled by 1 + t / 4.
+typedef struct {
+    int rows;
+    int32_t slots[MOST_ROWS], positions[MOST_ROWS];
+    float *q, *k, *v;
+} ragged;
+
+static ragged random_call(const model *m, const int lengths[SLOTS], const int from[SLOTS]) {
+    ragged c = {0};
+    for (int slot = 0; slot < SLOTS; slot++)
+        for (int position = from[slot]; position < lengths[slot]; position++) {
+            c.slots[c.rows] = slot;
+            c.positions[c.rows++] = position;
+        }
+    for (int i = c.rows - 1; i > 0; i--) { // rows come in any order
+        const int j = random_below(i + 1);
+        const int32_t slot = c.slots[i], position = c.positions[i];
+        c.slots[i] = c.slots[j], c.positions[i] = c.positions[j];
+        c.slots[j] = slot, c.positions[j] = position;
+    }
+    const int64_t count = (int64_t)c.rows * m->heads * m->dim;
+    c.q = random_floats(count), c.k = random_floats(count), c.v = random_floats(count);
+    for (int64_t i = 0; i < count; i++) c.q[i] *= 3;
+    return c;
+}
+
+static void free_call(ragged *c) {
+    free(c->q);
+    free(c->k);
+    free(c->v);
+}
+
+static float grown(float x, int t) { return x * (1 + 0.25f * (float)t); }
+
+static bool in_call(const ragged *c, int slot, int position) {
+    for (int i = 0; i < c->rows; i++)
+        if (c->slots[i] == slot && c->positions[i] == position) return true;
+    return false;
+}
+
+static void model_attend(const model *m, const ragged *c, int t, double *out) {
+    const int width = m->heads * m->dim;
+    for (int i = 0; i < c->rows; i++)
+        for (int head = 0; head < m->heads; head++) {
+            double weights[512], total = 0, maximum = -INFINITY;
+            const float *values[512];
+            for (int p = 0; p <= c->positions[i]; p++) {
+                const int depth = in_call(c, c->slots[i], p) ? INT_MAX : m->depth[c->slots[i] * m->context + p];
+                const int entry = m->recurrent ? (t < depth ? t : depth - 1) % m->entries : 0;
+                const int64_t offset = model_offset(m, c->slots[i], entry, p) + head * m->dim;
+                values[p] = m->values + offset;
+                weights[p] = 0;
+                for (int d = 0; d < m->dim; d++)
+                    weights[p] += (double)grown(c->q[i * width + head * m->dim + d], t) * m->keys[offset + d];
+                weights[p] /= sqrt(m->dim);
+                maximum = fmax(maximum, weights[p]);
+            }
+            for (int p = 0; p <= c->positions[i]; p++) total += weights[p] = exp(weights[p] - maximum);
+            for (int d = 0; d < m->dim; d++) {
+                double sum = 0;
+                for (int p = 0; p <= c->positions[i]; p++) sum += weights[p] / total * values[p][d];
+                out[i * width + head * m->dim + d] = sum;
+            }
+        }
+}
+
+/// The model's version of a call of `recurrences`; out is the last recurrence's attention.
+static void model_call(model *m, const ragged *c, int recurrences, double *out) {
+    const int width = m->heads * m->dim;
+    for (int t = 0; t < recurrences; t++) {
+        for (int i = 0; i < c->rows; i++) {
+            const int64_t offset = model_offset(m, c->slots[i], m->recurrent ? t % m->entries : 0, c->positions[i]);
+            for (int j = 0; j < width; j++) {
+                m->keys[offset + j] = grown(c->k[i * width + j], t);
+                m->values[offset + j] = grown(c->v[i * width + j], t);
+            }
+        }
+        model_attend(m, c, t, out);
+    }
+    for (int i = 0; i < c->rows; i++) m->depth[c->slots[i] * m->context + c->positions[i]] = recurrences;
+}
+
+/// A tape that does so: unrolled, or with a loop (whose growth comes from adding a quarter each time).
+static void build(tape *t, const model *m, const ragged *c, int recurrences, bool loop, int element, float *result) {
+    const int width = m->heads * m->dim;
+    const int slot = tape_parameter(t, ECH_I32, 1, c->slots), position = tape_parameter(t, ECH_I32, 1, c->positions);
+    const float *inputs[3] = {c->q, c->k, c->v};
+    int parameters[3], quarters[3], grown_inputs[3];
+    for (int k = 0; k < 3; k++) {
+        parameters[k] = tape_parameter(t, ECH_F32, width, inputs[k]);
+        quarters[k] = tape_arena(t, ECH_F32, width);
+        grown_inputs[k] = tape_arena(t, ECH_F32, width);
+    }
+    const int out = tape_result(t, ECH_F32, width, result);
+    const int attended = element == ECH_BF16 ? tape_arena(t, ECH_BF16, width) : out;
+    static float one[MOST_ROWS], quarter[MOST_ROWS];
+    for (int i = 0; i < MOST_ROWS; i++) one[i] = 0, quarter[i] = 0.25f;
+    const int p0 = tape_parameter(t, ECH_F32, 1, one), pq = tape_parameter(t, ECH_F32, 1, quarter);
+    const int cache = tape_cache(t, m->heads, m->dim, m->recurrent);
+    for (int k = 0; k < 3; k++) {
+        ech_instruction *mix = tape_add(t, ECH_MIX);
+        mix->in[0] = mix->in[1] = parameters[k];
+        mix->in[2] = p0;
+        mix->in[3] = pq;
+        mix->out[0] = quarters[k];
+        ech_instruction *copy = tape_add(t, ECH_COPY);
+        copy->in[0] = parameters[k];
+        copy->out[0] = grown_inputs[k];
+    }
+    const int bodies = loop ? 1 : recurrences;
+    ech_instruction *repeat = loop ? tape_add(t, ECH_REPEAT) : NULL;
+    const int body = t->instruction_count;
+    for (int r = 0; r < bodies; r++) {
+        ech_instruction *write = tape_add(t, ECH_CACHE_WRITE);
+        write->in[0] = grown_inputs[1];
+        write->in[1] = grown_inputs[2];
+        write->in[2] = slot;
+        write->in[3] = position;
+        write->cache = cache;
+        write->recurrence = loop ? -1 : r;
+        ech_instruction *attention = tape_add(t, ECH_WAVEFRONT_ATTENTION);
+        attention->in[0] = grown_inputs[0];
+        attention->in[1] = slot;
+        attention->in[2] = position;
+        attention->out[0] = attended;
+        attention->cache = cache;
+        attention->i0 = m->heads;
+        attention->recurrence = loop ? -1 : r;
+        for (int k = 0; k < 3; k++) {
+            ech_instruction *add = tape_add(t, ECH_ADD);
+            add->in[0] = grown_inputs[k];
+            add->in[1] = quarters[k];
+            add->out[0] = grown_inputs[k];
+        }
+    }
+    if (repeat) repeat->i0 = t->instruction_count - body;
+    if (element == ECH_BF16) tape_reveal(t, attended, out);
+}
+
+/// Calls of different depths over growing sequences, as prefill and steps make them.
+static void check_calls(int heads, int dim, int budget, bool recurrent) {
+    enum { CONTEXT = 40 };
+    static const int lengths[][SLOTS] = {{20, 9, 0}, {21, 16, 3}, {30, 17, 20}, {31, 17, 40}};
+    static const int from[][SLOTS] = {{0, 0, 0}, {20, 5, 0}, {18, 17, 1}, {29, 10, 15}};
+    static const int depths[] = {5, 2, 4, 3};
+    const int width = heads * dim;
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    model m = new_model(heads, dim, CONTEXT, budget, recurrent);
+    ech_session *sessions[4][4] = {{0}}; // by instruction set and variant: one thread, two, three, a loop
+    for (int call = 0; call < 4; call++) {
+        ragged c = random_call(&m, lengths[call], from[call]);
+        const size_t count = (size_t)(c.rows * width);
+        double *expected = malloc(count * sizeof *expected);
+        float *known = malloc(count * sizeof *known), *result = malloc(count * sizeof *result);
+        model_call(&m, &c, depths[call], expected);
+        for (int s = 0; s < isa_count; s++)
+            for (int variant = 0; variant < 4; variant++) {
+                tape t = {0};
+                build(&t, &m, &c, depths[call], variant == 3, ECH_F32, s == 0 && variant == 0 ? known : result);
+                if (!sessions[s][variant]) sessions[s][variant] = tape_session(&t, SLOTS, CONTEXT, budget);
+                tape_run(&t, isas[s], sessions[s][variant], c.rows, depths[call], variant % 3 + 1);
+                tape_free(&t);
+                if (s == 0 && variant == 0) {
+                    for (size_t i = 0; i < count; i++)
+                        CHECK(is_close(known[i], expected[i], 1e-5), "%d heads of %d, budget %d, call %d: row %d is %g, "
+                              "not %g", heads, dim, budget, call, (int)i / width, known[i], expected[i]);
+                } else {
+                    CHECK(memcmp(known, result, count * 4) == 0, "%d heads of %d, budget %d, call %d, %s: variant %d "
+                          "differs", heads, dim, budget, call, ech_isa_name(isas[s]), variant);
+                }
+            }
+        free(expected), free(known), free(result);
+        free_call(&c);
+    }
+    for (int s = 0; s < 4; s++)
+        for (int variant = 0; variant < 4; variant++) ech_session_destroy(sessions[s][variant]);
+    free_model(&m);
+}
+
+static void test_budgets(void) {
+    static const int shapes[][2] = {{1, 32}, {3, 7}, {5, 96}};
+    for (int m = 0; m < 3; m++) {
+        check_calls(shapes[m][0], shapes[m][1], 1, false);
+        check_calls(shapes[m][0], shapes[m][1], 1, true);
+        check_calls(shapes[m][0], shapes[m][1], 3, true);
+        check_calls(shapes[m][0], shapes[m][1], 8, true);
+    }
+}
+
+/// One slot at several lengths around the blocks' boundaries.
+static void test_long_contexts(void) {
+    static const int positions[] = {63, 64, 65, 127, 128, 200, 333};
+    enum { CONTEXT = 400 };
+    model m = new_model(3, 40, CONTEXT, 1, false);
+    const int width = m.heads * m.dim;
+    tape shape = {0};
+    tape_cache(&shape, m.heads, m.dim, false);
+    ech_session *session = tape_session(&shape, SLOTS, CONTEXT, 1);
+    for (int first = 0; first < CONTEXT - MOST_ROWS; first += MOST_ROWS) {
+        const int lengths[SLOTS] = {first + MOST_ROWS, 0, 0}, from[SLOTS] = {first, 0, 0};
+        ragged c = random_call(&m, lengths, from);
+        double *expected = malloc((size_t)(c.rows * width) * sizeof *expected);
+        float *result = malloc((size_t)(c.rows * width) * sizeof *result);
+        model_call(&m, &c, 1, expected);
+        tape t = {0};
+        build(&t, &m, &c, 1, false, ECH_F32, result);
+        tape_run(&t, ECH_ISA_PORTABLE, session, c.rows, 1, 2);
+        for (int i = 0; i < c.rows * width; i++)
+            CHECK(is_close(result[i], expected[i], 1e-5), "position %d: %g, not %g", c.positions[i / width], result[i],
+                  expected[i]);
+        tape_free(&t);
+        free(expected), free(result);
+        free_call(&c);
+    }
+    // A row alone gives the bits that it gives beside others.
+    for (int k = 0; k < (int)(sizeof positions / sizeof *positions); k++) {
+        const int lengths[SLOTS] = {positions[k] + 1, positions[k] + 1, 0};
+        const int from[SLOTS] = {positions[k] - 20, positions[k] - 8, 0};
+        ragged c = random_call(&m, lengths, from);
+        float *together = malloc((size_t)(c.rows * width) * sizeof *together), alone[120];
+        tape t = {0};
+        build(&t, &m, &c, 1, false, ECH_F32, together);
+        tape_run(&t, ECH_ISA_PORTABLE, session, c.rows, 1, 3);
+        tape_free(&t);
+        for (int i = 0; i < c.rows; i += 7) {
+            ragged one = {.rows = 1, .slots = {c.slots[i]}, .positions = {c.positions[i]}, .q = c.q + i * width,
+                          .k = c.k + i * width, .v = c.v + i * width};
+            tape single = {0};
+            build(&single, &m, &one, 1, false, ECH_F32, alone);
+            int isas[4];
+            tape_run(&single, isas[available_isas(isas) - 1], session, 1, 1, 2);
+            tape_free(&single);
+            CHECK(memcmp(alone, together + i * width, (size_t)width * sizeof *alone) == 0, "row %d differs alone", i);
+        }
+        free(together);
+        free_call(&c);
+    }
+    ech_session_destroy(session);
+    free_model(&m);
+}
+
+static void test_bf16_output(void) {
+    static const int shapes[][2] = {{1, 32}, {3, 7}, {2, 24}, {3, 48}};
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    for (int k = 0; k < 4; k++) {
+        model m = new_model(shapes[k][0], shapes[k][1], 32, 1, true);
+        const int lengths[SLOTS] = {20, 9, 3}, from[SLOTS] = {0};
+        ragged c = random_call(&m, lengths, from);
+        const int count = c.rows * m.heads * m.dim;
+        float *results[2] = {malloc((size_t)count * 4), malloc((size_t)count * 4)};
+        for (int s = 0; s < isa_count; s++) {
+            for (int element = ECH_F32; element <= ECH_BF16; element += ECH_BF16) {
+                tape t = {0};
+                build(&t, &m, &c, 2, true, element, results[element / ECH_BF16]);
+                ech_session *session = tape_session(&t, SLOTS, 32, 1);
+                tape_run(&t, isas[s], session, c.rows, 2, 3);
+                ech_session_destroy(session);
+                tape_free(&t);
+            }
+            for (int i = 0; i < count; i++)
+                CHECK(results[1][i] == rounded_to_bf16(results[0][i]), "%d heads of %d: %g rounds to %g", m.heads, m.dim,
+                      results[0][i], results[1][i]);
+        }
+        free(results[0]), free(results[1]);
+        free_call(&c);
+        free_model(&m);
+    }
+}
+
+/// One row that attends at recurrence t without writing anything.
+static void read_at(ech_session *session, const float *query, int32_t position, int t, float *out) {
+    const int32_t slot = 0;
+    tape read = {0};
+    ech_instruction *attention = tape_add(&read, ECH_WAVEFRONT_ATTENTION);
+    attention->in[0] = tape_parameter(&read, ECH_F32, 16, query);
+    attention->in[1] = tape_parameter(&read, ECH_I32, 1, &slot);
+    attention->in[2] = tape_parameter(&read, ECH_I32, 1, &position);
+    attention->out[0] = tape_result(&read, ECH_F32, 16, out);
+    attention->cache = tape_cache(&read, 1, 16, true);
+    attention->i0 = 1;
+    attention->recurrence = t;
+    tape_run(&read, ECH_ISA_PORTABLE, session, 1, 1, 1);
+    tape_free(&read);
+}
+
+static void test_reading_keeps_depths(void) {
+    model m = new_model(1, 16, 8, 4, true);
+    const int lengths[SLOTS] = {8, 0, 0}, from[SLOTS] = {0};
+    ragged c = random_call(&m, lengths, from);
+    float written[8 * 16], before[16], between[16], after[16];
+    tape write = {0};
+    build(&write, &m, &c, 3, false, ECH_F32, written);
+    ech_session *session = tape_session(&write, SLOTS, 8, 4);
+    tape_run(&write, ECH_ISA_PORTABLE, session, c.rows, 3, 1);
+    read_at(session, c.q, 7, 2, before);
+    read_at(session, c.q, 3, 1, between); // with a depth of 1 now, position 3 would be read at 0
+    read_at(session, c.q, 7, 2, after);
+    CHECK(memcmp(before, after, sizeof before) == 0, "the second read differs");
+    ech_session_destroy(session);
+    tape_free(&write);
+    free_call(&c);
+    free_model(&m);
+}
+
+int main(void) {
+    run_test("attention follows the cache rule for every budget and sequence of calls", test_budgets);
+    run_test("attention holds over block boundaries, for a row alone as beside others", test_long_contexts);
+    run_test("attention's bf16 output is its rounded f32 output", test_bf16_output);
+    run_test("a call that only reads keeps the depths", test_reading_keeps_depths);
+    return tests_finished();
+}

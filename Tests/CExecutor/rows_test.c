@@ -1,0 +1,464 @@
+/// Every row-wise instruction against a plain loop in double precision; the same bits for every instruction set, number
+/// of threads, and company in the call; bf16 outputs as the rounded f32 outputs.
+#include "harness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_ROWS = 40, MOST_WIDTH = 440 };
+static const int row_counts[] = {1, 2, 15, 16, 17, 40};
+static const int widths[] = {1, 7, 16, 31, 33, 96, 440};
+#define COUNT(array) (int)(sizeof(array) / sizeof *(array))
+
+/// One row's operands and expected outputs.
+typedef struct {
+    int width;
+    const float *a, *b, *v, *w;
+    double p, q;
+} row_input;
+typedef void (*reference)(const row_input *row, double *out0, double *out1);
+
+static const float eps = 1e-5f;
+
+static double scale_of(const double *x, int width) {
+    double squares = 0;
+    for (int j = 0; j < width; j++) squares += x[j] * x[j];
+    return 1 / sqrt(squares / width + (double)eps);
+}
+
+static void expect_add(const row_input *r, double *out, double *unused) {
+    (void)unused;
+    for (int j = 0; j < r->width; j++) out[j] = (double)r->a[j] + r->b[j];
+}
+static void expect_multiply(const row_input *r, double *out, double *unused) {
+    (void)unused;
+    for (int j = 0; j < r->width; j++) out[j] = (double)r->a[j] * r->b[j];
+}
+static void expect_silu(const row_input *r, double *out, double *unused) {
+    (void)unused;
+    for (int j = 0; j < r->width; j++) out[j] = r->a[j] / (1 + exp(-(double)r->a[j]));
+}
+static void expect_mix(const row_input *r, double *out, double *unused) {
+    (void)unused;
+    for (int j = 0; j < r->width; j++) out[j] = r->p * r->a[j] + r->q * r->b[j];
+}
+static void expect_bias(const row_input *r, double *out, double *unused) {
+    (void)unused;
+    for (int j = 0; j < r->width; j++) out[j] = (double)r->a[j] + r->v[j];
+}
+static void expect_norm(const row_input *r, double *out, double *unused) {
+    (void)unused;
+    double x[MOST_WIDTH];
+    for (int j = 0; j < r->width; j++) x[j] = r->a[j];
+    const double scale = scale_of(x, r->width);
+    for (int j = 0; j < r->width; j++) out[j] = x[j] * scale * r->v[j];
+}
+static void expect_add_norm(const row_input *r, double *out, double *unused) {
+    (void)unused;
+    double x[MOST_WIDTH];
+    expect_add(r, x, NULL);
+    const double scale = scale_of(x, r->width);
+    for (int j = 0; j < r->width; j++) out[j] = x[j] * scale * r->v[j];
+}
+static void expect_add_norm_norm(const row_input *r, double *out0, double *out1) {
+    expect_add_norm(r, out0, NULL);
+    const double scale = scale_of(out0, r->width);
+    for (int j = 0; j < r->width; j++) out1[j] = out0[j] * scale * r->w[j];
+}
+static void expect_add_keep_norm(const row_input *r, double *out0, double *out1) {
+    expect_add(r, out0, NULL);
+    const double scale = scale_of(out0, r->width);
+    for (int j = 0; j < r->width; j++) out1[j] = out0[j] * scale * r->v[j];
+}
+
+typedef struct {
+    int opcode;
+    int inputs, scalars, weights, outputs;
+    reference expected;
+} row_opcode;
+
+static const row_opcode opcodes[] = {
+    {ECH_ADD, 2, 0, 0, 1, expect_add},
+    {ECH_MULTIPLY, 2, 0, 0, 1, expect_multiply},
+    {ECH_SILU, 1, 0, 0, 1, expect_silu},
+    {ECH_MIX, 2, 2, 0, 1, expect_mix},
+    {ECH_BIAS, 1, 0, 1, 1, expect_bias},
+    {ECH_NORM, 1, 0, 1, 1, expect_norm},
+    {ECH_ADD_NORM, 2, 0, 1, 1, expect_add_norm},
+    {ECH_ADD_NORM_NORM, 2, 0, 2, 2, expect_add_norm_norm},
+    {ECH_ADD_KEEP_NORM, 2, 0, 1, 2, expect_add_keep_norm},
+};
+
+typedef struct {
+    int rows, width;
+    float *a, *b, *v, *w, *p, *q;
+} row_data;
+
+static void run_row_opcode(const row_opcode *op, const row_data *data, int element, int isa, int threads, int first,
+                           int rows, float *out[2]) {
+    tape t = {0};
+    const int64_t offset = (int64_t)first * data->width;
+    const int inputs[2] = {tape_parameter(&t, ECH_F32, data->width, data->a + offset),
+                           tape_parameter(&t, ECH_F32, data->width, data->b + offset)};
+    const int scalars[2] = {tape_parameter(&t, ECH_F32, 1, data->p + first),
+                            tape_parameter(&t, ECH_F32, 1, data->q + first)};
+    const int weights[2] = {tape_weight(&t, ECH_WEIGHT_F32, 1, data->width, data->v),
+                            tape_weight(&t, ECH_WEIGHT_F32, 1, data->width, data->w)};
+    ech_instruction *instruction = tape_add(&t, op->opcode);
+    instruction->f0 = eps;
+    for (int k = 0; k < op->inputs; k++) instruction->in[k] = inputs[k];
+    for (int k = 0; k < op->scalars; k++) instruction->in[op->inputs + k] = scalars[k];
+    for (int k = 0; k < op->weights; k++) instruction->weight[k] = weights[k];
+    for (int k = 0; k < op->outputs; k++) {
+        int result = tape_result(&t, ECH_F32, data->width, out[k]);
+        instruction->out[k] = element == ECH_BF16 ? tape_arena(&t, ECH_BF16, data->width) : result;
+        if (element == ECH_BF16) tape_reveal(&t, instruction->out[k], result);
+    }
+    tape_run_alone(&t, isa, rows, threads);
+    tape_free(&t);
+}
+
+static void check_row_opcode(const row_opcode *op, const row_data *data) {
+    const int64_t count = (int64_t)data->rows * data->width;
+    float *known[2], *other[2];
+    for (int k = 0; k < 2; k++) {
+        known[k] = calloc((size_t)count, sizeof(float));
+        other[k] = calloc((size_t)count, sizeof(float));
+    }
+    run_row_opcode(op, data, ECH_F32, ECH_ISA_PORTABLE, 1, 0, data->rows, known);
+    for (int i = 0; i < data->rows; i++) {
+        const int64_t o = (int64_t)i * data->width;
+        const row_input row = {data->width, data->a + o, data->b + o, data->v, data->w, data->p[i], data->q[i]};
+        double expected[2][MOST_WIDTH];
+        op->expected(&row, expected[0], expected[1]);
+        for (int k = 0; k < op->outputs; k++)
+            for (int j = 0; j < data->width; j++)
+                CHECK(is_close(known[k][o + j], expected[k][j], 2e-6), "opcode %d, width %d, output %d, row %d: %g, not %g",
+                      op->opcode, data->width, k, i, known[k][o + j], expected[k][j]);
+    }
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    for (int s = 0; s < isa_count; s++) {
+        const int threads = 1 + random_below(3);
+        run_row_opcode(op, data, ECH_F32, isas[s], threads, 0, data->rows, other);
+        for (int k = 0; k < op->outputs; k++)
+            CHECK(memcmp(known[k], other[k], (size_t)count * 4) == 0, "opcode %d, width %d, rows %d: %s with %d threads "
+                  "differs", op->opcode, data->width, data->rows, ech_isa_name(isas[s]), threads);
+        run_row_opcode(op, data, ECH_BF16, isas[s], threads, 0, data->rows, other);
+        for (int k = 0; k < op->outputs; k++)
+            for (int64_t j = 0; j < count; j++)
+                CHECK(other[k][j] == rounded_to_bf16(known[k][j]), "opcode %d, width %d, rows %d, %s: %g rounds to %g",
+                      op->opcode, data->width, data->rows, ech_isa_name(isas[s]), known[k][j], other[k][j]);
+        const int alone = random_below(data->rows);
+        run_row_opcode(op, data, ECH_F32, isas[s], 1, alone, 1, other);
+        for (int k = 0; k < op->outputs; k++)
+            CHECK(memcmp(known[k] + (int64_t)alone * data->width, other[k], (size_t)data->width * 4) == 0,
+                  "opcode %d, width %d, %s: row %d differs alone", op->opcode, data->width, ech_isa_name(isas[s]), alone);
+    }
+    for (int k = 0; k < 2; k++) {
+        free(known[k]);
+        free(other[k]);
+    }
+}
+
+static void test_row_opcodes(void) {
+    for (int n = 0; n < COUNT(row_counts); n++)
+        for (int m = 0; m < COUNT(widths); m++) {
+            const int64_t count = (int64_t)row_counts[n] * widths[m];
+            row_data data = {row_counts[n], widths[m], random_floats(count), random_floats(count),
+                             random_floats(widths[m]), random_floats(widths[m]), random_floats(row_counts[n]),
+                             random_floats(row_counts[n])};
+            for (int k = 0; k < COUNT(opcodes); k++) check_row_opcode(&opcodes[k], &data);
+            free(data.a), free(data.b), free(data.v), free(data.w), free(data.p), free(data.q);
+        }
+}
+
+/// Runs `t`, whose only result has `count` elements, on every instruction set and number of threads, and checks that the
+/// bits are the same. The last result stays.
+static void check_same_bits(const tape *t, int rows, size_t count) {
+    uint32_t *first = NULL, *result = t->results[0];
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    for (int s = 0; s < isa_count; s++)
+        for (int threads = 1; threads <= 3; threads++) {
+            memset(result, 0xff, count * 4);
+            tape_run_alone(t, isas[s], rows, threads);
+            if (!first) {
+                first = malloc(count * 4);
+                memcpy(first, result, count * 4);
+            }
+            CHECK(memcmp(first, result, count * 4) == 0, "%s with %d threads differs", ech_isa_name(isas[s]), threads);
+        }
+    free(first);
+}
+
+static void test_embed(void) {
+    enum { ROWS = 19, TOKENS = 70, WIDTH = 45 };
+    float *table = random_floats(TOKENS * WIDTH), result[ROWS * WIDTH];
+    int32_t tokens[ROWS];
+    for (int i = 0; i < ROWS; i++) tokens[i] = i == 0 ? TOKENS - 1 : random_below(TOKENS);
+    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_BF16; format++) {
+        tape t = {0};
+        ech_instruction *embed = tape_add(&t, ECH_EMBED);
+        embed->in[0] = tape_parameter(&t, ECH_I32, 1, tokens);
+        embed->out[0] = tape_result(&t, ECH_F32, WIDTH, result);
+        embed->weight[0] = tape_weight(&t, format, TOKENS, WIDTH, table);
+        embed->f0 = 2.5f;
+        check_same_bits(&t, ROWS, ROWS * WIDTH);
+        for (int i = 0; i < ROWS * WIDTH; i++) {
+            float element = table[tokens[i / WIDTH] * WIDTH + i % WIDTH];
+            if (format == ECH_WEIGHT_BF16) element = rounded_to_bf16(element);
+            CHECK(result[i] == element * 2.5f, "format %d, element %d: %g, not %g", format, i, result[i], element * 2.5f);
+        }
+        tape_free(&t);
+    }
+    free(table);
+}
+
+static void test_slice_concat_copy(void) {
+    enum { ROWS = 18, A = 37, B = 50, FROM = 5, TO = 70 };
+    float *a = random_floats(ROWS * A), *b = random_floats(ROWS * B), result[ROWS * (TO - FROM)];
+    for (int element = ECH_F32; element <= ECH_BF16; element += ECH_BF16) {
+        tape t = {0};
+        const int pa = tape_parameter(&t, ECH_F32, A, a), pb = tape_parameter(&t, ECH_F32, B, b);
+        const int out = tape_result(&t, ECH_F32, TO - FROM, result);
+        ech_instruction *concat = tape_add(&t, ECH_CONCAT);
+        concat->in[0] = pa;
+        concat->in[1] = pb;
+        const int joined = concat->out[0] = tape_arena(&t, ECH_F32, A + B);
+        ech_instruction *slice = tape_add(&t, ECH_SLICE);
+        slice->in[0] = joined;
+        slice->i0 = FROM;
+        slice->i1 = TO;
+        const int sliced = slice->out[0] = tape_arena(&t, element, TO - FROM);
+        ech_instruction *copy = tape_add(&t, ECH_COPY);
+        copy->in[0] = sliced;
+        copy->out[0] = element == ECH_F32 ? out : tape_arena(&t, element, TO - FROM);
+        if (element == ECH_BF16) tape_reveal(&t, copy->out[0], out);
+        check_same_bits(&t, ROWS, ROWS * (TO - FROM));
+        for (int i = 0; i < ROWS; i++)
+            for (int j = FROM; j < TO; j++) {
+                float expected = j < A ? a[i * A + j] : b[i * B + j - A];
+                if (element == ECH_BF16) expected = rounded_to_bf16(expected);
+                CHECK(result[i * (TO - FROM) + j - FROM] == expected, "element %d, row %d, column %d", element, i, j);
+            }
+        tape_free(&t);
+    }
+    free(a);
+    free(b);
+}
+
+static void test_copy_of_tokens(void) {
+    int32_t tokens[17], result[17];
+    for (int i = 0; i < 17; i++) tokens[i] = (int32_t)random_bits();
+    tape t = {0};
+    ech_instruction *copy = tape_add(&t, ECH_COPY);
+    copy->in[0] = tape_parameter(&t, ECH_I32, 1, tokens);
+    copy->out[0] = tape_result(&t, ECH_I32, 1, result);
+    check_same_bits(&t, 17, 17);
+    CHECK(memcmp(tokens, result, sizeof tokens) == 0, "the copy differs");
+    tape_free(&t);
+}
+
+static void test_convert(void) {
+    float x[] = {0, -0.0f, 1, 1.00390625f, 1.01171875f, 3e38f, 3.4e38f, -1e-40f, INFINITY, -INFINITY, NAN, 1.0f / 3};
+    enum { WIDTH = COUNT(x) };
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    for (int s = 0; s < isa_count; s++)
+        for (int j = 0; j < WIDTH; j++) { // one element a row: a product with a row of NaN is all NaN
+            float result;
+            tape t = {0};
+            ech_instruction *convert = tape_add(&t, ECH_CONVERT);
+            convert->in[0] = tape_parameter(&t, ECH_F32, 1, &x[j]);
+            const int converted = convert->out[0] = tape_arena(&t, ECH_BF16, 1);
+            tape_reveal(&t, converted, tape_result(&t, ECH_F32, 1, &result));
+            tape_run_alone(&t, isas[s], 1, 1);
+            // The product may take numbers below the smallest normal one as zero.
+            const float expected = fabsf(x[j]) < 1e-37f ? 0 : rounded_to_bf16(x[j]);
+            if (isinf(expected)) CHECK(!isfinite(result), "%g became %g", x[j], result);
+            else if (isnan(expected)) CHECK(isnan(result), "%g became %g", x[j], result);
+            else CHECK(fabsf(result - expected) < 1e-37f, "%g became %g, not %g", x[j], result, expected);
+            tape_free(&t);
+        }
+}
+
+static void test_silu_far_from_zero(void) {
+    float x[] = {-1e30f, -200, -88, -20, -1e-20f, 0, 1e-20f, 20, 88, 200, 1e30f, NAN}, result[COUNT(x)];
+    tape t = {0};
+    ech_instruction *silu = tape_add(&t, ECH_SILU);
+    silu->in[0] = tape_parameter(&t, ECH_F32, COUNT(x), x);
+    silu->out[0] = tape_result(&t, ECH_F32, COUNT(x), result);
+    check_same_bits(&t, 1, COUNT(x));
+    for (int j = 0; j < COUNT(x); j++) {
+        const double expected = x[j] / (1 + exp(-(double)x[j]));
+        CHECK(isnan(x[j]) ? isnan(result[j]) : is_close(result[j], expected, 1e-6), "silu(%g) = %g, not %g", x[j],
+              result[j], expected);
+    }
+    tape_free(&t);
+}
+
+static void test_silu_precision(void) {
+    enum { COUNT_OF = 4000 };
+    float *x = malloc(COUNT_OF * sizeof *x), *result = malloc(COUNT_OF * sizeof *result);
+    for (int i = 0; i < COUNT_OF; i++) x[i] = -30 + 60.0f * (float)i / COUNT_OF;
+    tape t = {0};
+    ech_instruction *silu = tape_add(&t, ECH_SILU);
+    silu->in[0] = tape_parameter(&t, ECH_F32, COUNT_OF, x);
+    silu->out[0] = tape_result(&t, ECH_F32, COUNT_OF, result);
+    tape_run_alone(&t, ECH_ISA_PORTABLE, 1, 1);
+    for (int i = 0; i < COUNT_OF; i++) {
+        const double expected = x[i] / (1 + exp(-(double)x[i]));
+        CHECK(fabs(result[i] - expected) <= 4e-7 * fabs(expected), "silu(%g) = %.9g, not %.9g", x[i], result[i], expected);
+    }
+    tape_free(&t);
+    free(x);
+    free(result);
+}
+
+static void test_rope(void) {
+    static const int shapes[][2] = {{1, 2}, {3, 32}, {5, 96}, {2, 10}};
+    enum { ROWS = 17 };
+    for (int m = 0; m < COUNT(shapes); m++) {
+        const int heads = shapes[m][0], dim = shapes[m][1], width = heads * dim;
+        float *x = random_floats(ROWS * width), *result = malloc((size_t)(ROWS * width) * sizeof *result);
+        int32_t positions[ROWS];
+        for (int i = 0; i < ROWS; i++) positions[i] = i == 0 ? 4095 : random_below(4096);
+        tape t = {0};
+        ech_instruction *rope = tape_add(&t, ECH_ROPE);
+        rope->in[0] = tape_parameter(&t, ECH_F32, width, x);
+        rope->in[1] = tape_parameter(&t, ECH_I32, 1, positions);
+        rope->out[0] = tape_result(&t, ECH_F32, width, result);
+        rope->i0 = heads;
+        rope->f0 = 50000;
+        int isas[4];
+        const int isa_count = available_isas(isas);
+        float *first = NULL;
+        for (int s = 0; s < isa_count; s++) {
+            ech_session *session = tape_session(&t, 1, 4096, 1);
+            tape_run(&t, isas[s], session, ROWS, 0, 1 + s % 3);
+            ech_session_destroy(session);
+            if (!first) {
+                first = malloc((size_t)(ROWS * width) * sizeof *first);
+                memcpy(first, result, (size_t)(ROWS * width) * sizeof *first);
+            }
+            CHECK(memcmp(first, result, (size_t)(ROWS * width) * 4) == 0, "%s differs", ech_isa_name(isas[s]));
+        }
+        for (int i = 0; i < ROWS; i++)
+            for (int j = 0; j < width; j += 2) {
+                const double angle = positions[i] * pow(50000, -(double)(j % dim) / dim);
+                const double even = x[i * width + j], odd = x[i * width + j + 1];
+                // Angles are rounded to float: up to 4096 · 2⁻²³ off.
+                CHECK(is_close(result[i * width + j], even * cos(angle) - odd * sin(angle), 1e-3), "row %d, column %d", i, j);
+                CHECK(is_close(result[i * width + j + 1], odd * cos(angle) + even * sin(angle), 1e-3), "row %d, column %d",
+                      i, j + 1);
+            }
+        tape_free(&t);
+        free(first);
+        free(x);
+        free(result);
+    }
+}
+
+static void test_argmax(void) {
+    enum { ROWS = 21, WIDTH = 75 };
+    float *x = random_floats(ROWS * WIDTH);
+    int32_t result[ROWS], expected[ROWS];
+    for (int i = 0; i < ROWS; i++) {
+        float *row = x + i * WIDTH;
+        if (i == 1) row[40] = row[17] = row[74] = 2;                     // the first of equals
+        if (i == 2) for (int j = 0; j < WIDTH; j++) row[j] = NAN;        // nothing to choose from
+        if (i == 3) row[0] = NAN;                                        // a NaN hides nothing
+        if (i == 4) for (int j = 0; j < WIDTH; j++) row[j] = -INFINITY;
+        if (i == 5) row[74] = INFINITY;
+        if (i == 6) for (int j = 0; j < WIDTH; j++) row[j] = -1;         // zeros of padding never win
+        expected[i] = 0;
+        float best = -INFINITY;
+        for (int j = 0; j < WIDTH; j++)
+            if (row[j] > best) {
+                best = row[j];
+                expected[i] = j;
+            }
+    }
+    tape t = {0};
+    ech_instruction *argmax = tape_add(&t, ECH_ARGMAX);
+    argmax->in[0] = tape_parameter(&t, ECH_F32, WIDTH, x);
+    argmax->out[0] = tape_result(&t, ECH_I32, 1, result);
+    check_same_bits(&t, ROWS, ROWS);
+    for (int i = 0; i < ROWS; i++) CHECK(result[i] == expected[i], "row %d: %d, not %d", i, result[i], expected[i]);
+    tape_free(&t);
+    free(x);
+}
+
+static void test_relative_difference(void) {
+    enum { ROWS = 20, WIDTH = 133 };
+    float *a = random_floats(ROWS * WIDTH), *b = random_floats(ROWS * WIDTH), result[ROWS];
+    memcpy(b, a, WIDTH * sizeof *a);
+    tape t = {0};
+    ech_instruction *difference = tape_add(&t, ECH_RELATIVE_DIFFERENCE);
+    difference->in[0] = tape_parameter(&t, ECH_F32, WIDTH, a);
+    difference->in[1] = tape_parameter(&t, ECH_F32, WIDTH, b);
+    difference->out[0] = tape_result(&t, ECH_F32, 1, result);
+    check_same_bits(&t, ROWS, ROWS);
+    for (int i = 0; i < ROWS; i++) {
+        double differences = 0, squares = 0;
+        for (int j = i * WIDTH; j < (i + 1) * WIDTH; j++) {
+            differences += ((double)a[j] - b[j]) * ((double)a[j] - b[j]);
+            squares += (double)a[j] * a[j];
+        }
+        CHECK(is_close(result[i], sqrt(differences / squares), 1e-6), "row %d: %g", i, result[i]);
+    }
+    tape_free(&t);
+    free(a);
+    free(b);
+}
+
+static void test_output_in_place_of_input(void) {
+    enum { ROWS = 18, WIDTH = 45 };
+    float *x = random_floats(ROWS * WIDTH), *weight = random_floats(WIDTH), apart[ROWS * WIDTH], in_place[ROWS * WIDTH];
+    for (int same = 0; same <= 1; same++) {
+        tape t = {0};
+        const int a = tape_arena(&t, ECH_F32, WIDTH), b = same ? a : tape_arena(&t, ECH_F32, WIDTH);
+        const int w = tape_weight(&t, ECH_WEIGHT_F32, 1, WIDTH, weight);
+        const int parameter = tape_parameter(&t, ECH_F32, WIDTH, x);
+        ech_instruction *copy = tape_add(&t, ECH_COPY);
+        copy->in[0] = parameter;
+        copy->out[0] = a;
+        ech_instruction *norms = tape_add(&t, ECH_ADD_NORM_NORM);
+        norms->in[0] = a;
+        norms->in[1] = parameter;
+        norms->out[0] = b;
+        norms->out[1] = tape_arena(&t, ECH_F32, WIDTH);
+        norms->weight[0] = norms->weight[1] = w;
+        norms->f0 = eps;
+        norms->barrier = 0; // split by rows as what precedes
+        ech_instruction *norm = tape_add(&t, ECH_NORM);
+        norm->in[0] = b;
+        norm->out[0] = tape_result(&t, ECH_F32, WIDTH, same ? in_place : apart);
+        norm->weight[0] = w;
+        norm->f0 = eps;
+        norm->barrier = 0;
+        tape_run_alone(&t, ECH_ISA_PORTABLE, ROWS, 3);
+        tape_free(&t);
+    }
+    CHECK(memcmp(apart, in_place, sizeof apart) == 0, "the result in place differs");
+    free(x);
+    free(weight);
+}
+
+int main(void) {
+    run_test("row-wise instructions agree with double precision, to the bit between instruction sets", test_row_opcodes);
+    run_test("embed reads rows of f32 and packed weights", test_embed);
+    run_test("slice, concat and copy move columns in f32 and bf16", test_slice_concat_copy);
+    run_test("copy moves tokens", test_copy_of_tokens);
+    run_test("convert rounds ties to even and keeps infinities and NaN", test_convert);
+    run_test("silu holds far from zero", test_silu_far_from_zero);
+    run_test("silu is precise to a few units in the last place", test_silu_precision);
+    run_test("rope turns interleaved pairs", test_rope);
+    run_test("argmax takes the first of equals and survives NaN", test_argmax);
+    run_test("relative_difference compares norms", test_relative_difference);
+    run_test("an output may take its input's place", test_output_in_place_of_input);
+    return tests_finished();
+}

@@ -1,0 +1,176 @@
+import Checkpoints
+import Foundation
+import Testing
+
+/// What is damaged or not supported is refused with an error that names it.
+@Suite struct TokenizerRefusalTests {
+    /// Expects an error whose description contains each of `parts`.
+    private func expectRefusal(_ json: String, _ parts: [String], _ location: SourceLocation = #_sourceLocation) {
+        let error = #expect(throws: TokenizerError.self, sourceLocation: location) {
+            try Tokenizer(json: json.utf8, file: "small.json")
+        }
+        for part in ["small.json"] + parts {
+            #expect(
+                error?.description.contains(part) == true, "\(part) in \(error?.description ?? "nothing")",
+                sourceLocation: location)
+        }
+    }
+
+    @Test(arguments: ["Lowercase", "NFD", "BertNormalizer", "Replace"])
+    func otherNormalizers(type: String) {
+        var file = SmallTokenizerFile()
+        file.normalizer = #"{"type": "\#(type)"}"#
+        expectRefusal(file.json, ["normalizer", type, "not supported"])
+        file.normalizer = #"{"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "\#(type)"}]}"#
+        expectRefusal(file.json, ["normalizer.normalizers[1]", type, "not supported"])
+    }
+
+    @Test(arguments: ["Metaspace", "Whitespace", "BertPreTokenizer", "UnicodeScripts"])
+    func otherPreTokenizers(type: String) {
+        var file = SmallTokenizerFile()
+        file.preTokenizer = #"{"type": "\#(type)"}"#
+        expectRefusal(file.json, ["pre_tokenizer", type, "not supported"])
+    }
+
+    @Test(arguments: ["BertProcessing", "RobertaProcessing"])
+    func otherPostProcessors(type: String) {
+        var file = SmallTokenizerFile()
+        file.postProcessor = #"{"type": "\#(type)"}"#
+        expectRefusal(file.json, ["post_processor", type, "not supported"])
+    }
+
+    @Test(arguments: ["WordPiece", "Metaspace", "ByteFallback", "Fuse"])
+    func otherDecoders(type: String) {
+        var file = SmallTokenizerFile()
+        file.decoder = #"{"type": "Sequence", "decoders": [{"type": "\#(type)"}]}"#
+        expectRefusal(file.json, ["decoder.decoders[0]", type, "not supported"])
+    }
+
+    @Test(arguments: ["WordPiece", "WordLevel", "Unigram"])
+    func otherModels(type: String) {
+        let json = #"{"model": {"type": "\#(type)", "vocab": {"a": 0}}}"#
+        expectRefusal(json, ["model", type, "not supported"])
+    }
+
+    @Test func settingsThatAreNotKnown() {
+        var file = SmallTokenizerFile()
+        file.modelSettings = #""future": true,"#
+        expectRefusal(file.json, ["model", "future"])
+        file.modelSettings = #""dropout": 0.1,"#
+        expectRefusal(file.json, ["model.dropout", "dropout"])
+        file.modelSettings = #""unk_token": "<unk>","#
+        expectRefusal(file.json, ["model.unk_token", "<unk>"])
+        file.modelSettings = ""
+        file.extra = #""version": "2.0","#
+        expectRefusal(file.json, ["version", "more than once"])
+    }
+
+    @Test(arguments: [
+        (#"{"a": -1}"#, "whole number"), (#"{"a": 1.5}"#, "whole number"), (#"{"a": 1e30}"#, "whole number"),
+        (#"{"a": 2147483647}"#, "16777215"), (#"{"a": "0"}"#, "whole number"), (#"{"a": null}"#, "whole number"),
+        (#"{"a": 0, "b": 0}"#, "same id"), (#"{"a": 0, "\u0061": 1}"#, "more than once"), (#"["a"]"#, "an object"),
+        ("{}", "no tokens"),
+    ])
+    func damagedVocabularies(vocabulary: String, message: String) {
+        var file = SmallTokenizerFile()
+        file.vocabulary = vocabulary
+        file.merges = "[]"
+        expectRefusal(file.json, [message])
+    }
+
+    @Test(arguments: [
+        (#"["a x"]"#, #""x""#), (#"["b a"]"#, #""ba""#), (#"["ab"]"#, "two tokens"), (#"["a b c"]"#, "two tokens"),
+        (#"[["a"]]"#, "two tokens"), (#"[["a", 1]]"#, "two tokens"), ("[3]", "a string or an array"),
+        (#""a b""#, "an array"),
+    ])
+    func damagedMerges(merges: String, message: String) {
+        var file = SmallTokenizerFile()
+        file.merges = merges
+        expectRefusal(file.json, ["model.merges", message])
+    }
+
+    @Test(arguments: [
+        (#"{"id": 6}"#, "content is missing"), (#"{"content": "x"}"#, "id is missing"),
+        (#"{"id": -6, "content": "x"}"#, "whole number"), (#"{"id": 0, "content": "x"}"#, #"of "a""#),
+        (#"{"id": 6, "content": "a"}"#, "elsewhere"), (#"{"id": 6, "content": ""}"#, "empty"),
+        (#"{"id": 6, "content": "x", "special": 1}"#, "true or false"),
+    ])
+    func damagedAddedTokens(token: String, message: String) {
+        var file = SmallTokenizerFile()
+        file.added = "[\(token)]"
+        expectRefusal(file.json, ["added_tokens[0]", message])
+    }
+
+    @Test func damagedTemplates() {
+        var file = SmallTokenizerFile()
+        let text = #"{"Sequence": {"id": "A"}}"#
+        let special = #"{"SpecialToken": {"id": "<s>"}}"#
+        func template(_ single: String, _ ids: String) -> String {
+            #"{"type": "TemplateProcessing", "single": [\#(single)], "special_tokens": {"<s>": {"ids": [\#(ids)]}}}"#
+        }
+        file.postProcessor = template(special, "0")
+        expectRefusal(file.json, ["post_processor", "sequence A"])
+        file.postProcessor = template("\(text), \(text)", "0")
+        expectRefusal(file.json, ["post_processor.single[1]", "once"])
+        file.postProcessor = template("\(special), \(text)", "17")
+        expectRefusal(file.json, ["post_processor.special_tokens.<s>.ids[0]", "17"])
+        file.postProcessor = template(#"{"SpecialToken": {"id": "<t>"}}, \#(text)"#, "0")
+        expectRefusal(file.json, ["post_processor.single[0]", "<t>"])
+    }
+
+    /// Patterns that PCRE2 would refuse, and such as would mean something else to it than to their authors' library.
+    @Test(arguments: [
+        ("(", "parenthesis"), ("[a", "does not end"), (#"\\"#, "backslash"), ("a{2,1}", "out of order"),
+        (#"\\p{Klingon}"#, "property"), ("(?m:.)", "(?m"), ("(?s:.)", "(?s"), ("(*UTF)a", "(*"), ("a(?i)b", "(?i"),
+        ("a{1,3}+", "interval"), ("a{,3}", "{,"), ("[[:alpha:]]", "inside a class"), ("[a&&b]", "&&"),
+        (#"\\h"#, #"\h"#), (#"\\v"#, #"\v"#), (#"\\C"#, #"\C"#), (#"\\Qa\\E"#, #"\Q"#), (#"[\\W]"#, #"\W inside"#),
+        (#"\\u00"#, #"\u"#), ("[]a]", "]"),
+    ])
+    func patterns(pattern: String, message: String) {
+        var file = SmallTokenizerFile()
+        file.preTokenizer =
+            #"{"type": "Split", "pattern": {"Regex": "\#(pattern)"}, "behavior": "Isolated", "invert": false}"#
+        expectRefusal(file.json, ["pre_tokenizer.pattern", "cannot be used", message])
+    }
+
+    @Test func splitsThatSayTooLittle() {
+        var file = SmallTokenizerFile()
+        file.preTokenizer = #"{"type": "Split", "pattern": {"Regex": "a"}, "behavior": "Sideways"}"#
+        expectRefusal(file.json, ["pre_tokenizer.behavior", "Sideways", "MergedWithNext"])
+        file.preTokenizer = #"{"type": "Split", "pattern": {}, "behavior": "Isolated"}"#
+        expectRefusal(file.json, ["pre_tokenizer.pattern", "Regex or String"])
+        file.preTokenizer = #"{"type": "ByteLevel"}"#
+        expectRefusal(file.json, ["pre_tokenizer", "add_prefix_space"])
+    }
+
+    @Test(arguments: [
+        "", "{", "[1,]", #"{"a" 1}"#, #"{"a": 1,}"#, "nul", "01", "1.", "-", "1e", "1e999", #""\x""#, #""\ud800""#,
+        #""\ud800\u0041""#, #""\udc00""#, #""\u12""#, "\"\u{1}\"", "\"", "{} {}", "{1: 2}", "'a'",
+    ])
+    func textThatIsNotJSON(text: String) {
+        expectRefusal(text, ["not valid JSON", "at byte"])
+    }
+
+    @Test func nestingThatWouldExhaustTheStack() {
+        expectRefusal(String(repeating: "[", count: 1_000_000), ["nested"])
+    }
+
+    @Test func bytesThatAreNotUTF8() {
+        #expect(throws: TokenizerError.self) { try Tokenizer(json: [0x22, 0xFF, 0x22] as [UInt8]) }
+    }
+
+    @Test func aFileCutAnywhere() throws {
+        let url = TokenizerTestFiles.repository.appending(path: "Tools/wordmath/checkpoint/tokenizer.json")
+        let data = try Data(contentsOf: url)
+        for length in stride(from: 0, to: data.count - 1, by: 997) {
+            #expect(throws: TokenizerError.self) { try Tokenizer(json: data.prefix(length)) }
+        }
+    }
+
+    @Test func aFileThatIsNotThere() {
+        let error = #expect(throws: TokenizerError.self) {
+            try Tokenizer(contentsOf: URL(filePath: "/no/such/tokenizer.json"))
+        }
+        #expect(error?.description.contains("/no/such/tokenizer.json cannot be read") == true)
+    }
+}

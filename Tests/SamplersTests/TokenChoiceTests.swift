@@ -1,0 +1,119 @@
+import Foundation
+import Samplers
+import Testing
+
+@Suite struct TokenChoiceTests {
+    /// Logits whose softmax at temperature 1 is ½, ¼, ⅛, 1/16, 1/16 in shuffled order.
+    private let logits = [0.125, 0.5, 0.0625, 0.25, 0.0625].map { Float(log($0)) }
+
+    private func choose(_ logits: [Float], _ uniform: Double, seen: [Bool] = [], set: (inout TokenChoice) -> Void)
+        -> Int32?
+    {
+        var choice = TokenChoice()
+        set(&choice)
+        return logits.withUnsafeBufferPointer { choice.choose(from: $0, seen: seen, uniform: uniform) }
+    }
+
+    /// The probability with which each token is chosen, to a thousandth.
+    private func shares(_ logits: [Float], set: (inout TokenChoice) -> Void) -> [Double] {
+        var counts = [Int](repeating: 0, count: logits.count)
+        for step in 0..<1000 {
+            guard let token = choose(logits, (Double(step) + 0.5) / 1000, set: set) else { return [] }
+            counts[Int(token)] += 1
+        }
+        return counts.map { Double($0) / 1000 }
+    }
+
+    private func expectShares(_ found: [Double], _ expected: [Double]) {
+        #expect(found.count == expected.count)
+        for (a, b) in zip(found, expected) { #expect(abs(a - b) <= 0.0015, "\(found)") }
+    }
+
+    @Test("Greedy takes the largest logit, the smaller token of two equal ones, and no random number")
+    func greedy() {
+        #expect(choose([1, 5, 3], 0.9) { _ in } == 1)
+        #expect(choose([1, 5, 5], 0.9) { _ in } == 1)
+        #expect(choose([-.infinity, -3], 0.9) { _ in } == 1)
+    }
+
+    @Test("Temperature 1 samples the softmax; 2 samples its square root")
+    func temperature() {
+        expectShares(shares(logits) { $0.temperature = 1 }, [0.125, 0.5, 0.0625, 0.25, 0.0625])
+        let roots = [0.125, 0.5, 0.0625, 0.25, 0.0625].map { $0.squareRoot() }
+        expectShares(shares(logits) { $0.temperature = 2 }, roots.map { $0 / roots.reduce(0, +) })
+    }
+
+    @Test("A temperature near 0 is greedy, without overflow")
+    func tinyTemperature() {
+        expectShares(shares(logits) { $0.temperature = .leastNonzeroMagnitude }, [0, 1, 0, 0, 0])
+    }
+
+    @Test("Top-k keeps the k most probable, of equal ones the smaller token")
+    func topK() {
+        expectShares(
+            shares(logits) { $0.temperature = 1; $0.topK = 2 }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
+        expectShares(
+            shares(logits) { $0.temperature = 1; $0.topK = 4 },
+            [0.125, 0.5, 0.0625, 0.25, 0].map { $0 / 0.9375 })
+        expectShares(shares(logits) { $0.temperature = 1; $0.topK = 99 }, [0.125, 0.5, 0.0625, 0.25, 0.0625])
+        expectShares(shares([1, 1, 1, 1]) { $0.temperature = 1; $0.topK = 1 }, [1, 0, 0, 0])
+    }
+
+    @Test("Top-p keeps tokens until they reach p, the one that reaches it included")
+    func topP() {
+        expectShares(
+            shares(logits) { $0.temperature = 1; $0.topP = 0.6 }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
+        expectShares(shares(logits) { $0.temperature = 1; $0.topP = 0.49 }, [0, 1, 0, 0, 0])
+        expectShares(shares(logits) { $0.temperature = 1; $0.topP = 0 }, [0, 1, 0, 0, 0])
+        expectShares(
+            shares(logits) { $0.temperature = 1; $0.topP = 0.93 },
+            [0.125, 0.5, 0.0625, 0.25, 0].map { $0 / 0.9375 })
+    }
+
+    @Test("Min-p keeps tokens with at least its fraction of the largest probability")
+    func minP() {
+        expectShares(
+            shares(logits) { $0.temperature = 1; $0.minP = 0.2 }, [0.125 / 0.875, 0.5 / 0.875, 0, 0.25 / 0.875, 0])
+        expectShares(shares(logits) { $0.temperature = 1; $0.minP = 1 }, [0, 1, 0, 0, 0])
+    }
+
+    @Test("Filters are of the probabilities before any of them, and the narrowest holds")
+    func filtersTogether() {
+        // Top-k leaves ¾; top-p 0.8 is not reached by it and removes nothing.
+        expectShares(
+            shares(logits) { $0.temperature = 1; $0.topK = 2; $0.topP = 0.8 }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
+        expectShares(
+            shares(logits) { $0.temperature = 1; $0.topK = 3; $0.topP = 0.8; $0.minP = 0.6 }, [0, 1, 0, 0, 0])
+    }
+
+    @Test("Top-k over many tokens agrees with sorting them all")
+    func manyTokens() {
+        let random = CounterRandom(seed: 5)
+        // Few distinct values, so that ties are common.
+        let many = (0..<500).map { Float(random.integer(below: 40, .tokenChoice, position: $0, step: 0)) / 8 }
+        let sorted = many.indices.sorted { (many[$0], $1) > (many[$1], $0) }
+        for k in [1, 2, 7, 30] {
+            let kept = Set(sorted.prefix(k).map { Int32($0) })
+            for step in 0..<200 {
+                let token = choose(many, (Double(step) + 0.5) / 200) { $0.temperature = 3; $0.topK = k }
+                #expect(token.map(kept.contains) == true)
+            }
+        }
+    }
+
+    @Test("The repetition penalty lowers logits of either sign, of seen tokens only")
+    func repetitionPenalty() {
+        #expect(choose([4, 3, 1], 0, seen: [true, false, false]) { $0.repetitionPenalty = 2 } == 1)
+        #expect(choose([-1, -1.5, -9], 0, seen: [true, false, false]) { $0.repetitionPenalty = 2 } == 1)
+        #expect(choose([4, 3, 1], 0, seen: [false, true, true]) { $0.repetitionPenalty = 2 } == 0)
+    }
+
+    @Test("Logits that are not numbers give no token")
+    func notNumbers() {
+        for bad in [Float.nan, .infinity] {
+            #expect(choose([1, bad, 0], 0.5) { _ in } == nil)
+            #expect(choose([1, bad, 0], 0.5) { $0.temperature = 1 } == nil)
+        }
+        #expect(choose([-.infinity, -.infinity], 0.5) { $0.temperature = 1 } == nil)
+    }
+}
