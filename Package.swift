@@ -48,9 +48,10 @@ let package = Package(
         .target(name: "Plans", dependencies: ["Safetensors"]),
         .target(name: "Compiler", dependencies: ["IR", "Plans"]),
 
-        .target(name: "PlanBuilder", dependencies: ["Checkpoints", "Huginn", "Compiler", "Plans"]),
+        .target(name: "PlanBuilder", dependencies: ["IR", "Checkpoints", "Huginn", "Compiler", "Plans"]),
 
-        // From plan to tokens. `unsafeFlags` stay in this C target: OpenMP has no other spelling in SwiftPM.
+        // From plan to tokens. `unsafeFlags` stay in the two C targets: OpenMP and the silence about #embed, which is C23,
+        // have no other spelling in SwiftPM.
         .target(
             name: "CExecutor",
             cSettings: [.unsafeFlags(["-fopenmp", "-O3", "-ffp-contract=off", "-fno-math-errno"])],

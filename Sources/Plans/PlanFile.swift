@@ -27,6 +27,10 @@ enum PlanFile {
     }
 
     static func layout(_ contents: PlanContents) throws -> SafetensorsLayout {
+        if let weight = contents.schedule.weights.first(where: { $0.byteCount == nil }) {
+            throw PlanError(
+                "The weight \(weight.name) cannot be stored: it has \(weight.rows) × \(weight.columns) elements.")
+        }
         let metadata = [
             Key.format: format, Key.version: "\(version)", Key.headerChecksum: noChecksum,
             Key.dataChecksum: noChecksum, Key.settings: try json(contents.settings),

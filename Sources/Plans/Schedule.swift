@@ -35,7 +35,7 @@ public struct ScheduledWeight: Codable, Hashable, Sendable {
         self.columns = columns
     }
 
-    /// The weight's size in the plan file, in bytes; nil when it overflows.
+    /// The weight's size in the plan file, in bytes; nil when it overflows or an extent is negative.
     public var byteCount: Int? {
         switch format {
         case .f32: product(rows, columns, 4)
@@ -45,7 +45,7 @@ public struct ScheduledWeight: Codable, Hashable, Sendable {
 
     private func roundedUp(_ extent: Int) -> Int? {
         let (sum, overflow) = extent.addingReportingOverflow(PackedBF16.block - 1)
-        return overflow ? nil : sum / PackedBF16.block * PackedBF16.block
+        return overflow || extent < 0 ? nil : sum / PackedBF16.block * PackedBF16.block
     }
 
     private func product(_ factors: Int?...) -> Int? {

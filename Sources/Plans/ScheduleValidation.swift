@@ -45,8 +45,14 @@ extension Schedule {
             guard operands.allSatisfy(function.buffers.indices.contains),
                 instruction.weights.allSatisfy(weights.indices.contains),
                 instruction.cache.map(caches.indices.contains) ?? true,
-                instruction.opcode != "repeat" || instruction.integers.count == 1
+                instruction.opcode != "repeat" || isBody(instruction.integers, after: number, of: function)
             else { throw PlanError("the instruction \(number), \(instruction.opcode), names something that is not there.") }
         }
+    }
+
+    /// Whether a `repeat` has one length, and so many instructions follow it.
+    private func isBody(_ integers: [Int], after number: Int, of function: ScheduledFunction) -> Bool {
+        guard integers.count == 1 else { return false }
+        return (0..<function.instructions.count - number).contains(integers[0])
     }
 }

@@ -8,25 +8,29 @@ import IR
 ///     %qkb = bias %qk, @b                    %q  = rope %q0, %position
 ///     %q0  = slice %qkb {from = 0, to = E}   cache_write %k, %v, %slot, %position, @cache
 ///     %k0  = slice %qkb {from = E, to = 2E}
-public struct FuseAttentionInputs: FunctionPass {
+public struct FuseAttentionInputs: Pass {
     public let name = "fuse-attention-inputs"
     public let summary = "fuses projection, bias, rotary embedding and cache write: queries, keys and values are stored once"
 
     public init() {}
 
-    func rewrite(_ function: inout Function) {
-        function.rewriteBlocks { operations, block in
-            var edit = BlockEdit()
-            for index in operations.indices where operations[index].opcode == .cacheWrite {
-                guard let match = match(index, operations, block) else { continue }
-                edit.replace(match.indices, at: index, with: match.fused)
+    public func run(_ module: Module) throws -> Module {
+        var result = module
+        for function in module.functions.indices {
+            result.functions[function].rewriteBlocks { operations, block in
+                var edit = BlockEdit()
+                for index in operations.indices where operations[index].opcode == .cacheWrite {
+                    guard let match = match(index, operations, block, module) else { continue }
+                    edit.replace(match.indices, at: index, with: match.fused)
+                }
+                return edit.applied(to: operations)
             }
-            return edit.applied(to: operations)
         }
+        return result
     }
 
     private func match(
-        _ write: Int, _ operations: [Operation], _ block: BlockIndex
+        _ write: Int, _ operations: [Operation], _ block: BlockIndex, _ module: Module
     ) -> (indices: [Int], fused: Operation)? {
         /// The operation that defines `value`, when it has this opcode and the value is read `uses` times.
         func definition(_ value: Value, _ opcode: Opcode, uses: Int) -> Int? {
@@ -70,6 +74,11 @@ public struct FuseAttentionInputs: FunctionPass {
             operations[linear].results[0].type.width == 3 * width,
             operations[queryRope].attributes == operations[keyRope].attributes,
             operations[queryRope].operands[1] == position, operations[keyRope].operands[1] == position
+        else { return nil }
+
+        // The fused operation turns the heads that the cache keeps.
+        guard let cache = operations[write].symbols.first.flatMap({ module.cache($0) }),
+            let heads = operations[queryRope].integer("heads"), cache.type.shape.first == .fixed(heads)
         else { return nil }
 
         // The fused operation stands at the cache write, so nothing before that may read the queries.

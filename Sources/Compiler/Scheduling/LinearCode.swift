@@ -29,6 +29,7 @@ struct LinearCode {
 
     init(_ function: Function) throws {
         var alias: [String: Value] = [:]
+        var names = FreshNames(for: function)
         func resolve(_ value: Value) -> Value { alias[value.name] ?? value }
         func append(_ operation: Operation) {
             var operation = operation
@@ -58,7 +59,7 @@ struct LinearCode {
             let carried = Set(operation.results.map(\.name))
             let staged = next.enumerated().map { index, value -> Value in
                 guard carried.contains(value.name), value != operation.results[index] else { return value }
-                let stage = Value("\(operation.results[index].name).next", value.type)
+                let stage = Value(names.next("\(operation.results[index].name).next"), value.type)
                 copy(value, stage)
                 return stage
             }
@@ -72,7 +73,7 @@ struct LinearCode {
             if taken.insert(value.name).inserted {
                 results.append(value)
             } else {
-                let own = Value("\(value.name).result\(index)", value.type)
+                let own = Value(names.next("\(value.name).result\(index)"), value.type)
                 copy(value, own)
                 results.append(own)
             }

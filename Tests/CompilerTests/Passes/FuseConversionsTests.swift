@@ -1,0 +1,121 @@
+import Compiler
+import Testing
+
+@Suite struct FuseConversionsTests {
+    static func text(_ body: String, returns: String = "f32[rows,4]") -> String {
+        """
+        weight @n : f32[4]
+        weight @w : bf16[4,4]
+        func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> \(returns) {
+        \(body)
+        }
+        """
+    }
+
+    @Test func `a value that only a conversion reads is stored converted at once`() throws {
+        try expect(
+            FuseConversions(),
+            of: Self.text(
+                """
+                %m = norm %x, @n {eps = 0.5} : f32[rows,4]
+                %between = silu %x : f32[rows,4]
+                %l = convert %m : bf16[rows,4]
+                %y = linear %l, @w : f32[rows,4]
+                %z = linear %l, @w : f32[rows,4]
+                return %y
+                """),
+            toGive: Self.text(
+                """
+                %l = norm %x, @n {eps = 0.5} : bf16[rows,4]
+                %between = silu %x : f32[rows,4]
+                %y = linear %l, @w : f32[rows,4]
+                %z = linear %l, @w : f32[rows,4]
+                return %y
+                """))
+    }
+
+    @Test func `either result of an operation with two, and those of a loop's body`() throws {
+        try expect(
+            FuseConversions(),
+            of: Self.text(
+                """
+                %r = repeat recurrences (%c = %x) : f32[rows,4] {
+                  %s, %m = add_keep_norm %c, %x, @n {eps = 0.5} : f32[rows,4], f32[rows,4]
+                  %u, %v = add_keep_norm %s, %x, @n {eps = 0.5} : f32[rows,4], f32[rows,4]
+                  %l = convert %m : bf16[rows,4]
+                  %k = convert %u : bf16[rows,4]
+                  %y = linear %l, @w : f32[rows,4]
+                  %z = linear %k, @w : f32[rows,4]
+                  yield %v
+                }
+                return %r
+                """),
+            toGive: Self.text(
+                """
+                %r = repeat recurrences (%c = %x) : f32[rows,4] {
+                  %s, %l = add_keep_norm %c, %x, @n {eps = 0.5} : f32[rows,4], bf16[rows,4]
+                  %k, %v = add_keep_norm %s, %x, @n {eps = 0.5} : bf16[rows,4], f32[rows,4]
+                  %y = linear %l, @w : f32[rows,4]
+                  %z = linear %k, @w : f32[rows,4]
+                  yield %v
+                }
+                return %r
+                """))
+    }
+
+    @Test(arguments: [
+        // Another reader needs the f32 value.
+        """
+        %m = norm %x, @n {eps = 0.5} : f32[rows,4]
+        %l = convert %m : bf16[rows,4]
+        %y = linear %l, @w : f32[rows,4]
+        %z = add %y, %m : f32[rows,4]
+        return %z
+        """,
+        """
+        %m = norm %x, @n {eps = 0.5} : f32[rows,4]
+        %l = convert %m : bf16[rows,4]
+        %k = convert %m : bf16[rows,4]
+        %y = linear %l, @w : f32[rows,4]
+        %z = linear %k, @w : f32[rows,4]
+        return %z
+        """,
+        """
+        %m = norm %x, @n {eps = 0.5} : f32[rows,4]
+        %l = convert %m : bf16[rows,4]
+        return %m
+        """,
+        // A parameter, and a product, which is f32 always.
+        """
+        %l = convert %x : bf16[rows,4]
+        %y = linear %l, @w : f32[rows,4]
+        %k = convert %y : bf16[rows,4]
+        %z = linear %k, @w : f32[rows,4]
+        return %z
+        """,
+        // Computed once, converted in every iteration.
+        """
+        %m = norm %x, @n {eps = 0.5} : f32[rows,4]
+        %r = repeat recurrences (%c = %x) : f32[rows,4] {
+          %l = convert %m : bf16[rows,4]
+          %y = linear %l, @w : f32[rows,4]
+          yield %y
+        }
+        return %r
+        """,
+        // Carried by a loop.
+        """
+        %r = repeat recurrences (%c = %x) : f32[rows,4] {
+          %l = convert %c : bf16[rows,4]
+          %y = linear %l, @w : f32[rows,4]
+          yield %y
+        }
+        %l.1 = convert %r : bf16[rows,4]
+        %y.1 = linear %l.1, @w : f32[rows,4]
+        return %y.1
+        """,
+    ])
+    func `what only looks alike is kept`(_ body: String) throws {
+        try expect(FuseConversions(), toKeep: Self.text(body))
+    }
+}

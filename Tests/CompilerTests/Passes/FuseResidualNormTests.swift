@@ -1,0 +1,166 @@
+import Compiler
+import Testing
+
+@Suite struct FuseResidualNormTests {
+    static func text(_ body: String, returns: Int = 1) -> String {
+        let types = Array(repeating: "f32[rows,4]", count: returns).joined(separator: ", ")
+        return """
+            weight @v : f32[4]
+            weight @w : f32[4]
+            func @f(%a: f32[rows,4], %b: f32[rows,4]) -> \(returns == 1 ? types : "(\(types))") {
+            \(body)
+            }
+            """
+    }
+
+    @Test func `an addition that only a norm reads`() throws {
+        try expect(
+            FuseResidualNorm(),
+            of: Self.text(
+                """
+                %x = add %a, %b : f32[rows,4]
+                %m = silu %a : f32[rows,4]
+                %y = norm %x, @v {eps = 0.5} : f32[rows,4]
+                %z = multiply %y, %m : f32[rows,4]
+                return %z
+                """),
+            toGive: Self.text(
+                """
+                %y = add_norm %a, %b, @v {eps = 0.5} : f32[rows,4]
+                %m = silu %a : f32[rows,4]
+                %z = multiply %y, %m : f32[rows,4]
+                return %z
+                """))
+    }
+
+    @Test(arguments: ["return %z", "%s = silu %y : f32[rows,4]\nreturn %s"])
+    func `an addition and two norms, whether or not others read the first`(_ rest: String) throws {
+        try expect(
+            FuseResidualNorm(),
+            of: Self.text(
+                """
+                %x = add %a, %b : f32[rows,4]
+                %y = norm %x, @v {eps = 0.5} : f32[rows,4]
+                %z = norm %y, @w {eps = 0.5} : f32[rows,4]
+                """ + "\n" + rest),
+            toGive: Self.text("%y, %z = add_norm_norm %a, %b, @v, @w {eps = 0.5} : f32[rows,4], f32[rows,4]\n" + rest))
+    }
+
+    @Test func `norms with different eps are fused with the addition only as far as they agree`() throws {
+        try expect(
+            FuseResidualNorm(),
+            of: Self.text(
+                """
+                %x = add %a, %b : f32[rows,4]
+                %y = norm %x, @v {eps = 0.5} : f32[rows,4]
+                %z = norm %y, @w {eps = 0.25} : f32[rows,4]
+                return %z
+                """),
+            toGive: Self.text(
+                """
+                %y = add_norm %a, %b, @v {eps = 0.5} : f32[rows,4]
+                %z = norm %y, @w {eps = 0.25} : f32[rows,4]
+                return %z
+                """))
+    }
+
+    @Test func `a sum that others read is kept beside its norm, even for those before the norm`() throws {
+        try expect(
+            FuseResidualNorm(),
+            of: Self.text(
+                """
+                %x = add %a, %b : f32[rows,4]
+                %m = silu %x : f32[rows,4]
+                %y = norm %x, @v {eps = 0.5} : f32[rows,4]
+                %z = multiply %m, %y : f32[rows,4]
+                return %z
+                """),
+            toGive: Self.text(
+                """
+                %x, %y = add_keep_norm %a, %b, @v {eps = 0.5} : f32[rows,4], f32[rows,4]
+                %m = silu %x : f32[rows,4]
+                %z = multiply %m, %y : f32[rows,4]
+                return %z
+                """))
+    }
+
+    @Test func `of two norms of one sum the first is fused`() throws {
+        try expect(
+            FuseResidualNorm(),
+            of: Self.text(
+                """
+                %x = add %a, %b : f32[rows,4]
+                %y = norm %x, @v {eps = 0.5} : f32[rows,4]
+                %z = norm %x, @w {eps = 0.5} : f32[rows,4]
+                return %y, %z
+                """, returns: 2),
+            toGive: Self.text(
+                """
+                %x, %y = add_keep_norm %a, %b, @v {eps = 0.5} : f32[rows,4], f32[rows,4]
+                %z = norm %x, @w {eps = 0.5} : f32[rows,4]
+                return %y, %z
+                """, returns: 2))
+    }
+
+    @Test func `a sum that is returned is kept`() throws {
+        try expect(
+            FuseResidualNorm(),
+            of: Self.text(
+                """
+                %x = add %a, %b : f32[rows,4]
+                %y = norm %x, @v {eps = 0.5} : f32[rows,4]
+                return %y, %x
+                """, returns: 2),
+            toGive: Self.text(
+                """
+                %x, %y = add_keep_norm %a, %b, @v {eps = 0.5} : f32[rows,4], f32[rows,4]
+                return %y, %x
+                """, returns: 2))
+    }
+
+    @Test func `additions that follow each other each take their own norm`() throws {
+        try expect(
+            FuseResidualNorm(),
+            of: Self.text(
+                """
+                %x = add %a, %b : f32[rows,4]
+                %y = norm %x, @v {eps = 0.5} : f32[rows,4]
+                %u = add %x, %y : f32[rows,4]
+                %z = norm %u, @w {eps = 0.5} : f32[rows,4]
+                return %z
+                """),
+            toGive: Self.text(
+                """
+                %x, %y = add_keep_norm %a, %b, @v {eps = 0.5} : f32[rows,4], f32[rows,4]
+                %z = add_norm %x, %y, @w {eps = 0.5} : f32[rows,4]
+                return %z
+                """))
+    }
+
+    @Test(arguments: [
+        """
+        %x = multiply %a, %b : f32[rows,4]
+        %y = norm %x, @v {eps = 0.5} : f32[rows,4]
+        return %y
+        """,
+        """
+        %x = add %a, %b : f32[rows,4]
+        %s = silu %x : f32[rows,4]
+        %y = norm %s, @v {eps = 0.5} : f32[rows,4]
+        return %y
+        """,
+        // The norm is computed in every iteration, the sum once.
+        """
+        %x = add %a, %b : f32[rows,4]
+        %r = repeat recurrences (%c = %a) : f32[rows,4] {
+          %y = norm %x, @v {eps = 0.5} : f32[rows,4]
+          %z = multiply %y, %c : f32[rows,4]
+          yield %z
+        }
+        return %r
+        """,
+    ])
+    func `what only looks alike is kept`(_ body: String) throws {
+        try expect(FuseResidualNorm(), toKeep: Self.text(body))
+    }
+}

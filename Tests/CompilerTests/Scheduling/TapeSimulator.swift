@@ -1,0 +1,145 @@
+import IR
+import Plans
+
+/// Runs a tape on bytes: each instruction reads its buffers from an arena and writes them there, and in between the
+/// interpreter says what the instruction means. What memory planning clobbers is wrong in the results.
+struct TapeSimulator {
+    private let module: Module
+    private let function: ScheduledFunction
+    private let weights: [String: Tensor]
+    private let types: [String: TensorType]
+
+    /// - Parameters:
+    ///   - lowered: what was scheduled.
+    ///   - name: the function's name there, which differs from the schedule's for unrolled copies.
+    init(_ schedule: Schedule, of lowered: Module, function name: String, index: Int, weights: [String: Tensor]) {
+        module = Module(weights: lowered.weights, caches: lowered.caches)
+        function = schedule.functions[index]
+        self.weights = weights
+        var types: [String: TensorType] = [:]
+        if let source = lowered.function(name) {
+            for parameter in source.parameters { types[parameter.name] = parameter.type }
+            source.forEachOperation { operation, _ in
+                for result in operation.results { types[result.name] = result.type }
+            }
+        }
+        self.types = types
+    }
+
+    func run(_ arguments: [Tensor], recurrences: Int, caches: inout CacheState) throws -> [Tensor] {
+        let rows = arguments[0].shape[0]
+        let trace = TapeTrace(function, recurrences: recurrences)
+        // One function an instruction and iteration, so that the module is verified once.
+        var steps = module
+        for (time, step) in trace.steps.enumerated() {
+            if let operation = operation(step) {
+                steps.functions.append(
+                    Function(
+                        "step\(time)", parameters: unique(operation.operands), operations: [operation],
+                        returns: operation.results))
+            }
+        }
+        let interpreter = try Interpreter(module: steps, weights: weights)
+
+        // NaN and nonsense, so that what is read before it is written shows.
+        var arena = [UInt8](repeating: 0xFF, count: rows * function.arenaBytesPerRow)
+        var results = [Int: [UInt8]]()
+        func load(_ number: Int) -> Tensor {
+            let buffer = function.buffers[number]
+            let shape = type(buffer).shape.map { extent in if case .fixed(let n) = extent { n } else { rows } }
+            let elements: [UInt8]
+            switch buffer.storage {
+            case .parameter(let index): return arguments[index]
+            case .result(let index): elements = results[index] ?? []
+            case .arena(let offset): elements = Array(arena[(offset * rows)...].prefix(byteCount(buffer, rows)))
+            }
+            let words = elements.words(of: buffer.element == .bf16 ? 2 : 4)
+            return switch buffer.element {
+            case .i32: Tensor(words.map(Int32.init(bitPattern:)), shape: shape)
+            case .f32: Tensor(words.map(Float.init(bitPattern:)), shape: shape)
+            case .bf16: Tensor(words.map { Float(bitPattern: $0 << 16) }, shape: shape, element: .bf16)
+            }
+        }
+        func store(_ tensor: Tensor, _ number: Int) {
+            let buffer = function.buffers[number]
+            let words = tensor.bits.map { buffer.element == .bf16 ? $0 >> 16 : $0 }
+            let bytes = words.bytes(of: buffer.element == .bf16 ? 2 : 4)
+            switch buffer.storage {
+            case .parameter: break
+            case .result(let index): results[index] = bytes
+            case .arena(let offset): arena.replaceSubrange(offset * rows..<offset * rows + bytes.count, with: bytes)
+            }
+        }
+
+        for (time, step) in trace.steps.enumerated() {
+            let (inputs, outputs) = (step.instruction.inputs, step.instruction.outputs)
+            switch step.instruction.opcode {
+            case "repeat": break
+            case "copy": store(load(inputs[0]), outputs[0])
+            default:
+                let values = try interpreter.run(
+                    "step\(time)", arguments: unique(inputs).map(load), depth: recurrences, caches: &caches)
+                for (value, output) in zip(values, outputs) { store(value, output) }
+            }
+        }
+        return function.results.indices.map { result in
+            load(function.buffers.firstIndex { $0.storage == .result(result) } ?? 0)
+        }
+    }
+
+    /// The IR operation that an instruction came from, over values named after the buffers; nil for copies and loops.
+    private func operation(_ step: TapeTrace.Step) -> Operation? {
+        let instruction = step.instruction
+        guard let opcode = Opcode(rawValue: instruction.opcode), let signature = opcode.signature else { return nil }
+        var weights = instruction.weights.map { module.weights[$0].name }[...]
+        var integers = instruction.integers[...]
+        var attributes: [String: Attribute] = [:]
+        for (name, kind) in signature.attributes {
+            attributes[name] =
+                switch kind {
+                case .integer: .integer(integers.removeFirst())
+                case .float: .float(instruction.float)
+                case .recurrence:
+                    .recurrence(
+                        .number(
+                            instruction.recurrence == Instruction.induction ? step.iteration : instruction.recurrence))
+                }
+        }
+        return Operation(
+            opcode, instruction.inputs.map { Value("in\($0)", type(function.buffers[$0])) },
+            symbols: signature.symbols.map { kind in
+                kind == .weight ? weights.removeFirst() : module.caches[instruction.cache ?? 0].name
+            },
+            attributes: attributes, results: instruction.outputs.map { Value("out\($0)", type(function.buffers[$0])) })
+    }
+
+    private func type(_ buffer: ScheduledBuffer) -> TensorType {
+        if let type = types[buffer.name] { return type }
+        // The copies that scheduling makes have names of their own. Nothing but copies touches them.
+        let element: ElementType = buffer.element == .i32 ? .i32 : buffer.element == .bf16 ? .bf16 : .f32
+        return element == .i32 ? .rows(.i32) : .rows(element, buffer.width)
+    }
+
+    private func byteCount(_ buffer: ScheduledBuffer, _ rows: Int) -> Int {
+        rows * buffer.width * (buffer.element == .bf16 ? 2 : 4)
+    }
+
+    private func unique<Element: Hashable>(_ elements: [Element]) -> [Element] {
+        var seen: Set<Element> = []
+        return elements.filter { seen.insert($0).inserted }
+    }
+}
+
+extension [UInt8] {
+    fileprivate func words(of size: Int) -> [UInt32] {
+        stride(from: 0, to: count, by: size).map { start in
+            self[start..<start + size].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+        }
+    }
+}
+
+extension [UInt32] {
+    fileprivate func bytes(of size: Int) -> [UInt8] {
+        flatMap { word in (0..<size).map { UInt8(truncatingIfNeeded: word >> (8 * UInt32($0))) } }
+    }
+}

@@ -1,0 +1,53 @@
+import Plans
+import Testing
+
+/// Plans whose checksums are right and whose schedules refer to what is not there.
+@Suite struct MalformedScheduleTests {
+    struct Fault: CustomTestStringConvertible, Sendable {
+        let testDescription: String
+        let apply: @Sendable (inout Schedule) -> Void
+
+        init(_ description: String, _ apply: @escaping @Sendable (inout Schedule) -> Void) {
+            testDescription = description
+            self.apply = apply
+        }
+    }
+
+    @Test(arguments: [
+        Fault("an input that is no buffer") { $0.functions[0].instructions[0].inputs = [3] },
+        Fault("a negative input") { $0.functions[0].instructions[0].inputs = [-1] },
+        Fault("an output that is no buffer") { $0.functions[0].instructions[1].outputs = [Int.max] },
+        Fault("a weight that is none") { $0.functions[0].instructions[1].weights[1] = 3 },
+        Fault("a cache that is none") { $0.functions[0].instructions[1].cache = 1 },
+        Fault("a loop without a length") { $0.functions[0].instructions[0].opcode = "repeat" },
+        Fault("a buffer past the arena's end") { $0.functions[0].buffers[2].storage = .arena(offsetPerRow: 65) },
+        Fault("a buffer before the arena") { $0.functions[0].buffers[2].storage = .arena(offsetPerRow: -64) },
+        Fault("a buffer so far out that sums overflow") {
+            $0.functions[0].buffers[2].storage = .arena(offsetPerRow: Int.max)
+        },
+        Fault("a buffer without columns") { $0.functions[0].buffers[2].width = 0 },
+        Fault("a buffer of more columns than 32 bits can count") { $0.functions[0].buffers[2].width = 1 << 32 },
+        Fault("a parameter that is none") { $0.functions[0].buffers[0].storage = .parameter(1) },
+        Fault("a result that is none") { $0.functions[0].buffers[1].storage = .result(-1) },
+        Fault("a result without columns") { $0.functions[0].results[0].width = 0 },
+        Fault("a negative arena") { $0.functions[0].arenaBytesPerRow = -64 },
+        Fault("a cache without heads") { $0.caches[0].heads = 0 },
+        Fault("a cache of negative columns") { $0.caches[0].dim = -4 },
+    ])
+    func `a schedule with a fault is refused as malformed`(_ fault: Fault) throws {
+        let (sample, folder) = (SamplePlan(), try TemporaryFolder())
+        var schedule = sample.contents.schedule
+        try sample.forge(at: folder.path("sound"), schedule: schedule)
+        #expect(DamagedPlanTests.refusal(folder.path("sound")) == nil)
+        fault.apply(&schedule)
+        try sample.forge(at: folder.path("faulty"), schedule: schedule)
+        #expect(DamagedPlanTests.refusal(folder.path("faulty"))?.contains("malformed") == true)
+    }
+
+    @Test func `a document that is not text is refused by name`() throws {
+        let (sample, folder) = (SamplePlan(), try TemporaryFolder())
+        try sample.forge(at: folder.path("a"), documentByte: 0xFF)
+        let refusal = try #require(DamagedPlanTests.refusal(folder.path("a")))
+        #expect(refusal.contains("document.") && refusal.contains("UTF-8"))
+    }
+}

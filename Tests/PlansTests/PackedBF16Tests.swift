@@ -1,0 +1,102 @@
+import Plans
+import Testing
+
+@Suite struct PackedBF16Tests {
+    /// A whole matrix in strips, over memory that held something else before.
+    static func packed(_ source: [Float], rows: Int, columns: Int) -> [UInt16] {
+        let strip = PackedBF16.stripElements(columns: columns)
+        var result = [UInt16](repeating: 0xABCD, count: PackedBF16.roundedUp(rows) / PackedBF16.block * strip)
+        source.withUnsafeBufferPointer { source in
+            result.withUnsafeMutableBufferPointer { result in
+                for first in stride(from: 0, to: rows, by: PackedBF16.block) {
+                    let start = first / PackedBF16.block * strip
+                    PackedBF16.packStrip(
+                        UnsafeBufferPointer(rebasing: source[(first * columns)...]),
+                        rows: min(PackedBF16.block, rows - first), columns: columns,
+                        into: UnsafeMutableBufferPointer(rebasing: result[start..<start + strip]))
+                }
+            }
+        }
+        return result
+    }
+
+    /// What a float becomes when it goes through a matrix of one element.
+    static func rounded(_ value: Float) -> Float {
+        packed([value], rows: 1, columns: 1).withUnsafeBufferPointer { PackedBF16.element($0, n: 0, k: 0, columns: 1) }
+    }
+
+    @Test func `bf16 values come back from every place of matrices of any size, and all else is zero`() {
+        var random = SeededGenerator(seed: 1)
+        let sizes = [(1, 1), (32, 32), (33, 31), (31, 33), (16, 64), (64, 1), (1, 97)]
+            + (0..<20).map { _ in (Int.random(in: 1...100, using: &random), Int.random(in: 1...100, using: &random)) }
+        for (rows, columns) in sizes {
+            // No zeros, so that padding can be told from elements.
+            let source = (0..<rows * columns).map { _ in
+                Float(bitPattern: UInt32.random(in: 0x3000...0x4F00, using: &random) << 16)
+                    * (Bool.random(using: &random) ? 1 : -1)
+            }
+            let packed = Self.packed(source, rows: rows, columns: columns)
+            let unpacked = packed.withUnsafeBufferPointer { packed in
+                (0..<rows * columns).map {
+                    PackedBF16.element(packed, n: $0 / columns, k: $0 % columns, columns: columns)
+                }
+            }
+            #expect(unpacked == source, "\(rows) × \(columns)")
+            #expect(packed.count { $0 != 0 } == source.count, "\(rows) × \(columns)")
+        }
+    }
+
+    @Test func `offsets place every element of the padded matrix once`() {
+        for columns in [1, 32, 33, 70] {
+            let (height, width) = (64, PackedBF16.roundedUp(columns))
+            let offsets = Set((0..<height).flatMap { n in
+                (0..<width).map { PackedBF16.offset(n: n, k: $0, columns: columns) }
+            })
+            #expect(offsets == Set(0..<height * width))
+        }
+    }
+
+    @Test func `the layout is the one that the executor reads: pairs of inputs, panels of 16 outputs, blocks of 32 inputs`() {
+        #expect(PackedBF16.offset(n: 0, k: 1, columns: 64) == 1)
+        #expect(PackedBF16.offset(n: 1, k: 0, columns: 64) == 2)
+        #expect(PackedBF16.offset(n: 0, k: 2, columns: 64) == 32)
+        #expect(PackedBF16.offset(n: 16, k: 0, columns: 64) == 512)
+        #expect(PackedBF16.offset(n: 0, k: 32, columns: 64) == 1024)
+        #expect(PackedBF16.offset(n: 32, k: 0, columns: 64) == 2048)
+        #expect(PackedBF16.offset(n: 32, k: 0, columns: 33) == 2048)
+    }
+
+    @Test(arguments: [
+        // Ties go to the even neighbour, down and up; anything more than half goes up.
+        (0x3F80_8000 as UInt32, 0x3F80_0000 as UInt32), (0x3F81_8000, 0x3F82_0000), (0x3F80_8001, 0x3F81_0000),
+        (0x3F80_7FFF, 0x3F80_0000), (0xBF81_8000, 0xBF82_0000),
+        // A carry into the exponent, and from the largest finite values to infinity.
+        (0x3FFF_FFFF, 0x4000_0000), (0x7F7F_FFFF, 0x7F80_0000), (0xFF7F_8000, 0xFF80_0000), (0x7F7F_7FFF, 0x7F7F_0000),
+        // Infinities and zeros of either sign stay.
+        (0x7F80_0000, 0x7F80_0000), (0xFF80_0000, 0xFF80_0000), (0, 0), (0x8000_0000, 0x8000_0000),
+        // Denormals round like everything else: to zero, to a denormal, and up into the normal numbers.
+        (0x0000_0001, 0), (0x0000_8000, 0), (0x0000_8001, 0x0001_0000), (0x8001_8000, 0x8002_0000),
+        (0x007F_FFFF, 0x0080_0000),
+    ])
+    func `rounding is to nearest, ties to even`(_ bits: UInt32, _ expected: UInt32) {
+        #expect(Self.rounded(Float(bitPattern: bits)).bitPattern == expected)
+    }
+
+    @Test(arguments: [0x7FC0_0000, 0x7F80_0001, 0xFF80_0001, 0x7FFF_FFFF, 0xFFFF_FFFF] as [UInt32])
+    func `a NaN stays a NaN whatever its bits, and does not round to infinity`(_ bits: UInt32) {
+        #expect(Self.rounded(Float(bitPattern: bits)).isNaN)
+    }
+
+    @Test func `rounding gives the nearest of the two neighbours, for random numbers`() {
+        var random = SeededGenerator(seed: 2)
+        for _ in 0..<5000 {
+            let value = Float(bitPattern: UInt32.random(in: 0...0x7F7E_FFFF, using: &random))
+            let below = Float(bitPattern: value.bitPattern & 0xFFFF_0000)
+            let above = Float(bitPattern: (value.bitPattern & 0xFFFF_0000) + 0x1_0000)
+            let rounded = Self.rounded(value)
+            #expect(rounded == below || rounded == above)
+            // The differences of neighbours are exact in f32.
+            #expect(abs(rounded - value) == min(value - below, above - value), "\(value.bitPattern)")
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import Foundation
+import Plans
+import Safetensors
+
+/// A small plan that has one of everything, and its weights' bytes.
+struct SamplePlan {
+    var contents: PlanContents
+    /// The stored bytes of each weight.
+    var weights: [String: [UInt8]]
+
+    init() {
+        let function = ScheduledFunction(
+            name: "decode", unrolled: 3, parameters: [Port(name: "tokens", element: .i32, width: 1)],
+            results: [Port(name: "logits", element: .f32, width: 5)],
+            buffers: [
+                ScheduledBuffer(name: "tokens", element: .i32, width: 1, storage: .parameter(0)),
+                ScheduledBuffer(name: "logits", element: .f32, width: 5, storage: .result(0)),
+                ScheduledBuffer(name: "x", element: .bf16, width: 7, storage: .arena(offsetPerRow: 64)),
+            ],
+            instructions: [
+                Instruction(opcode: "embed", inputs: [0], outputs: [2], weights: [0], float: 0.1),
+                Instruction(
+                    opcode: "project_rope_write", inputs: [2, 0, 0], outputs: [1], weights: [1, 2], cache: 0,
+                    recurrence: Instruction.induction, integers: [2], float: 50000, barrier: true),
+            ],
+            arenaBytesPerRow: 128, unplannedBytesPerRow: 192)
+        contents = PlanContents(
+            settings: PlanSettings(
+                width: 7, vocabulary: 5, context: 64, maxRows: 16, weights: .bf16, recurrence: 3, innerRecurrence: 2),
+            schedule: Schedule(
+                weights: [
+                    ScheduledWeight(name: "norm", format: .f32, rows: 1, columns: 7),
+                    ScheduledWeight(name: "matrix", format: .bf16, rows: 5, columns: 7),
+                    ScheduledWeight(name: "bias", format: .f32, rows: 1, columns: 3),
+                ],
+                caches: [ScheduledCache(name: "core.0", heads: 2, dim: 4, isRecurrent: true)], functions: [function]),
+            documents: [
+                "config.json": "{\"a\": \"quoted \\\\ text\"}\n", "empty": "", "unicode": "Ünïcödé 🎈 \u{0}\u{1F}",
+            ])
+        weights = [:]
+        for weight in contents.schedule.weights {
+            weights[weight.name] = (0..<(weight.byteCount ?? 0)).map {
+                UInt8(truncatingIfNeeded: $0 * 31 + weight.columns)
+            }
+        }
+    }
+
+    /// Gives each weight in pieces of `piece` bytes.
+    func source(piece: Int = .max) -> Plan.WeightSource {
+        { weight, append in
+            let bytes = weights[weight.name] ?? []
+            for start in stride(from: 0, to: bytes.count, by: min(piece, bytes.count)) {
+                try bytes[start..<min(start + min(piece, bytes.count), bytes.count)].withUnsafeBytes { try append($0) }
+            }
+        }
+    }
+
+    /// Writes a file as ``Plan/write(_:to:weights:)`` does, with right checksums, but with anything in its metadata and
+    /// any weights: what only a program with other ideas about the format would write.
+    /// - Parameter documentByte: what the documents consist of.
+    func forge(
+        at path: String, metadata changes: [String: String?] = [:], weights: [SafetensorsLayout.Declaration]? = nil,
+        documentByte: UInt8 = UInt8(ascii: "x")
+    ) throws {
+        try Plan.write(contents, to: path, weights: source())
+        let honest = try SafetensorsFile(path: path)
+        var metadata = honest.metadata
+        metadata["checksum.data"] = String(repeating: "0", count: 16)
+        metadata["checksum.header"] = String(repeating: "0", count: 16)
+        for (key, value) in changes { metadata[key] = value }
+        func isDocument(_ name: String) -> Bool { name.hasPrefix("document.") }
+        let written = honest.tensors.filter { !$0.name.hasPrefix(SafetensorsLayout.fillerPrefix) }
+            .map { SafetensorsLayout.Declaration($0.name, $0.type, $0.shape) }
+        let declarations = written.filter { isDocument($0.name) } + (weights ?? written.filter { !isDocument($0.name) })
+        let layout = try SafetensorsLayout(declarations, metadata: metadata, dataAlignment: 4096, tensorAlignment: 64)
+        let image = try SafetensorsWriter.image(layout, name: path) { writer in
+            for declaration in declarations {
+                let size = declaration.type.byteCount(ofShape: declaration.shape) ?? 0
+                try [UInt8](repeating: isDocument(declaration.name) ? documentByte : 7, count: size)
+                    .withUnsafeBytes { try writer.append($0, to: declaration.name) }
+            }
+        }
+        var bytes = image.withUnsafeBytes { Array($0) }
+        func set(_ key: String, _ checksum: Checksum) {
+            guard let range = layout.range(ofMetadata: key) else { return }
+            bytes.replaceSubrange(range, with: checksum.text.utf8)
+        }
+        var data = Checksum()
+        bytes[layout.header.count...].withUnsafeBytes { data.add($0) }
+        set("checksum.data", data)
+        var header = Checksum()
+        bytes[..<layout.header.count].withUnsafeBytes { header.add($0) }
+        set("checksum.header", header)
+        try Data(bytes).write(to: URL(filePath: path))
+    }
+
+    /// The same with another schedule than the weights were written for.
+    func forge(at path: String, schedule: Schedule) throws {
+        let text = String(decoding: try JSONEncoder().encode(schedule), as: UTF8.self)
+        try forge(at: path, metadata: ["schedule": text])
+    }
+}
