@@ -45,6 +45,9 @@ public enum PackedBF16 {
         Float(bitPattern: UInt32(packed[offset(n: n, k: k, columns: columns)]) << 16)
     }
 
+    /// The nearest bf16 as a float.
+    static func nearest(_ value: Float) -> Float { Float(bitPattern: UInt32(round(value)) << 16) }
+
     /// The nearest bf16, ties to even; a NaN stays a NaN.
     @inline(__always)
     static func round(_ value: Float) -> UInt16 {
