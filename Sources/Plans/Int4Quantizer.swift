@@ -8,8 +8,8 @@ public enum Int4Quantizer {
     private static let reaches: [Float] = (0..<17).map { 5 + Float($0) * 0.25 }
 
     /// - Parameters:
-    ///   - group: at least one weight of one output.
-    ///   - codes: room for as many; as many are written.
+    ///   - group: weights of one output.
+    ///   - codes: room for at least as many; as many are written.
     /// - Returns: the scale, a bf16 number of either sign, so that the side of −8 can be the one that needs it; 0 for a
     ///   group of zeros, and NaN, with codes of 0, for a group with an infinity or a NaN.
     public static func quantize(

@@ -13,7 +13,7 @@ public enum Int8Quantizer {
 
     /// - Parameters:
     ///   - row: the weights of one output.
-    ///   - codes: room for as many; all are written.
+    ///   - codes: room for at least as many; as many are written.
     /// - Returns: the scale; 0 for a row of zeros, and NaN, with codes of 0, for a row with an infinity or a NaN.
     public static func quantize(
         _ row: UnsafeBufferPointer<Float>, into codes: UnsafeMutableBufferPointer<Int8>
@@ -21,7 +21,7 @@ public enum Int8Quantizer {
         let magnitude = row.largestMagnitude()
         // Below 10^−36 the factor from weights to codes overflows.
         guard magnitude.isFinite, (largest / magnitude).isFinite else {
-            codes.update(repeating: 0)
+            codes.prefix(row.count).update(repeating: 0)
             return magnitude.isFinite ? 0 : .nan
         }
         let longest = magnitude / largest

@@ -47,28 +47,44 @@ public enum PackedInt4 {
     ) {
         precondition((0...strip).contains(rows) && source.count >= rows * columns)
         precondition(packed.count >= stripBytes(columns: columns))
-        for start in stride(from: 0, to: stripBytes(columns: columns), by: blockBytes) {
-            for byte in start..<start + nibbleBytes { packed[byte] = zeros }
-            for byte in start + nibbleBytes..<start + blockBytes { packed[byte] = 0 }
-        }
-        withUnsafeTemporaryAllocation(of: Int8.self, capacity: group) { codes in
+        if rows < strip { fillWithZeros(UnsafeMutableRawBufferPointer(rebasing: packed[..<stripBytes(columns: columns)])) }
+        withUnsafeTemporaryAllocation(of: Int8.self, capacity: block) { codes in
+            codes.initialize(repeating: 0)
+            let quads = UnsafeRawBufferPointer(codes)
             for n in 0..<rows {
-                for first in stride(from: 0, to: columns, by: group) {
-                    let count = min(group, columns - first)
-                    let start = n * columns + first
-                    let scale = Int4Quantizer.quantize(
-                        UnsafeBufferPointer(rebasing: source[start..<start + count]), into: codes)
-                    packed.storeBytes(
-                        of: UInt16(truncatingIfNeeded: scale.bitPattern >> 16),
-                        toByteOffset: scaleOffset(n: n, k: first, columns: columns), as: UInt16.self)
-                    let (base, isHigh) = place(n: n, k: first, columns: columns)
-                    for k in 0..<count {
-                        let byte = base + k / quad * quad * panel + k % quad
-                        let nibble = UInt8(truncatingIfNeeded: codes[k] + 8)
-                        packed[byte] = isHigh ? packed[byte] & 0x0F | nibble << 4 : packed[byte] & 0xF0 | nibble
+                let row = source[n * columns..<(n + 1) * columns]
+                for first in stride(from: 0, to: columns, by: block) {
+                    codes.update(repeating: 0)
+                    for k in [first, first + group] {
+                        let weights = row.dropFirst(k).prefix(group)
+                        let scale = Int4Quantizer.quantize(
+                            UnsafeBufferPointer(rebasing: weights),
+                            into: UnsafeMutableBufferPointer(rebasing: codes[(k - first)...]))
+                        packed.storeBytes(
+                            of: PackedBF16.round(scale), toByteOffset: scaleOffset(n: n, k: k, columns: columns),
+                            as: UInt16.self)
+                    }
+                    for k in stride(from: 0, to: group, by: quad) {
+                        let low = nibbles(quads.loadUnaligned(fromByteOffset: k, as: UInt32.self))
+                        let high = nibbles(quads.loadUnaligned(fromByteOffset: group + k, as: UInt32.self))
+                        packed.storeBytes(
+                            of: low | high << 4, toByteOffset: place(n: n, k: first + k, columns: columns).byte,
+                            as: UInt32.self)
                     }
                 }
             }
+        }
+    }
+
+    /// Four codes, a byte each, plus 8 each: in four bits that turns the sign.
+    private static func nibbles(_ codes: UInt32) -> UInt32 { codes & 0x0F0F_0F0F ^ 0x0808_0808 }
+
+    private static func fillWithZeros(_ blocks: UnsafeMutableRawBufferPointer) {
+        for start in stride(from: 0, to: blocks.count, by: blockBytes) {
+            let scales = start + nibbleBytes
+            UnsafeMutableRawBufferPointer(rebasing: blocks[start..<scales]).initializeMemory(as: UInt8.self, repeating: zeros)
+            UnsafeMutableRawBufferPointer(rebasing: blocks[scales..<start + blockBytes])
+                .initializeMemory(as: UInt8.self, repeating: 0)
         }
     }
 

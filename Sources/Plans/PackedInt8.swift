@@ -42,25 +42,27 @@ public enum PackedInt8 {
     ///   - packed: room for ``stripBytes(columns:)``; all of them are written.
     ///   - scales: room for 32, as `sums`; both are written to the end, with zeros for rows that are not there.
     public static func packStrip(
-        _ source: UnsafeBufferPointer<Float>, rows: Int, columns: Int, into packed: UnsafeMutableBufferPointer<Int8>,
+        _ source: UnsafeBufferPointer<Float>, rows: Int, columns: Int, into packed: UnsafeMutableRawBufferPointer,
         scales: UnsafeMutableBufferPointer<Float>, sums: UnsafeMutableBufferPointer<Int32>
     ) {
         precondition((0...strip).contains(rows) && source.count >= rows * columns)
         precondition(packed.count >= stripBytes(columns: columns) && scales.count >= strip && sums.count >= strip)
-        if rows < strip || columns % block != 0 { packed.update(repeating: 0) }
+        if rows < strip { packed.initializeMemory(as: Int8.self, repeating: 0) }
         scales.update(repeating: 0)
         sums.update(repeating: 0)
-        withUnsafeTemporaryAllocation(of: Int8.self, capacity: columns) { codes in
+        let width = rounded(columns, to: block)
+        withUnsafeTemporaryAllocation(of: Int8.self, capacity: width) { codes in
+            codes.initialize(repeating: 0)
+            let quads = UnsafeRawBufferPointer(codes)
             for n in 0..<rows {
                 let row = UnsafeBufferPointer(rebasing: source[n * columns..<(n + 1) * columns])
                 scales[n] = Int8Quantizer.quantize(row, into: codes)
-                let base = n / panel * panel * block + n % panel * quad
-                var sum: Int32 = 0
-                for k in 0..<columns {
-                    packed[base + k / block * block * strip + k % block / quad * quad * panel + k % quad] = codes[k]
-                    sum += Int32(codes[k])
+                sums[n] = codes.reduce(0) { $0 &+ Int32($1) }
+                for k in stride(from: 0, to: width, by: quad) {
+                    packed.storeBytes(
+                        of: quads.loadUnaligned(fromByteOffset: k, as: UInt32.self),
+                        toByteOffset: offset(n: n, k: k, columns: columns), as: UInt32.self)
                 }
-                sums[n] = sum
             }
         }
     }
