@@ -16,12 +16,12 @@ public enum Int4Quantizer {
         _ group: UnsafeBufferPointer<Float>, into codes: UnsafeMutableBufferPointer<Int8>
     ) -> Float {
         let magnitude = group.largestMagnitude()
-        guard magnitude.isFinite, (1 / (magnitude / 16)).isFinite else {
+        guard magnitude.isFinite, magnitude >= smallestQuantized else {
             codes.prefix(group.count).update(repeating: 0)
             return magnitude.isFinite ? 0 : .nan
         }
         var scale: Float = 0
-        var error = Float.infinity
+        var error = Double.infinity
         func consider(_ candidate: Float) {
             let candidate = PackedBF16.nearest(candidate)
             let candidateError = group.squaredError(scale: candidate, codes: Self.codes)

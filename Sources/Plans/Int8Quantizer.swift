@@ -9,7 +9,7 @@ public enum Int8Quantizer {
     private static let shortening: Float = 1 / 64
     private static let steps = 16
     /// Errors grow quickly once too much of a row is clipped; a candidate so much worse than the best ends the search.
-    private static let hopeless: Float = 1.5
+    private static let hopeless = 1.5
 
     /// - Parameters:
     ///   - row: the weights of one output.
@@ -19,8 +19,7 @@ public enum Int8Quantizer {
         _ row: UnsafeBufferPointer<Float>, into codes: UnsafeMutableBufferPointer<Int8>
     ) -> Float {
         let magnitude = row.largestMagnitude()
-        // Below 10^−36 the factor from weights to codes overflows.
-        guard magnitude.isFinite, (largest / magnitude).isFinite else {
+        guard magnitude.isFinite, magnitude >= smallestQuantized else {
             codes.prefix(row.count).update(repeating: 0)
             return magnitude.isFinite ? 0 : .nan
         }

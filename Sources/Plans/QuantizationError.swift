@@ -5,6 +5,10 @@
 /// below 1. Rounding functions are calls on machines without SSE 4.1; this is two additions.
 private let roundingOffset: Float = 0x1.8p23
 
+/// Runs of weights whose largest magnitude is below this become zeros: a factor from them to codes could overflow. Weights
+/// that small change no sum.
+let smallestQuantized: Float = 1e-35
+
 extension SIMD8<Float> {
     fileprivate func rounded(to codes: ClosedRange<Float>) -> Self {
         ((self + roundingOffset) - roundingOffset)
@@ -37,8 +41,7 @@ extension UnsafeBufferPointer<Float> {
     }
 
     /// Σ (x − scale · code)², with the nearest code of each x.
-    func squaredError(scale: Float, codes: ClosedRange<Float>) -> Float {
-        guard scale != 0, (1 / scale).isFinite else { return .infinity }
+    func squaredError(scale: Float, codes: ClosedRange<Float>) -> Double {
         let factor = 1 / scale
         var sum = SIMD8<Float>()
         forEachEight { values in
@@ -46,7 +49,7 @@ extension UnsafeBufferPointer<Float> {
             let rest = exact - exact.rounded(to: codes)
             sum += rest * rest
         }
-        return sum.sum() * scale * scale
+        return Double(sum.sum()) * Double(scale) * Double(scale)
     }
 
     /// The scale that is best for the codes that another scale gives: Σ x · code / Σ code².
