@@ -76,20 +76,17 @@ final class RandomCheckpoint {
     /// The bytes that a plan has to store for an f32 or bf16 weight, found one number at a time.
     func stored(_ weight: ScheduledWeight) -> [UInt8]? {
         guard let floats = floats(weight) else { return nil }
-        switch weight.format {
-        case .f32: return floats.withUnsafeBytes(Array.init)
-        case .bf16:
-            var packed = [UInt16](
-                repeating: 0, count: PackedBF16.roundedUp(weight.rows) * PackedBF16.roundedUp(weight.columns))
-            for n in 0..<weight.rows {
-                for k in 0..<weight.columns {
-                    packed[PackedBF16.offset(n: n, k: k, columns: weight.columns)] =
-                        UInt16(floats[n * weight.columns + k].bitPattern >> 16)
-                }
+        if weight.format == .f32 { return floats.withUnsafeBytes(Array.init) }
+        guard weight.format == .bf16 else { return nil }
+        var packed = [UInt16](
+            repeating: 0, count: PackedBF16.roundedUp(weight.rows) * PackedBF16.roundedUp(weight.columns))
+        for n in 0..<weight.rows {
+            for k in 0..<weight.columns {
+                packed[PackedBF16.offset(n: n, k: k, columns: weight.columns)] =
+                    UInt16(floats[n * weight.columns + k].bitPattern >> 16)
             }
-            return packed.withUnsafeBytes(Array.init)
-        default: return nil
         }
+        return packed.withUnsafeBytes(Array.init)
     }
 
     /// A weight's numbers, row-major. A name that ends in `.from_to` is a range of columns of a tensor.
