@@ -27,6 +27,10 @@ static bool map(ech_mapping *mapping, int64_t bytes, int flags, const char *what
         data = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     if (data == MAP_FAILED)
         return ech_fail(message, "There is not enough memory for %s, which needs %.1f MB.", what, (double)bytes / 1e6);
+#if defined(MADV_HUGEPAGE)
+    // A wish only. Not for what is mapped to be written here and there: a huge page is there as a whole or not at all.
+    if (!(flags & MAP_NORESERVE)) madvise(data, (size_t)bytes, MADV_HUGEPAGE);
+#endif
     *mapping = (ech_mapping){data, bytes};
     return true;
 }

@@ -27,4 +27,10 @@ public struct CheckpointTensor: Sendable {
     public func read(rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) throws {
         try file.read(name, rows: rows, into: output)
     }
+
+    /// Tells the system which rows are read soon, and which not again, so that a checkpoint larger than memory passes
+    /// through little of it. Nothing but speed and memory depends on it.
+    public func expect(_ expectation: MappedFile.Expectation, of rows: Range<Int>) {
+        file.expect(expectation, of: rows, in: stored)
+    }
 }

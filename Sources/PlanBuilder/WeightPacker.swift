@@ -69,6 +69,7 @@ struct WeightPacker {
                 memory.used = end
                 memory.outputs += Self.stripRows
             }
+            tensor.expect(.noMore, of: first * Self.stripRows..<min((first + stripsAtOnce) * Self.stripRows, weight.rows))
         } deliver: { memory in
             try append(UnsafeRawBufferPointer(rebasing: memory.bytes[..<memory.used]))
             if weight.format == .int8 {

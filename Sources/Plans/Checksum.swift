@@ -61,8 +61,10 @@ public struct Checksum {
     }
 
     /// As the plan file spells it: 16 hexadecimal digits.
-    public var text: String {
-        let digits = String(value(), radix: 16)
+    public var text: String { Self.text(value()) }
+
+    static func text(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

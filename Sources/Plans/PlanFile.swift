@@ -23,6 +23,7 @@ enum PlanFile {
         static let settings = "settings"
         static let schedule = "schedule"
         static let headerChecksum = "checksum.header"
+        static let documentsChecksum = "checksum.documents"
         static let dataChecksum = "checksum.data"
     }
 
@@ -33,10 +34,10 @@ enum PlanFile {
         }
         let metadata = [
             Key.format: format, Key.version: "\(version)", Key.headerChecksum: noChecksum,
-            Key.dataChecksum: noChecksum, Key.settings: try json(contents.settings),
-            Key.schedule: try json(contents.schedule),
+            Key.documentsChecksum: documentsChecksum(contents), Key.dataChecksum: noChecksum,
+            Key.settings: try json(contents.settings), Key.schedule: try json(contents.schedule),
         ]
-        let documents = contents.documents.sorted { $0.key < $1.key }.map { name, text in
+        let documents = documents(contents).map { name, text in
             SafetensorsLayout.Declaration(documentPrefix + name, .u8, [text.utf8.count])
         }
         return try SafetensorsLayout(
@@ -73,6 +74,19 @@ enum PlanFile {
         }
     }
 
+    /// In the order in which they are stored.
+    static func documents(_ contents: PlanContents) -> [(name: String, text: String)] {
+        contents.documents.sorted { $0.key < $1.key }.map { (name: $0.key, text: $0.value) }
+    }
+
+    /// The checksum of all documents, one after another. They have one of their own since they are checked however long
+    /// the weights behind them are.
+    static func documentsChecksum(_ contents: PlanContents) -> String {
+        var checksum = Checksum()
+        for document in documents(contents) { Array(document.text.utf8).withUnsafeBytes { checksum.add($0) } }
+        return checksum.text
+    }
+
     private static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -101,9 +115,9 @@ extension Plan {
     /// - Throws: ``PlanError``, a file error (a full disk, a missing folder), and what `weights` throws.
     public static func write(_ contents: PlanContents, to path: String, weights: WeightSource) throws {
         let layout = try PlanFile.layout(contents)
-        var checksum = Checksum()
+        var checksum = ChunkedChecksum()
         try SafetensorsWriter.write(layout, to: path, observing: { checksum.add($0) }) { writer in
-            checksum = Checksum()
+            checksum = ChunkedChecksum()
             try append(contents, to: writer, weights: weights)
             try writer.finish()
             try writer.replaceMetadata(PlanFile.Key.dataChecksum, with: checksum.text)
@@ -129,7 +143,7 @@ extension Plan {
     private static func append(
         _ contents: PlanContents, to writer: SafetensorsWriter, weights: WeightSource
     ) throws {
-        for (name, text) in contents.documents.sorted(by: { $0.key < $1.key }) {
+        for (name, text) in PlanFile.documents(contents) {
             try Array(text.utf8).withUnsafeBytes { try writer.append($0, to: PlanFile.documentPrefix + name) }
         }
         for weight in contents.schedule.weights {
@@ -147,9 +161,21 @@ extension Plan {
         return file.metadata[PlanFile.Key.format] == PlanFile.format
     }
 
-    /// Maps a plan file and checks it: format, version, both checksums, and that each weight is there in its size.
+    /// How much of a plan's data is compared with its checksum on opening. The header and the documents always are.
+    public enum Verification: Hashable, Sendable {
+        /// All of it, however long that takes.
+        case whole
+        /// All of it when it has at most so many bytes; otherwise nothing but that it is there.
+        case upTo(Int)
+
+        /// The default, 256 MiB: even a slow disk reads that much in a moment.
+        public static let moment = upTo(256 << 20)
+    }
+
+    /// Maps a plan file and checks it: format, version, the checksums of the header, of the documents and (see
+    /// ``Verification``) of all data, and that each weight is there in its size.
     /// - Throws: ``PlanError`` or a file error that says what is wrong with the file.
-    public init(path: String) throws {
+    public init(path: String, verifying verification: Verification = .moment) throws {
         let file = try SafetensorsFile(path: path)
         func refuse(_ problem: String) -> PlanError { PlanError("\(path) \(problem)") }
 
@@ -165,18 +191,23 @@ extension Plan {
                     + (version > PlanFile.version ? "Use a newer echelon." : "Compile the checkpoint again."))
         }
 
-        let (headerText, dataText) = file.file.withUnsafeBytes { bytes in
-            var data = Checksum()
-            data.add(UnsafeRawBufferPointer(rebasing: bytes[file.dataOffset...]))
+        let headerText = file.file.withUnsafeBytes { bytes in
             let header = UnsafeRawBufferPointer(rebasing: bytes[..<file.dataOffset])
-            let own = file.range(ofMetadata: PlanFile.Key.headerChecksum)
-            return (own.map { PlanFile.headerChecksum(header, own: $0) }, data.text)
+            return file.range(ofMetadata: PlanFile.Key.headerChecksum).map { PlanFile.headerChecksum(header, own: $0) }
         }
         guard headerText != nil, headerText == file.metadata[PlanFile.Key.headerChecksum] else {
             throw refuse("is damaged: its header does not have its checksum. Compile the checkpoint again.")
         }
-        guard dataText == file.metadata[PlanFile.Key.dataChecksum] else {
-            throw refuse("is damaged: its weights do not have their checksum. Compile the checkpoint again.")
+        guard let dataText = file.metadata[PlanFile.Key.dataChecksum] else {
+            throw refuse("is damaged: its weights' checksum is missing. Compile the checkpoint again.")
+        }
+        if verification.includes(file.file.count - file.dataOffset) {
+            let found = file.file.withUnsafeBytes {
+                ChunkedChecksum(UnsafeRawBufferPointer(rebasing: $0[file.dataOffset...])).text
+            }
+            guard found == dataText else {
+                throw refuse("is damaged: its weights do not have their checksum. Compile the checkpoint again.")
+            }
         }
 
         func decode<T: Decodable>(_ key: String, as type: T.Type) throws -> T {
@@ -193,6 +224,9 @@ extension Plan {
         let contents = PlanContents(
             settings: try decode(PlanFile.Key.settings, as: PlanSettings.self),
             schedule: try decode(PlanFile.Key.schedule, as: Schedule.self), documents: documents)
+        guard PlanFile.documentsChecksum(contents) == file.metadata[PlanFile.Key.documentsChecksum] else {
+            throw refuse("is damaged: its documents do not have their checksum. Compile the checkpoint again.")
+        }
         for weight in contents.schedule.weights {
             guard let tensor = file[weight.name], let size = weight.byteCount, tensor.range.count == size else {
                 throw refuse("does not hold the weight \(weight.name) in the size that its schedule says.")
@@ -204,5 +238,15 @@ extension Plan {
             throw refuse("is malformed: \(error)")
         }
         self.init(contents: contents, file: file)
+    }
+}
+
+extension Plan.Verification {
+    /// Whether data of `byteCount` bytes is compared with its checksum.
+    fileprivate func includes(_ byteCount: Int) -> Bool {
+        switch self {
+        case .whole: true
+        case .upTo(let limit): byteCount <= limit
+        }
     }
 }

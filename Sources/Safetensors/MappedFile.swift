@@ -13,9 +13,18 @@ public final class MappedFile: @unchecked Sendable {
     /// Valid as long as this object, which whoever keeps the pointer has to keep too; ``withUnsafeBytes(_:)`` is the safe
     /// way. Starts at a page boundary unless the memory was the program's own.
     public let unownedBytes: UnsafeRawBufferPointer
-    private let isMapping: Bool
+    private let backing: Backing
 
     public var count: Int { unownedBytes.count }
+
+    private enum Backing {
+        /// A mapped file, whose pages can be read again.
+        case file
+        /// A mapping of memory that has no file behind it.
+        case memory
+        /// Not this object's to unmap.
+        case program
+    }
 
     /// Maps the regular file at `path`.
     /// - Throws: ``FileError`` when it is missing, unreadable, or not a regular file.
@@ -37,14 +46,14 @@ public final class MappedFile: @unchecked Sendable {
         if size == 0 {
             // A mapping may not be empty.
             unownedBytes = UnsafeRawBufferPointer(start: nil, count: 0)
-            isMapping = false
+            backing = .program
             return
         }
         guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
             throw FileError(path: path, "cannot be mapped into memory", code: errno)
         }
         unownedBytes = UnsafeRawBufferPointer(start: address, count: size)
-        isMapping = true
+        backing = .file
     }
 
     /// Bytes that live as long as the process, such as a checkpoint inside the binary.
@@ -52,18 +61,49 @@ public final class MappedFile: @unchecked Sendable {
     public init(name: String, permanent bytes: UnsafeRawBufferPointer) {
         self.name = name
         unownedBytes = bytes
-        isMapping = false
+        backing = .program
     }
 
     /// Takes over a whole mapping, which must not be writable any more.
     init(name: String, takingMapping bytes: UnsafeRawBufferPointer) {
         self.name = name
         unownedBytes = bytes
-        isMapping = bytes.count > 0
+        backing = bytes.count > 0 ? .memory : .program
     }
 
     deinit {
-        if isMapping { munmap(UnsafeMutableRawPointer(mutating: unownedBytes.baseAddress), unownedBytes.count) }
+        switch backing {
+        case .file, .memory: munmap(UnsafeMutableRawPointer(mutating: unownedBytes.baseAddress), unownedBytes.count)
+        case .program: break
+        }
+    }
+
+    // MARK: What the system should keep
+
+    /// What this process is going to do with some of the bytes.
+    public enum Expectation: Sendable {
+        /// They are read soon: reading from the disk can begin.
+        case soon
+        /// They are not read again soon: their pages leave this process's memory. They stay in the system's cache as long
+        /// as it sees fit, and may be read again.
+        case noMore
+    }
+
+    /// Tells the system what to expect of a range of bytes; a wish only, and nothing where there is no file behind them.
+    /// - Parameter range: bytes from the start of the file. What is outside of it is ignored.
+    public func expect(_ expectation: Expectation, of range: Range<Int>) {
+        guard case .file = backing, let start = unownedBytes.baseAddress else { return }
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let range = range.clamped(to: 0..<count)
+        let first = range.lowerBound / page * page
+        guard page > 0, !range.isEmpty else { return }
+        let advice =
+            switch expectation {
+            case .soon: MADV_WILLNEED
+            case .noMore: MADV_DONTNEED
+            }
+        // Pages on the edge go too: those who read their other bytes get them from the system's cache.
+        madvise(UnsafeMutableRawPointer(mutating: start + first), range.upperBound - first, advice)
     }
 
     /// Gives `body` the bytes, which it must not let escape.

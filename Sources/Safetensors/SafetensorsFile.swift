@@ -197,6 +197,15 @@ public struct SafetensorsFile: Sendable {
         }
     }
 
+    /// Tells the system what to expect of some rows of a tensor; see ``MappedFile/expect(_:of:)``.
+    /// - Parameter rows: what is not in the tensor is ignored.
+    public func expect(_ expectation: MappedFile.Expectation, of rows: Range<Int>, in tensor: StoredTensor) {
+        let rows = rows.clamped(to: 0..<tensor.rowCount)
+        let stride = tensor.rowLength * tensor.type.byteCount
+        let start = tensor.range.lowerBound
+        file.expect(expectation, of: start + rows.lowerBound * stride..<start + rows.upperBound * stride)
+    }
+
     private func checkConvertible(_ tensor: StoredTensor) throws {
         guard TensorConversion.isSupported(tensor.type) else {
             throw SafetensorsError(

@@ -44,6 +44,7 @@ struct Generate: ParsableCommand {
 
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
     @OptionGroup var compilation: CompileOnTheFlyOptions
+    @OptionGroup var verifying: VerificationOptions
     @OptionGroup var threading: ThreadOptions
 
     func validate() throws {
@@ -80,7 +81,8 @@ struct Generate: ParsableCommand {
     private func generate() throws {
         let (modelPath, prompt) = try arguments()
         let plan = try ModelSource(path: modelPath).plan(
-            compilation.settings(innerRecurrence: (1...16).contains(sampling.innerRecurrence) ? sampling.innerRecurrence : 4))
+            compilation.settings(innerRecurrence: (1...16).contains(sampling.innerRecurrence) ? sampling.innerRecurrence : 4),
+            verifying: verifying.verification)
         let textTools = prompt == nil ? try? TextTools(plan) : try TextTools(plan)
         let promptTokens = try tokens?.tokens ?? textTools?.prompt(prompt ?? "", system: system, raw: raw) ?? []
         let defaults = try plan.generationConfiguration()

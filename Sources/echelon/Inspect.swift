@@ -12,6 +12,8 @@ struct Inspect: ParsableCommand {
                   the configuration, the functions and their sizes
               echelon inspect huginn.plan --function step
                   its fused graph, tape and memory plan; step.r4 is the copy unrolled for 4 recurrences
+              echelon inspect huginn.plan --verify
+                  the same, once every byte has been compared with the plan's checksums
               echelon inspect huginn.plan --stage split-adapter --function decode
                   its graph after a pass; `source` is the graph before all passes
 
@@ -31,6 +33,7 @@ struct Inspect: ParsableCommand {
     var json = false
 
     @OptionGroup var compilation: CompileOnTheFlyOptions
+    @OptionGroup var verifying: VerificationOptions
 
     private struct Report: Encodable {
         var settings: PlanSettings
@@ -61,7 +64,7 @@ struct Inspect: ParsableCommand {
     func run() throws { try reportingFailures(inspect) }
 
     private func inspect() throws {
-        let plan = try ModelSource(path: plan).plan(compilation.settings())
+        let plan = try ModelSource(path: plan).plan(compilation.settings(), verifying: verifying.verification)
         let compiler = ModelCompiler(
             configuration: try plan.huginnConfiguration(), settings: plan.contents.settings)
         if let stage {

@@ -39,6 +39,7 @@ struct Logits: ParsableCommand {
     var json = false
 
     @OptionGroup var compilation: CompileOnTheFlyOptions
+    @OptionGroup var verifying: VerificationOptions
     @OptionGroup var threading: ThreadOptions
 
     private struct Report: Encodable {
@@ -58,7 +59,7 @@ struct Logits: ParsableCommand {
         guard initScale.isFinite, initScale >= 0 else {
             throw CommandError("--init-scale is \(initScale); it has to be 0 or a positive number.")
         }
-        let plan = try ModelSource(path: model).plan(compilation.settings())
+        let plan = try ModelSource(path: model).plan(compilation.settings(), verifying: verifying.verification)
         let model = try PlanModel(plan, threads: threading.threads)
         let rows = tokens.tokens.count
         guard rows <= model.shape.context else {

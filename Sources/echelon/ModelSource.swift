@@ -26,9 +26,9 @@ enum ModelSource {
     }
 
     /// The model as a plan; a checkpoint is compiled in memory.
-    func plan(_ settings: CompilationSettings) throws -> Plan {
+    func plan(_ settings: CompilationSettings, verifying verification: Plan.Verification = .moment) throws -> Plan {
         switch self {
-        case .plan(let path): return try Plan(path: path)
+        case .plan(let path): return try Plan(path: path, verifying: verification)
         case .checkpoint, .embedded:
             var progress = ProgressLine("compiling")
             defer { progress.clear() }

@@ -31,6 +31,17 @@ struct CompileOnTheFlyOptions: ParsableArguments {
     }
 }
 
+struct VerificationOptions: ParsableArguments {
+    @Flag(
+        help: """
+            Compare every weight of a plan with its checksum before use. Plans of up to 256 MiB always are; of larger \
+            ones, which open at once, only the rest is.
+            """)
+    var verify = false
+
+    var verification: Plan.Verification { verify ? .whole : .moment }
+}
+
 struct ThreadOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "Threads to run on (default: OMP_NUM_THREADS, else the machine's cores).")
     var threads: Int?

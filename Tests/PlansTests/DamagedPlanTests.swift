@@ -100,7 +100,7 @@ import Testing
         #expect(!Plan.isPlan(path: folder.path("missing")))
     }
 
-    @Test(arguments: ["settings", "schedule", "checksum.header", "checksum.data", "version", "format"])
+    @Test(arguments: ["settings", "schedule", "checksum.header", "checksum.documents", "checksum.data", "version", "format"])
     func `a plan that lacks any part of its header is refused`(_ key: String) throws {
         let (sample, folder) = (SamplePlan(), try TemporaryFolder())
         try sample.forge(at: folder.path("a"), metadata: [key: nil])

@@ -99,4 +99,33 @@ import Testing
             #expect(abs(rounded - value) == min(value - below, above - value), "\(value.bitPattern)")
         }
     }
+
+    /// The nearest bf16, a case at a time.
+    static func nearest(_ value: Float) -> UInt16 {
+        let (upper, lower) = (UInt16(value.bitPattern >> 16), value.bitPattern & 0xFFFF)
+        if value.isNaN { return upper | 0x40 }
+        if lower < 0x8000 || (lower == 0x8000 && upper % 2 == 0) { return upper }
+        return upper + 1
+    }
+
+    @Test func `packing by blocks is packing one element after another, to the bit, whatever the floats`() {
+        var random = SeededGenerator(seed: 3)
+        let special: [UInt32] = [0, 0x8000_0000, 1, 0x7F80_0000, 0xFF80_0000, 0x7F80_0001, 0xFFFF_FFFF, 0x7F7F_FFFF]
+        let sizes = [(1, 1), (32, 32), (32, 96), (31, 64), (17, 65), (32, 95), (40, 127), (3, 33)]
+            + (0..<20).map { _ in (Int.random(in: 1...70, using: &random), Int.random(in: 1...140, using: &random)) }
+        for (rows, columns) in sizes {
+            let source = (0..<rows * columns).map { _ in
+                Float(
+                    bitPattern: Int.random(in: 0..<8, using: &random) == 0
+                        ? special.randomElement(using: &random) ?? 0 : UInt32.random(in: 0...UInt32.max, using: &random))
+            }
+            let packed = Self.packed(source, rows: rows, columns: columns)
+            var expected = [UInt16](repeating: 0, count: packed.count)
+            for index in source.indices {
+                expected[PackedBF16.offset(n: index / columns, k: index % columns, columns: columns)] =
+                    Self.nearest(source[index])
+            }
+            #expect(packed == expected, "\(rows) × \(columns)")
+        }
+    }
 }

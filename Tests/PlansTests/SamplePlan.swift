@@ -72,8 +72,13 @@ struct SamplePlan {
         var metadata = honest.metadata
         metadata["checksum.data"] = String(repeating: "0", count: 16)
         metadata["checksum.header"] = String(repeating: "0", count: 16)
-        for (key, value) in changes { metadata[key] = value }
         func isDocument(_ name: String) -> Bool { name.hasPrefix("document.") }
+        var documents = Checksum()
+        for document in honest.tensors where isDocument(document.name) {
+            [UInt8](repeating: documentByte, count: document.range.count).withUnsafeBytes { documents.add($0) }
+        }
+        metadata["checksum.documents"] = documents.text
+        for (key, value) in changes { metadata[key] = value }
         let written = honest.tensors.filter { !$0.name.hasPrefix(SafetensorsLayout.fillerPrefix) }
             .map { SafetensorsLayout.Declaration($0.name, $0.type, $0.shape) }
         let declarations = written.filter { isDocument($0.name) } + (weights ?? written.filter { !isDocument($0.name) })
@@ -86,16 +91,14 @@ struct SamplePlan {
             }
         }
         var bytes = image.withUnsafeBytes { Array($0) }
-        func set(_ key: String, _ checksum: Checksum) {
+        func set(_ key: String, _ checksum: String) {
             guard let range = layout.range(ofMetadata: key) else { return }
-            bytes.replaceSubrange(range, with: checksum.text.utf8)
+            bytes.replaceSubrange(range, with: checksum.utf8)
         }
-        var data = Checksum()
-        bytes[layout.header.count...].withUnsafeBytes { data.add($0) }
-        set("checksum.data", data)
+        set("checksum.data", bytes[layout.header.count...].withUnsafeBytes { ChunkedChecksum($0).text })
         var header = Checksum()
         bytes[..<layout.header.count].withUnsafeBytes { header.add($0) }
-        set("checksum.header", header)
+        set("checksum.header", header.text)
         try Data(bytes).write(to: URL(filePath: path))
     }
 

@@ -1,0 +1,101 @@
+import Checkpoints
+import Foundation
+import Huginn
+import IR
+import Plans
+import Safetensors
+
+/// A small Huginn model with random weights that bf16 holds, and a folder of its own to write it to. Its embedding is large
+/// enough to be packed in several pieces, and none of its extents is a multiple of what kernels like.
+final class RandomCheckpoint {
+    private let folder: URL
+    private let configurationText: String
+    private let shapes: [(name: String, shape: [Int])]
+    private var values: [String: [Float]] = [:]
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "checkpoint-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        configurationText = try String(
+            contentsOf: GoldenFiles.folder.appending(path: "odd/config.json"), encoding: .utf8
+        ).replacing(": 517", with: ": 20011")
+        let model = HuginnModule(try HuginnConfiguration(json: configurationText))
+        shapes = model.weights.map { ($0.name, model.storedShape(of: $0)) }
+        // A number is the upper half of a float: an exponent around that of 1, and anything else. Multiplying by an odd
+        // number goes through all of them.
+        var state: UInt32 = 1
+        for (name, shape) in shapes {
+            values[name] = (0..<shape.reduce(1, *)).map { _ in
+                state = state &* 1_664_525 &+ 1_013_904_223
+                return Float(bitPattern: (state & 0x83FF_0000) | 0x3C00_0000)
+            }
+        }
+    }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    func path(_ name: String) -> String { folder.appending(path: name).path }
+
+    /// Everything in the folder, hidden files too.
+    var contents: [String] {
+        get throws { try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() }
+    }
+
+    /// Writes the checkpoint to a folder: one file, or shards that take the tensors in turn.
+    /// - Parameter replacements: tensors of another shape, filled with zeros, or none.
+    func write(to name: String, as type: StoredType, shards: Int = 1, replacing replacements: [String: [Int]?] = [:]) throws {
+        let target = folder.appending(path: name)
+        try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+        try Data(configurationText.utf8).write(to: target.appending(path: "config.json"))
+        var places: [String: String] = [:]
+        for shard in 0..<shards {
+            let file = shards == 1 ? "model.safetensors" : "shard-\(shard).safetensors"
+            let tensors = shapes.indices.filter { $0 % shards == shard }.map { shapes[$0] }.compactMap { name, shape in
+                (replacements[name] ?? shape).map { (name: name, shape: $0) }
+            }
+            let layout = try SafetensorsLayout(tensors.map { .init($0.name, type, $0.shape) })
+            try SafetensorsWriter.write(layout, to: target.appending(path: file).path) { writer in
+                for (name, shape) in tensors {
+                    places[name] = file
+                    let floats = replacements.keys.contains(name)
+                        ? [Float](repeating: 0, count: shape.reduce(1, *)) : values[name] ?? []
+                    if type == .f32 {
+                        try floats.withUnsafeBytes { try writer.append($0, to: name) }
+                    } else {
+                        try floats.map { UInt16($0.bitPattern >> 16) }
+                            .withUnsafeBytes { try writer.append($0, to: name) }
+                    }
+                }
+            }
+        }
+        guard shards > 1 else { return }
+        try JSONEncoder().encode(["weight_map": places])
+            .write(to: target.appending(path: "model.safetensors.index.json"))
+    }
+
+    /// The bytes that a plan has to store for an f32 or bf16 weight, found one number at a time.
+    func stored(_ weight: ScheduledWeight) -> [UInt8]? {
+        guard let floats = floats(weight) else { return nil }
+        if weight.format == .f32 { return floats.withUnsafeBytes(Array.init) }
+        guard weight.format == .bf16 else { return nil }
+        var packed = [UInt16](
+            repeating: 0, count: PackedBF16.roundedUp(weight.rows) * PackedBF16.roundedUp(weight.columns))
+        for n in 0..<weight.rows {
+            for k in 0..<weight.columns {
+                packed[PackedBF16.offset(n: n, k: k, columns: weight.columns)] =
+                    UInt16(floats[n * weight.columns + k].bitPattern >> 16)
+            }
+        }
+        return packed.withUnsafeBytes(Array.init)
+    }
+
+    /// A weight's numbers, row-major. A name that ends in `.from_to` is a range of columns of a tensor.
+    private func floats(_ weight: ScheduledWeight) -> [Float]? {
+        if let whole = values[weight.name] { return whole }
+        let parts = weight.name.split(separator: ".")
+        let columns = (parts.last ?? "").split(separator: "_").compactMap { Int($0) }
+        guard columns.count == 2, let tensor = values[parts.dropLast().joined(separator: ".")] else { return nil }
+        let length = tensor.count / weight.rows
+        return (0..<weight.rows).flatMap { tensor[$0 * length + columns[0]..<$0 * length + columns[1]] }
+    }
+}
