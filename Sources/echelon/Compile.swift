@@ -29,16 +29,18 @@ struct Compile: ParsableCommand {
     @Option(help: "Format of the matrices: f32, the reference, or bf16, half the bytes a pass.")
     var weights: WeightFormat = .f32
 
-    @Option(help: "Recurrences of a decode to unroll (default: the checkpoint's mean). Others run as a loop.")
+    @Option(
+        parsing: .unconditional,
+        help: "Recurrences of a decode to unroll (default: the checkpoint's mean). Others run as a loop.")
     var recurrence: Int?
 
-    @Option(help: "Recurrences of a diffusion forcing step to unroll. Others run as a loop.")
+    @Option(parsing: .unconditional, help: "Recurrences of a diffusion forcing step to unroll. Others run as a loop.")
     var innerRecurrence = 4
 
-    @Option(help: "The most rows of one call, so the longest prompt (default: the context).")
+    @Option(parsing: .unconditional, help: "The most rows of one call, so the longest prompt (default: the context).")
     var maxRows: Int?
 
-    @Option(help: "The longest sequence in tokens (default: the checkpoint's).")
+    @Option(parsing: .unconditional, help: "The longest sequence in tokens (default: the checkpoint's).")
     var context: Int?
 
     @Option(help: ArgumentHelp("Print the module after a pass, or after each with `all`.", valueName: "pass"))

@@ -24,7 +24,7 @@ struct Generate: ParsableCommand {
         help: ArgumentHelp("A model and a prompt, or only one of them.", valueName: "model> <prompt"))
     var modelAndPrompt: [String] = []
 
-    @Option(help: "The prompt as token ids, 1,2,3, in place of text.")
+    @Option(parsing: .unconditional, help: "The prompt as token ids, 1,2,3, in place of text.")
     var tokens: TokenList?
 
     @Flag(help: "Do not put the prompt through the chat template.")
@@ -74,12 +74,7 @@ struct Generate: ParsableCommand {
     }
 
     private func text(_ prompt: String) throws -> String {
-        guard prompt == "-" else { return prompt }
-        let data = try FileHandle.standardInput.readToEnd() ?? Data()
-        guard let text = String(data: data, encoding: .utf8) else {
-            throw CommandError("Standard input is not UTF-8 text.")
-        }
-        return text
+        prompt == "-" ? try Terminal.input() : prompt
     }
 
     private func generate() throws {
@@ -89,7 +84,7 @@ struct Generate: ParsableCommand {
         let textTools = prompt == nil ? try? TextTools(plan) : try TextTools(plan)
         let promptTokens = try tokens?.tokens ?? textTools?.prompt(prompt ?? "", system: system, raw: raw) ?? []
         let defaults = try plan.generationConfiguration()
-        let model = try PlanModel(plan, cacheBudget: sampling.kvBudget, threads: threading.threads)
+        let model = try PlanModel(plan, cacheBudget: sampling.cacheBudget(), threads: threading.threads)
         let sampler = try makeSampler(promptTokens, plan: plan, defaults: defaults, shape: model.shape)
 
         let start = ContinuousClock.now
@@ -120,7 +115,6 @@ struct Generate: ParsableCommand {
             try Terminal.write(textTools == nil ? report.tokens.map(String.init).joined(separator: " ") + "\n" : rest + "\n")
             Terminal.note(summary(report))
         }
-        try Interrupt.check()
     }
 
     private func makeSampler(

@@ -20,16 +20,16 @@ struct Logits: ParsableCommand {
     @Argument(help: "A plan or a checkpoint folder.")
     var model: String
 
-    @Option(help: "The sequence as token ids: 1,2,3.")
+    @Option(parsing: .unconditional, help: "The sequence as token ids: 1,2,3.")
     var tokens: TokenList
 
-    @Option(help: "Recurrences of the core.")
+    @Option(parsing: .unconditional, help: "Recurrences of the core.")
     var recurrence: Int
 
-    @Option(help: "Scale of the random initial states; 0 starts from zero.")
+    @Option(parsing: .unconditional, help: "Scale of the random initial states; 0 starts from zero.")
     var initScale: Float = 1
 
-    @Option(help: "Seed of the initial states.")
+    @Option(parsing: .unconditional, help: "Seed of the initial states.")
     var seed: UInt64 = 0
 
     @Option(name: [.short, .long], help: "The safetensors file to write.")

@@ -11,32 +11,37 @@ extension NoiseSchedule: ExpressibleByArgument {}
 extension FreezeRule: ExpressibleByArgument {}
 
 /// How tokens are sampled. What is not given has the checkpoint's default where it has one, else the sampler's.
+///
+/// Numbers are parsed unconditionally here and elsewhere, so that `--recurrence -1` is a number out of range, not an
+/// option `-1` that nobody knows.
 struct SamplingOptions: ParsableArguments {
     @Option(help: "diffusion drafts and refines many tokens a pass; autoregressive makes one token at a time.")
     var sampler: SamplerKind = .diffusion
 
-    @Option(help: "Stop after this many new tokens (default: the checkpoint's, else 256).")
+    @Option(parsing: .unconditional, help: "Stop after this many new tokens (default: the checkpoint's, else 256).")
     var maxNewTokens: Int?
 
-    @Option(help: "Recurrences of a token, and of the prefill (default: what the plan was compiled for).")
+    @Option(
+        parsing: .unconditional,
+        help: "Recurrences of a token, and of the prefill (default: what the plan was compiled for).")
     var recurrence: Int?
 
-    @Option(help: ArgumentHelp("diffusion: recurrences of each step, r'.", valueName: "r'"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("diffusion: recurrences of each step, r'.", valueName: "r'"))
     var innerRecurrence = DiffusionSettings().innerRecurrence
 
-    @Option(help: "diffusion: the relative change below which a state has settled.")
+    @Option(parsing: .unconditional, help: "diffusion: the relative change below which a state has settled.")
     var exitThreshold = DiffusionSettings().exitThreshold
 
-    @Option(help: "diffusion: the most positions refined at once.")
+    @Option(parsing: .unconditional, help: "diffusion: the most positions refined at once.")
     var maxWavefront = DiffusionSettings().maxWavefront
 
-    @Option(help: "diffusion: positions by which the draft grows each step.")
+    @Option(parsing: .unconditional, help: "diffusion: positions by which the draft grows each step.")
     var headway = DiffusionSettings().headway
 
-    @Option(help: "diffusion: the share of its previous embedding that a position keeps.")
+    @Option(parsing: .unconditional, help: "diffusion: the share of its previous embedding that a position keeps.")
     var embeddingEma = DiffusionSettings().embeddingEMA
 
-    @Option(help: "diffusion: the share of fresh noise mixed into each state.")
+    @Option(parsing: .unconditional, help: "diffusion: the share of fresh noise mixed into each state.")
     var stateNoise = DiffusionSettings().stateNoise
 
     @Option(help: "diffusion: how noise is mixed in: linear or sqrt.")
@@ -54,28 +59,30 @@ struct SamplingOptions: ParsableArguments {
     @Flag(help: "diffusion: refine the prompt's positions like all others in place of a prefill.")
     var noPrefill = false
 
-    @Option(help: "Cached entries of a position in each core block: 1 shares one over all recurrences.")
+    @Option(
+        parsing: .unconditional,
+        help: "Cached entries of a position in each core block: 1 shares one over all recurrences.")
     var kvBudget = 1
 
-    @Option(help: "Scale of the random initial states; 0 starts from zero.")
+    @Option(parsing: .unconditional, help: "Scale of the random initial states; 0 starts from zero.")
     var initScale: Float = 1
 
-    @Option(help: "0 is greedy; otherwise logits are divided by this.")
+    @Option(parsing: .unconditional, help: "0 is greedy; otherwise logits are divided by this.")
     var temperature: Float?
 
-    @Option(help: "Keep the K most probable tokens; 0 keeps all.")
+    @Option(parsing: .unconditional, help: "Keep the K most probable tokens; 0 keeps all.")
     var topK: Int?
 
-    @Option(help: "Keep the most probable tokens up to this sum of probabilities.")
+    @Option(parsing: .unconditional, help: "Keep the most probable tokens up to this sum of probabilities.")
     var topP: Float?
 
-    @Option(help: "Keep tokens of at least this fraction of the largest probability.")
+    @Option(parsing: .unconditional, help: "Keep tokens of at least this fraction of the largest probability.")
     var minP: Float?
 
-    @Option(help: "Weaken tokens that occurred before; 1 does not.")
+    @Option(parsing: .unconditional, help: "Weaken tokens that occurred before; 1 does not.")
     var repetitionPenalty: Float?
 
-    @Option(help: "Seed of everything random.")
+    @Option(parsing: .unconditional, help: "Seed of everything random.")
     var seed: UInt64 = 0
 
     @Flag(help: "Go on after stop tokens.")
@@ -87,7 +94,14 @@ struct SamplingOptions: ParsableArguments {
                 "--kv-budget \(kvBudget) needs --sampler autoregressive: diffusion forcing shares one cache entry over all "
                     + "recurrences.")
         }
-        if kvBudget < 1 { throw ValidationError("--kv-budget is \(kvBudget); a position needs at least 1 entry.") }
+    }
+
+    /// - Throws: ``CommandError`` when it is out of range.
+    func cacheBudget() throws -> Int {
+        guard (1...Int(Int32.max)).contains(kvBudget) else {
+            throw CommandError("--kv-budget is \(kvBudget); it has to be a whole number from 1 to \(Int32.max).")
+        }
+        return kvBudget
     }
 
     /// The settings that all samplers share.

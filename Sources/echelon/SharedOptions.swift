@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import PlanBuilder
 import Plans
 
@@ -15,7 +16,7 @@ struct CompileOnTheFlyOptions: ParsableArguments {
 }
 
 struct ThreadOptions: ParsableArguments {
-    @Option(help: "Threads to run on (default: OMP_NUM_THREADS, else the machine's cores).")
+    @Option(parsing: .unconditional, help: "Threads to run on (default: OMP_NUM_THREADS, else the machine's cores).")
     var threads: Int?
 }
 
@@ -40,8 +41,11 @@ struct TokenList: ExpressibleByArgument {
 /// Runs a command's work so that every failure is one sentence on standard error and an exit status that tells.
 func reportingFailures(_ work: () throws -> Void) throws {
     Interrupt.watch()
+    // A file that reaches the limit on its size is then an error of the write, as a full disk is.
+    signal(SIGXFSZ, SIG_IGN)
     do {
         try work()
+        try Interrupt.check()
     } catch let error as ExitCode {
         throw error
     } catch let error as ValidationError {

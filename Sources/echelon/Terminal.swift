@@ -4,7 +4,20 @@ import Foundation
 enum Terminal {
     static var showsProgress: Bool { isatty(STDERR_FILENO) != 0 }
 
-    static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+    static func note(_ text: String) { remark(text + "\n") }
+
+    /// Writes to standard error as it is. A failure has nobody left to be told of it, and does not end the command.
+    static func remark(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
+
+    /// All of standard input.
+    /// - Throws: ``CommandError`` when it is not UTF-8.
+    static func input() throws -> String {
+        let data = try Interrupt.endingAtOnce { try FileHandle.standardInput.readToEnd() ?? Data() }
+        guard let text = String(data: data, encoding: .utf8) else {
+            throw CommandError("Standard input is not UTF-8 text.")
+        }
+        return text
+    }
 
     /// Writes to standard output at once.
     static func write(_ text: String) throws { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) }
@@ -33,10 +46,10 @@ struct ProgressLine {
     mutating func show(_ text: @autoclosure () -> String) {
         guard isShown, ContinuousClock.now - lastShown > .milliseconds(100) else { return }
         lastShown = .now
-        FileHandle.standardError.write(Data("\r\u{1B}[K\(label): \(text())".utf8))
+        Terminal.remark("\r\u{1B}[K\(label): \(text())")
     }
 
     func clear() {
-        if isShown { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+        if isShown { Terminal.remark("\r\u{1B}[K") }
     }
 }

@@ -32,7 +32,7 @@ struct Tokenize: ParsableCommand {
 
     private func tokenize() throws {
         let tokenizer = try openTokenizer()
-        let input = try text ?? standardInput()
+        let input = try text ?? Terminal.input()
         if decode {
             guard let list = TokenList(argument: input) else {
                 throw CommandError("The token ids to decode have to be whole numbers, such as 17 273 220.")
@@ -55,13 +55,5 @@ struct Tokenize: ParsableCommand {
             throw CommandError("\(model) has no tokenizer.json.")
         }
         return try Tokenizer(json: json.utf8)
-    }
-
-    private func standardInput() throws -> String {
-        let data = try FileHandle.standardInput.readToEnd() ?? Data()
-        guard let text = String(data: data, encoding: .utf8) else {
-            throw CommandError("Standard input is not UTF-8 text.")
-        }
-        return text
     }
 }

@@ -1,0 +1,149 @@
+import Foundation
+import Testing
+
+/// The command under test, run as a user runs it: a process of its own.
+enum EchelonCommand {
+    /// Nothing here takes longer than a few seconds; a process that is not done by then hangs.
+    static let patience = Duration.seconds(120)
+
+    /// The command beside the test bundle, where a build puts both.
+    static func executable() throws -> URL {
+        let bundle = URL(filePath: CommandLine.arguments[0])
+        let candidates = [bundle, Bundle.main.executableURL ?? bundle].map {
+            $0.deletingLastPathComponent().appending(path: "echelon")
+        }
+        guard let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0.path) }) else {
+            throw CommandFault("There is no command at \(candidates[0].path); build the product echelon first.")
+        }
+        return found.absoluteURL
+    }
+
+    /// Runs the command to its end.
+    /// - Parameters:
+    ///   - input: standard input; none is an empty one.
+    ///   - folder: the current folder of the process; nil for this one's.
+    ///   - executable: nil for ``executable()``.
+    /// - Throws: ``CommandFault`` when it hangs or a signal ends it.
+    static func run(
+        _ arguments: [String], input: Data = Data(), in folder: String? = nil, executable: URL? = nil
+    ) throws -> CommandRun {
+        try RunningCommand(arguments, input: input, in: folder, executable: executable).wait()
+    }
+
+    static func run(_ arguments: String...) throws -> CommandRun { try run(arguments) }
+}
+
+/// What a process that has ended left.
+struct CommandRun {
+    var status: Int32
+    var output: Data
+    var errors: String
+
+    var text: String { String(decoding: output, as: UTF8.self) }
+
+    /// Standard output of a run that has to have succeeded.
+    func succeeded(_ location: SourceLocation = #_sourceLocation) throws -> CommandRun {
+        try #require(status == 0, "\(errors)", sourceLocation: location)
+        return self
+    }
+
+    /// Decodes standard output, which is one JSON value.
+    func json<Value: Decodable>(_ type: Value.Type, _ location: SourceLocation = #_sourceLocation) throws -> Value {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(type, from: succeeded(location).output)
+    }
+
+    /// Expects what every failure looks like: status 1, one line on standard error, and nothing on standard output.
+    /// - Parameter fragments: what the line has to mention.
+    func expectRefusal(_ fragments: String..., location: SourceLocation = #_sourceLocation) {
+        #expect(status == 1, "\(errors)", sourceLocation: location)
+        #expect(output.isEmpty, "\(text)", sourceLocation: location)
+        #expect(errors.hasPrefix("Error: ") && errors.hasSuffix("\n"), "\(errors)", sourceLocation: location)
+        #expect(errors.count(where: \.isNewline) == 1, "\(errors)", sourceLocation: location)
+        for fragment in fragments { #expect(errors.contains(fragment), "\(errors)", sourceLocation: location) }
+    }
+
+    /// Expects the refusal of a command line: status 64, and how to do it right.
+    func expectUsageError(_ fragment: String, location: SourceLocation = #_sourceLocation) {
+        #expect(status == 64, "\(errors)", sourceLocation: location)
+        #expect(output.isEmpty, "\(text)", sourceLocation: location)
+        #expect(errors.contains(fragment), "\(errors)", sourceLocation: location)
+        #expect(errors.contains("Usage: echelon"), "\(errors)", sourceLocation: location)
+    }
+}
+
+/// A process that may not have ended. Its output goes to files, which never make it wait as a full pipe would.
+final class RunningCommand {
+    private let arguments: [String]
+    private let process = Process()
+    private let folder: TemporaryFolder
+    private let ended = DispatchSemaphore(value: 0)
+
+    /// - Parameters:
+    ///   - output: where standard output goes in place of a file of this object.
+    ///   - errors: where standard error goes likewise.
+    init(
+        _ arguments: [String], input: Data = Data(), in workingFolder: String? = nil, executable: URL? = nil,
+        output: String? = nil, errors: String? = nil
+    ) throws {
+        self.arguments = arguments
+        folder = try TemporaryFolder()
+        process.executableURL = try executable ?? EchelonCommand.executable()
+        process.arguments = arguments
+        if let workingFolder { process.currentDirectoryURL = URL(filePath: workingFolder) }
+        var environment = ProcessInfo.processInfo.environment
+        // A crash is to end the process, not to print a backtrace for half a minute first.
+        environment["SWIFT_BACKTRACE"] = "enable=no"
+        process.environment = environment
+        try input.write(to: URL(filePath: folder.file("stdin")))
+        for name in ["stdout", "stderr"] { try Data().write(to: URL(filePath: folder.file(name))) }
+        process.standardInput = try FileHandle(forReadingFrom: URL(filePath: folder.file("stdin")))
+        process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output ?? folder.file("stdout")))
+        process.standardError = try FileHandle(forWritingTo: URL(filePath: errors ?? folder.file("stderr")))
+        process.terminationHandler = { [ended] _ in ended.signal() }
+        try Self.withoutBlockedSignals(process.run)
+    }
+
+    /// The threads that tests run on block signals, and a process started there would be deaf to Ctrl-C.
+    private static func withoutBlockedSignals(_ work: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var blocked = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &blocked)
+        defer { pthread_sigmask(SIG_SETMASK, &blocked, nil) }
+        try work()
+    }
+
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
+
+    var isRunning: Bool { process.isRunning }
+
+    /// What standard output has so far.
+    var outputSoFar: Data { (try? Data(contentsOf: URL(filePath: folder.file("stdout")))) ?? Data() }
+
+    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+    /// - Throws: ``CommandFault`` when it hangs or a signal ends it.
+    func wait() throws -> CommandRun {
+        let name = "echelon " + arguments.joined(separator: " ")
+        let (seconds, _) = EchelonCommand.patience.components
+        guard ended.wait(timeout: .now() + .seconds(Int(seconds))) == .success else {
+            send(SIGKILL)
+            throw CommandFault("\(name) hangs.")
+        }
+        let errors = String(decoding: try Data(contentsOf: URL(filePath: folder.file("stderr"))), as: UTF8.self)
+        guard process.terminationReason == .exit else {
+            throw CommandFault("\(name) was ended by signal \(process.terminationStatus). \(errors)")
+        }
+        return CommandRun(status: process.terminationStatus, output: outputSoFar, errors: errors)
+    }
+}
+
+/// A command that did what no input may make it do, or a test that cannot be run.
+struct CommandFault: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
+}

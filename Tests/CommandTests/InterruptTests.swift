@@ -1,0 +1,88 @@
+import Foundation
+import Testing
+
+/// Ctrl-C: status 130, and no half-written file.
+@Suite struct InterruptTests {
+    /// So long that only an interrupt ends it in time.
+    private static let endless = ["Compute 1 + 1.", "--ignore-eos", "--max-new-tokens", "400", "--threads", "1"]
+
+    @Test(arguments: ["diffusion", "autoregressive"])
+    func `Ctrl-C ends a generation, and the trace has the steps until then`(_ sampler: String) throws {
+        let folder = try TemporaryFolder()
+        let command = try RunningCommand(
+            ["generate", "--sampler", sampler, "--recurrence", "200", "--exit-threshold", "0", "--freeze", "fixed"]
+                + Self.endless + ["--stream", "--trace", folder.file("trace.json")])
+        try waitUntil { !command.outputSoFar.isEmpty || !command.isRunning }
+        command.send(SIGINT)
+        let run = try command.wait()
+        #expect(run.status == 130)
+        #expect(run.errors.hasSuffix("Interrupted.\n"))
+        #expect(try folder.contents == ["trace.json"])
+        let trace = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: folder.file("trace.json"))))
+        #expect(trace is [String: Any])
+    }
+
+    @Test func `Ctrl-C twice ends a generation in the middle of a step`() throws {
+        let command = try RunningCommand(
+            ["generate", "--sampler", "autoregressive", "--recurrence", "2000000000", "--weights", "bf16"] + Self.endless)
+        // By now the step that never ends has begun.
+        sleep(1)
+        #expect(command.isRunning)
+        try waitUntil {
+            command.send(SIGINT)
+            return !command.isRunning
+        }
+        #expect(try command.wait().status == 130)
+    }
+
+    /// Standard output, which nobody reads yet, makes the compiler wait at a known place.
+    @Test func `Ctrl-C while lowering ends a compilation before it writes`() throws {
+        let folder = try TemporaryFolder()
+        let fifo = folder.file("output")
+        try #require(mkfifo(fifo, 0o600) == 0)
+        // The shell's redirection waits for a reader, which is this process.
+        let command = try RunningCommand(
+            ["sh", "-c", #"exec "$@" > "$0""#, fifo, EchelonCommand.executable().path, "compile", TestModels.odd]
+                + ["-o", folder.file("odd.plan"), "--print-after", "all"],
+            executable: URL(filePath: "/usr/bin/env"))
+        let reader = try FileHandle(forReadingFrom: URL(filePath: fifo))
+        _ = try reader.read(upToCount: 1)
+        command.send(SIGINT)
+        _ = try reader.readToEnd()
+        let run = try command.wait()
+        #expect(run.status == 130)
+        #expect(run.errors == "Interrupted.\n")
+        #expect(try folder.contents == ["output"])
+    }
+
+    @Test func `Ctrl-C while writing a plan removes what is written`() throws {
+        // The process is stopped as soon as its temporary file is there. One that was faster than that is tried again.
+        for _ in 1...20 {
+            let folder = try TemporaryFolder()
+            let command = try RunningCommand(["compile", TestModels.wordmath, "-o", folder.file("wordmath.plan")])
+            try waitUntil(every: 500) { try !folder.contents.isEmpty || !command.isRunning }
+            command.send(SIGSTOP)
+            let wasPartial = try folder.contents.count == 1 && !folder.contents.contains("wordmath.plan")
+            command.send(SIGINT)
+            command.send(SIGCONT)
+            let run = try command.wait()
+            guard wasPartial, run.status == 130 else { continue }
+            if try folder.contents == ["wordmath.plan"] { continue }  // all but renamed when it was stopped
+            #expect(try folder.contents.isEmpty)
+            #expect(run.errors == "Interrupted.\n")
+            return
+        }
+        Issue.record("no compilation could be interrupted while it wrote")
+    }
+
+    /// - Parameter microseconds: between two looks.
+    private func waitUntil(every microseconds: UInt32 = 10_000, _ condition: () throws -> Bool) throws {
+        let start = ContinuousClock.now
+        while try !condition() {
+            guard ContinuousClock.now - start < EchelonCommand.patience else {
+                throw CommandFault("What the test waits for does not come.")
+            }
+            usleep(microseconds)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+import Foundation
+
+/// A folder of its own for a test, removed with this object.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() throws {
+        path = NSTemporaryDirectory() + "/echelon-command-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { remove() }
+
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { path + "/" + name }
+
+    /// Names of all files, hidden ones too.
+    var contents: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() } }
+}
