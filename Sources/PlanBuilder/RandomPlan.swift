@@ -21,6 +21,8 @@ public struct RandomPlan {
         self.name = name
     }
 
+    public var settings: PlanSettings { model.settings }
+
     /// Compiles, and fills the weights.
     /// - Parameter progress: told of the bytes filled so far and of all. What it throws ends the work.
     public func plan(progress: CheckpointCompiler.Progress = { _, _ in }) throws -> Plan {

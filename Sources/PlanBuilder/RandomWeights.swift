@@ -1,7 +1,7 @@
 import Plans
 
-/// Random weights of one format in packed form. A pool of some megabytes is drawn once, and every weight is filled from it
-/// again and again: kernels take no longer for one number than for another, and gigabytes are filled at memory's speed.
+/// Random weights of one format in packed form. A pool of some megabytes is drawn once, and every weight is filled from
+/// it again and again: kernels take no longer for one number than for another, and gigabytes are filled at memory's speed.
 struct RandomWeights {
     private let format: WeightFormat
     private let pool: [UInt8]
@@ -28,8 +28,8 @@ struct RandomWeights {
         self.pool = pool
     }
 
-    /// Makes of eight random bytes what eight bytes of a matrix look like: both signs, and magnitudes from 1/128 to 1/64,
-    /// about those of a trained matrix some thousand columns wide.
+    /// Makes of eight random bytes what eight bytes of a matrix look like: both signs, and magnitudes from 1/128 to
+    /// 1/64, about those of a trained matrix some thousand columns wide.
     private static func bits(_ format: WeightFormat, _ random: UInt64) -> UInt64 {
         switch format {
         case .f32: random & 0x807F_FFFF_807F_FFFF | 0x3C00_0000_3C00_0000

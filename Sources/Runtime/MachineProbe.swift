@@ -28,8 +28,8 @@ public enum MachineProbe {
         }
     }
 
-    /// How many operations (a multiplication and an addition are two) `threads` threads do in registers, in TFLOP/s, with
-    /// the instruction set that kernels use: the machine's best, or the one that `ECHELON_ISA` names.
+    /// How many operations (a multiplication and an addition are two) `threads` threads do in registers, in TFLOP/s,
+    /// with the instruction set that kernels use: the machine's best, or the one that `ECHELON_ISA` names.
     public static func peak(_ product: Product, threads: Int, repeats: Int) throws -> Double {
         let isa = try InstructionSet.chosen()
         return try reportingErrors { message in

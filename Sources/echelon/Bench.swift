@@ -14,8 +14,8 @@ struct Bench: ParsableCommand {
         abstract: "Measure a model beside what the machine can do.",
         discussion: """
             Probes the machine first (how fast it reads memory, how fast it multiplies), and again throughout; then times \
-            the model's matrices and its compiled functions. Beside each time stands its floor, the larger of the bytes \
-            over the probed bandwidth and the operations over the probed peak, and the time as a multiple of it.
+            the model's matrices and its compiled functions. Beside each time stands its floor, the larger of the bytes over \
+            the probed bandwidth and the operations over the probed peak, and the time as a multiple of it.
 
               echelon bench huginn.plan
                   a compiled model
@@ -35,16 +35,21 @@ struct Bench: ParsableCommand {
     @Option(help: ArgumentHelp("A model with this configuration and random weights.", valueName: "config.json"))
     var config: String?
 
-    @Option(help: "Row counts to measure (default: 1,8,16,32,64,96,128, as far as the model allows).")
+    @Option(
+        parsing: .unconditional,
+        help: "Row counts to measure (default: 1,8,16,32,64,96,128, as far as the model allows).")
     var rows: RowCounts?
 
-    @Option(help: "Positions before the rows of a step (default: 512, or as many as fit).")
+    @Option(parsing: .unconditional, help: "Positions before the rows of a step (default: 512, or as many as fit).")
     var context: Int?
 
-    @Option(help: "Times that everything is measured; medians are reported (default: 5).")
+    @Option(
+        parsing: .unconditional, help: "Times that everything is measured; medians are reported (default: 5).")
     var repeats: Int?
 
-    @Option(help: "Recurrences of the prefill (default: the model's, which takes a while for a large one).")
+    @Option(
+        parsing: .unconditional,
+        help: "Recurrences of the prefill (default: the model's, which takes a while for a large one).")
     var prefillRecurrence: Int?
 
     @Option(help: "Measure only one part: matrices or functions.")
@@ -68,8 +73,54 @@ struct Bench: ParsableCommand {
     private func bench() throws {
         try check(repeats, "--repeats", 1...1000)
         try check(prefillRecurrence, "--prefill-recurrence", 0...100_000)
-        let plan = try makePlan()
-        let settings = plan.contents.settings
+        // What cannot be measured is refused before gigabytes of weights are made.
+        if let random = try randomPlan() {
+            let size = try size(random.settings)
+            try measure(fill(random), size)
+        } else {
+            let plan = try ModelSource(path: model).plan(compilation.settings())
+            try measure(plan, size(plan.contents.settings))
+        }
+    }
+
+    private func randomPlan() throws -> RandomPlan? {
+        guard let config else { return nil }
+        let text: String
+        do {
+            text = try String(contentsOfFile: config, encoding: .utf8)
+        } catch {
+            throw CommandError("The configuration \(config) cannot be read as a text file.")
+        }
+        return try RandomPlan(configuration: text, name: config, compilation.settings())
+    }
+
+    private func fill(_ random: RandomPlan) throws -> Plan {
+        var progress = ProgressLine("making weights")
+        defer { progress.clear() }
+        return try random.plan { done, total in
+            progress.show("\(done * 100 / max(total, 1))% of \(megabytes(total))")
+            try Interrupt.check()
+        }
+    }
+
+    private func measure(_ plan: Plan, _ size: Size) throws {
+        let model = try PlanModel(plan, threads: threading.threads)
+        var run = BenchRun(
+            plan, model: model, rowCounts: size.rowCounts, context: size.context, repeats: repeats ?? (quick ? 2 : 5),
+            prefillRecurrence: prefillRecurrence ?? (quick ? 1 : plan.contents.settings.recurrence), quick: quick)
+        let parts = only.map { [$0] } ?? Set(BenchPart.allCases)
+        let report = try run.report(named: config ?? self.model ?? "the embedded checkpoint", parts: parts)
+        if json { try Terminal.writeJSON(report) } else { try Terminal.write(BenchTable(report).text) }
+    }
+
+    // MARK: Sizes
+
+    private struct Size {
+        var rowCounts: [Int]
+        var context: Int
+    }
+
+    private func size(_ settings: PlanSettings) throws -> Size {
         let rowCounts = try usableRows(settings)
         let most = rowCounts.max() ?? 1
         let room = settings.context - most
@@ -77,30 +128,7 @@ struct Bench: ParsableCommand {
             throw CommandError(
                 "--context is \(context); with \(most) rows after it, this model has room for 1 to \(room) positions.")
         }
-        let model = try PlanModel(plan, threads: threading.threads)
-        var run = BenchRun(
-            plan, model: model, rowCounts: rowCounts, context: min(context ?? (quick ? 32 : 512), room),
-            repeats: repeats ?? (quick ? 2 : 5),
-            prefillRecurrence: prefillRecurrence ?? (quick ? 1 : settings.recurrence), quick: quick)
-        let parts = only.map { [$0] } ?? Set(BenchPart.allCases)
-        let report = try run.report(named: config ?? self.model ?? "the embedded checkpoint", parts: parts)
-        if json { try Terminal.writeJSON(report) } else { try Terminal.write(BenchTable(report).text) }
-    }
-
-    private func makePlan() throws -> Plan {
-        guard let config else { return try ModelSource(path: model).plan(compilation.settings()) }
-        let text: String
-        do {
-            text = try String(contentsOfFile: config, encoding: .utf8)
-        } catch {
-            throw CommandError("The configuration \(config) cannot be read as a text file.")
-        }
-        var progress = ProgressLine("making weights")
-        defer { progress.clear() }
-        return try RandomPlan(configuration: text, name: config, compilation.settings()).plan { done, total in
-            progress.show("\(done * 100 / max(total, 1))% of \(megabytes(total))")
-            try Interrupt.check()
-        }
+        return Size(rowCounts: rowCounts, context: min(context ?? (quick ? 32 : 512), room))
     }
 
     /// The row counts asked for, or those of the usual ones that one call can have with a position before them.

@@ -1,8 +1,8 @@
 import Plans
 import Runtime
 
-/// What `bench --json` prints, all of one run. Times are medians in milliseconds. A floor is the larger of two times: that
-/// of the bytes at the probed bandwidth, and that of the operations at the probed peak.
+/// What `bench --json` prints, all of one run. Times are medians in milliseconds. A floor is the larger of two times:
+/// that of the bytes at the probed bandwidth, and that of the operations at the probed peak.
 struct BenchReport: Encodable {
     var probe: Probe
     var model: Model

@@ -73,7 +73,8 @@ def matrix_plot(summary):
     series = []
     for weights in summary.formats:
         series.append((f"echelon {weights}", {r: summary.matrix(weights, name, r) for r in summary.rows}, False))
-        series.append((f"floor, {weights}", {r: summary.matrix(weights, name, r, "floor_ms") for r in summary.rows}, True))
+        floors = {r: summary.matrix(weights, name, r, "floor_ms") for r in summary.rows}
+        series.append((f"floor, {weights}", floors, True))
     for library in summaries.LIBRARIES:
         series.append((library, {r: summary.library(library, name, r) for r in summary.rows}, False))
     return line_chart("One product with the gate and up matrix of Huginn-0125", "milliseconds", series, True)
