@@ -1,6 +1,7 @@
 /// Calls: checks one, then walks the tape with all threads.
 #include "executor.h"
 #include "failure.h"
+#include "profile.h"
 
 #include <limits.h>
 
@@ -105,8 +106,7 @@ static void end_depths(const ech_run_state *run, ech_session *session) {
 
 // MARK: The tape
 
-static void execute(ech_walk *walk, const ech_instruction *instruction) {
-    if (instruction->barrier) ech_walk_barrier(walk);
+static void perform(ech_walk *walk, const ech_instruction *instruction) {
     switch (instruction->opcode) {
     case ECH_LINEAR: ech_run_linear(walk, instruction); break;
     case ECH_LINEAR_SILU_GATE: ech_run_linear_silu_gate(walk, instruction); break;
@@ -116,6 +116,28 @@ static void execute(ech_walk *walk, const ech_instruction *instruction) {
     case ECH_REPEAT: break;
     default: ech_run_rows(walk, instruction); break;
     }
+}
+
+static void execute_timed(ech_walk *walk, const ech_instruction *instruction) {
+    ech_profile *profile = walk->profile;
+    const double arrival = ech_seconds();
+    if (instruction->barrier) ech_walk_barrier(walk);
+    const double start = ech_seconds();
+    perform(walk, instruction);
+    profile->seconds[instruction->opcode] += ech_seconds() - start;
+    profile->executions[instruction->opcode]++;
+    if (!instruction->barrier) return;
+    profile->barrier_seconds += start - arrival;
+    profile->barriers++;
+}
+
+static void execute(ech_walk *walk, const ech_instruction *instruction) {
+    if (walk->profile) {
+        execute_timed(walk, instruction);
+        return;
+    }
+    if (instruction->barrier) ech_walk_barrier(walk);
+    perform(walk, instruction);
 }
 
 static void walk_tape(ech_walk *walk) {
@@ -129,6 +151,17 @@ static void walk_tape(ech_walk *walk) {
             for (int32_t j = i + 1; j < end; j++) execute(walk, &program->instructions[j]);
         i = end - 1;
     }
+}
+
+/// Walks the tape with a clock in hand. Each thread keeps its own record, which is added to the call's at the end.
+static void walk_tape_timed(ech_walk *walk) {
+    ech_profile own = {0};
+    walk->profile = &own;
+    const double start = ech_seconds();
+    walk_tape(walk);
+    own.total_seconds = ech_seconds() - start;
+#pragma omp critical(ech_profile)
+    ech_profile_add(walk->run->call->profile, &own, walk->thread == 0);
 }
 
 static const ech_kernels *kernels_for(int isa) {
@@ -166,7 +199,8 @@ bool ech_run(const ech_program *program, ech_session *session, const ech_call *c
         ech_walk walk = {.run = &run, .scratch = arena.scratch + thread * arena.scratch_stride, .thread = thread,
                          .threads = count};
         ech_matmul_thread_begin(program->isa, call->rows);
-        walk_tape(&walk);
+        if (call->profile) walk_tape_timed(&walk);
+        else walk_tape(&walk);
         ech_matmul_thread_end(program->isa);
     }
     end_depths(&run, session);

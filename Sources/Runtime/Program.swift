@@ -87,7 +87,8 @@ final class Program {
             i0: try constant(0), i1: try constant(1), f0: instruction.float)
     }
 
-    private static let opcodes: [String: ech_opcode] = [
+    /// The executor's instructions by the names that tapes use.
+    static let opcodes: [String: ech_opcode] = [
         "embed": ECH_EMBED, "linear": ECH_LINEAR, "slice": ECH_SLICE, "concat": ECH_CONCAT, "bias": ECH_BIAS,
         "rope": ECH_ROPE, "cache_write": ECH_CACHE_WRITE, "wavefront_attention": ECH_WAVEFRONT_ATTENTION,
         "norm": ECH_NORM, "add": ECH_ADD, "silu": ECH_SILU, "multiply": ECH_MULTIPLY, "mix": ECH_MIX,

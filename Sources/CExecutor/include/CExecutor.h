@@ -186,6 +186,15 @@ ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, in
                                 int32_t budget, char message[ECH_MESSAGE_SIZE]);
 void ech_session_destroy(ech_session *session);
 
+/// Where the time of calls went, in seconds summed over their threads. Start from zeros; every call adds its own.
+typedef struct {
+    double seconds[ECH_OPCODE_COUNT];     ///< inside instructions, by opcode
+    int64_t executions[ECH_OPCODE_COUNT]; ///< by opcode, however many threads shared one
+    double barrier_seconds;               ///< waiting for other threads between instructions
+    int64_t barriers;
+    double total_seconds;                 ///< of walking tapes, the clocks included
+} ech_profile;
+
 typedef struct {
     int32_t rows;        ///< at least 1
     int32_t recurrences; ///< at least 0
@@ -195,6 +204,7 @@ typedef struct {
     int32_t depth;
     const void *const *parameters;
     void *const *results;
+    ech_profile *profile; ///< NULL, or the record to add this call's times to, which slows it a little
 } ech_call;
 
 /// Runs the program. Before anything is computed it checks rows, slots (within the session), positions (within the
@@ -209,4 +219,6 @@ int ech_default_threads(void);
 #ifdef __cplusplus
 }
 #endif
+
+#include "CExecutorProbe.h"
 #endif

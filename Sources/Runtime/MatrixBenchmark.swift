@@ -1,0 +1,104 @@
+import Plans
+
+/// Times one shape of matrix: the product of some rows with each of the plan's matrices of that shape and format in
+/// turn, so that weights come from memory as they do in a step, where the matrices in between push them out of the
+/// caches. Inputs are converted to what the format's kernels read once, before the clock starts.
+public struct MatrixBenchmark {
+    /// The first of the matrices.
+    public let weight: ScheduledWeight
+    /// How many matrices a pass goes through, and their stored bytes.
+    public let count: Int
+    public let bytes: Int
+
+    private let tape: SingleTape
+
+    /// A pass over more than this is as good as one over all: it exceeds every cache.
+    private static let bytesOfPass = 1 << 30
+
+    /// The matrices of a plan's tapes by shape, each by the indexes of its weights: what decode multiplies by.
+    public static func shapes(of plan: Plan) -> [[Int]] {
+        let schedule = plan.contents.schedule
+        var used: [Int] = []
+        for function in schedule.functions where function.name == "decode" && function.unrolled == nil {
+            for instruction in function.instructions where products.contains(instruction.opcode) {
+                guard let index = instruction.weights.first, !used.contains(index) else { continue }
+                used.append(index)
+            }
+        }
+        var shapes: [[Int]] = []
+        for index in used {
+            let weight = schedule.weights[index]
+            let same = shapes.firstIndex { shape in
+                let first = schedule.weights[shape[0]]
+                return (first.rows, first.columns) == (weight.rows, weight.columns) && first.format == weight.format
+            }
+            if let same { shapes[same].append(index) } else { shapes.append([index]) }
+        }
+        return shapes
+    }
+
+    /// Instructions whose first weight is a matrix that the rows are multiplied by.
+    public static let products: Set = ["linear", "project_rope_write", "linear_silu_gate", "linear_argmax"]
+
+    /// - Parameter weights: indexes of weights of one shape and format, such as one of ``shapes(of:)``.
+    public init(_ weights: [Int], of plan: Plan, mostRows: Int, threads: Int) throws {
+        let schedule = plan.contents.schedule
+        guard let first = weights.first.map({ schedule.weights[$0] }), let bytes = first.byteCount else {
+            throw RuntimeError("There is no matrix to measure.")
+        }
+        let chosen = weights.prefix(max(1, Self.bytesOfPass / max(1, bytes)))
+        weight = first
+        count = chosen.count
+        self.bytes = bytes
+        tape = try SingleTape(
+            Self.function(Array(chosen), like: first), of: plan, mostRows: mostRows, threads: threads)
+    }
+
+    /// convert; repeat { linear by each weight }
+    private static func function(_ weights: [Int], like weight: ScheduledWeight) -> ScheduledFunction {
+        let element = weight.format.inputElement
+        let isConverted = element != .f32
+        var function = ScheduledFunction(
+            name: "matrix", unrolled: nil,
+            parameters: [Port(name: "x", element: .f32, width: weight.columns)],
+            results: [Port(name: "y", element: .f32, width: weight.rows)],
+            buffers: [
+                ScheduledBuffer(name: "x", element: .f32, width: weight.columns, storage: .parameter(0)),
+                ScheduledBuffer(name: "y", element: .f32, width: weight.rows, storage: .result(0)),
+            ],
+            instructions: [], arenaBytesPerRow: 0, unplannedBytesPerRow: 0)
+        if isConverted {
+            function.buffers.append(
+                ScheduledBuffer(
+                    name: "converted", element: element, width: weight.columns, storage: .arena(offsetPerRow: 0)))
+            function.arenaBytesPerRow = element.bytesPerRow(width: weight.columns)
+            function.unplannedBytesPerRow = function.arenaBytesPerRow
+            function.instructions.append(Instruction(opcode: "convert", inputs: [0], outputs: [2]))
+        }
+        function.instructions.append(Instruction(opcode: "repeat", integers: [weights.count]))
+        for index in weights {
+            function.instructions.append(
+                Instruction(
+                    opcode: "linear", inputs: [isConverted ? 2 : 0], outputs: [1], weights: [index], barrier: true))
+        }
+        return function
+    }
+
+    /// The time of one product of `rows` rows, averaged over a pass.
+    /// - Parameter passes: how often all matrices are gone through in one timing.
+    public func time(rows: Int, passes: Int = 1) throws -> Duration {
+        let start = try tape.run(rows: rows, recurrences: 0)
+        let all = try tape.run(rows: rows, recurrences: passes)
+        return max(.zero, all - start) / (passes * count)
+    }
+}
+
+extension WeightFormat {
+    /// The element type of the rows that are multiplied by weights of this format.
+    var inputElement: BufferElement {
+        switch self {
+        case .f32: .f32
+        case .bf16: .bf16
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import CExecutor
+import Plans
+
+/// One tape over a plan's weights, run by itself: for measuring instructions outside of any model. Its parameters are
+/// random floats and zero integers, and its results are thrown away.
+public final class SingleTape {
+    public let threads: Int
+    private let program: Program
+    private let session: OpaquePointer
+    private let mostRows: Int
+    private var parameters: [UnsafeMutableRawBufferPointer] = []
+    private var results: [UnsafeMutableRawBufferPointer] = []
+
+    /// - Parameters:
+    ///   - function: any tape over the plan's weights. It must not read a cache.
+    ///   - mostRows: the most rows of a run.
+    /// - Throws: ``RuntimeError`` when the tape is malformed.
+    public init(_ function: ScheduledFunction, of plan: Plan, mostRows: Int, threads: Int) throws {
+        self.threads = threads
+        self.mostRows = mostRows
+        program = try Program(function, of: plan, isa: InstructionSet.chosen())
+        let caches = try plan.contents.schedule.caches.map(ech_cache.init)
+        session = try reportingErrors { ech_session_create(caches, Int32(caches.count), 1, 1, 1, $0) }
+        for port in function.parameters {
+            let memory = Self.allocate(port, rows: mostRows)
+            if port.element == .f32 {
+                var generator = SystemRandomNumberGenerator()
+                for index in memory.bindMemory(to: Float.self).indices {
+                    memory.storeBytes(
+                        of: .random(in: -1...1, using: &generator), toByteOffset: index * 4, as: Float.self)
+                }
+            }
+            parameters.append(memory)
+        }
+        for port in function.results { results.append(Self.allocate(port, rows: mostRows)) }
+    }
+
+    deinit {
+        ech_session_destroy(session)
+        for memory in parameters + results { memory.deallocate() }
+    }
+
+    /// Parameters and results have elements of 4 bytes.
+    private static func allocate(_ port: Port, rows: Int) -> UnsafeMutableRawBufferPointer {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, rows * port.width * 4), alignment: 64)
+        memory.initializeMemory(as: UInt8.self, repeating: 0)
+        return memory
+    }
+
+    /// Runs the tape.
+    /// - Parameter recurrences: how often its loop runs.
+    /// - Returns: how long the run took.
+    public func run(rows: Int, recurrences: Int) throws -> Duration {
+        guard (1...mostRows).contains(rows) else {
+            throw RuntimeError("A run of \(rows) rows was asked for, and there is room for 1 to \(mostRows).")
+        }
+        let inputs = parameters.map { UnsafeRawPointer($0.baseAddress) }
+        let outputs = results.map(\.baseAddress)
+        return try inputs.withUnsafeBufferPointer { inputs in
+            try outputs.withUnsafeBufferPointer { outputs in
+                var call = ech_call(
+                    rows: Int32(clamping: rows), recurrences: Int32(clamping: recurrences), depth: 1,
+                    parameters: inputs.baseAddress, results: outputs.baseAddress, profile: nil)
+                let start = ContinuousClock.now
+                let _: Bool = try reportingErrors { message in
+                    ech_run(program.handle, session, &call, Int32(clamping: threads), message) ? true : nil
+                }
+                return ContinuousClock.now - start
+            }
+        }
+    }
+}

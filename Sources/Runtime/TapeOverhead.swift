@@ -1,0 +1,44 @@
+import Plans
+
+/// What the tape itself costs beside the work of its instructions, measured with instructions that copy sixteen floats.
+public struct TapeOverhead: Hashable, Sendable {
+    /// Seconds from one instruction to the next, the copy included.
+    public var instruction: Double
+    /// Seconds that a barrier adds.
+    public var barrier: Double
+
+    private static let instructions = 4096
+    private static let width = 16
+
+    /// Medians of `repeats` runs.
+    /// - Parameter plan: any; its weights are not read.
+    public init(measuredOn plan: Plan, threads: Int, repeats: Int) throws {
+        let free = try SingleTape(Self.function(barriers: false), of: plan, mostRows: 1, threads: threads)
+        let bound = try SingleTape(Self.function(barriers: true), of: plan, mostRows: 1, threads: threads)
+        var times: (free: [Double], bound: [Double]) = ([], [])
+        // The first run grows the arena and starts the threads.
+        for run in 0...max(1, repeats) {
+            let pair = (try free.run(rows: 1, recurrences: 0), try bound.run(rows: 1, recurrences: 0))
+            guard run > 0 else { continue }
+            times.free.append(pair.0 / .seconds(1))
+            times.bound.append(pair.1 / .seconds(1))
+        }
+        let count = Double(Self.instructions)
+        instruction = median(times.free) / count
+        barrier = max(0, median(times.bound) / count - instruction)
+    }
+
+    private static func function(barriers: Bool) -> ScheduledFunction {
+        ScheduledFunction(
+            name: "overhead", unrolled: nil, parameters: [Port(name: "x", element: .f32, width: width)],
+            results: [Port(name: "y", element: .f32, width: width)],
+            buffers: [
+                ScheduledBuffer(name: "x", element: .f32, width: width, storage: .parameter(0)),
+                ScheduledBuffer(name: "y", element: .f32, width: width, storage: .result(0)),
+            ],
+            instructions: [Instruction](
+                repeating: Instruction(opcode: "copy", inputs: [0], outputs: [1], barrier: barriers),
+                count: instructions),
+            arenaBytesPerRow: 0, unplannedBytesPerRow: 0)
+    }
+}

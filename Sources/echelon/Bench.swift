@@ -1,0 +1,163 @@
+import ArgumentParser
+import Foundation
+import PlanBuilder
+import Plans
+import Runtime
+
+/// What `bench` can measure by itself.
+enum BenchPart: String, CaseIterable, ExpressibleByArgument {
+    case matrices, functions
+}
+
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure a model beside what the machine can do.",
+        discussion: """
+            Probes the machine first (how fast it reads memory, how fast it multiplies), and again throughout; then times \
+            the model's matrices and its compiled functions. Beside each time stands its floor, the larger of the bytes over \
+            the probed bandwidth and the operations over the probed peak, and the time as a multiple of it.
+
+              echelon bench huginn.plan
+                  a compiled model
+              echelon bench --config Tools/bench/huginn-0125.json --weights bf16
+                  a model of a configuration with random weights, made in memory: no checkpoint is needed
+              echelon bench --quick
+                  a glance at the small model inside this program
+
+            A step is one pass of diffusion forcing over that many rows; its tokens/s are of one token a step. The \
+            machine's other work shows in every figure: compare only what one run gives. ECHELON_ISA=avx2 and the like \
+            choose the instruction set. docs/performance.md explains the figures.
+            """)
+
+    @Argument(help: "A plan, or a checkpoint folder to compile in memory (default: the model inside this program).")
+    var model: String?
+
+    @Option(help: ArgumentHelp("A model with this configuration and random weights.", valueName: "config.json"))
+    var config: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: "Row counts to measure (default: 1,8,16,32,64,96,128, as far as the model allows).")
+    var rows: RowCounts?
+
+    @Option(parsing: .unconditional, help: "Positions before the rows of a step (default: 512, or as many as fit).")
+    var context: Int?
+
+    @Option(
+        parsing: .unconditional, help: "Times that everything is measured; medians are reported (default: 5).")
+    var repeats: Int?
+
+    @Option(
+        parsing: .unconditional,
+        help: "Recurrences of the prefill (default: the model's, which takes a while for a large one).")
+    var prefillRecurrence: Int?
+
+    @Option(help: "Measure only one part: matrices or functions.")
+    var only: BenchPart?
+
+    @Flag(help: "A short run with few rows, for a glance: --rows 1,8 --context 32 --repeats 2 --prefill-recurrence 1.")
+    var quick = false
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @OptionGroup var compilation: CompileOnTheFlyOptions
+    @OptionGroup var threading: ThreadOptions
+
+    func validate() throws {
+        if model != nil, config != nil { throw ValidationError("--config takes the place of a plan or checkpoint.") }
+    }
+
+    func run() throws { try reportingFailures(bench) }
+
+    private func bench() throws {
+        try check(repeats, "--repeats", 1...1000)
+        try check(prefillRecurrence, "--prefill-recurrence", 0...100_000)
+        // What cannot be measured is refused before gigabytes of weights are made.
+        if let random = try randomPlan() {
+            let size = try size(random.settings)
+            try measure(fill(random), size)
+        } else {
+            let plan = try ModelSource(path: model).plan(compilation.settings())
+            try measure(plan, size(plan.contents.settings))
+        }
+    }
+
+    private func randomPlan() throws -> RandomPlan? {
+        guard let config else { return nil }
+        let text: String
+        do {
+            text = try String(contentsOfFile: config, encoding: .utf8)
+        } catch {
+            throw CommandError("The configuration \(config) cannot be read as a text file.")
+        }
+        return try RandomPlan(configuration: text, name: config, compilation.settings())
+    }
+
+    private func fill(_ random: RandomPlan) throws -> Plan {
+        var progress = ProgressLine("making weights")
+        defer { progress.clear() }
+        return try random.plan { done, total in
+            progress.show("\(done * 100 / max(total, 1))% of \(megabytes(total))")
+            try Interrupt.check()
+        }
+    }
+
+    private func measure(_ plan: Plan, _ size: Size) throws {
+        let model = try PlanModel(plan, threads: threading.threads)
+        var run = BenchRun(
+            plan, model: model, rowCounts: size.rowCounts, context: size.context, repeats: repeats ?? (quick ? 2 : 5),
+            prefillRecurrence: prefillRecurrence ?? (quick ? 1 : plan.contents.settings.recurrence), quick: quick)
+        let parts = only.map { [$0] } ?? Set(BenchPart.allCases)
+        let report = try run.report(named: config ?? self.model ?? "the embedded checkpoint", parts: parts)
+        if json { try Terminal.writeJSON(report) } else { try Terminal.write(BenchTable(report).text) }
+    }
+
+    // MARK: Sizes
+
+    private struct Size {
+        var rowCounts: [Int]
+        var context: Int
+    }
+
+    private func size(_ settings: PlanSettings) throws -> Size {
+        let rowCounts = try usableRows(settings)
+        let most = rowCounts.max() ?? 1
+        let room = settings.context - most
+        if let context, !(1...room).contains(context) {
+            throw CommandError(
+                "--context is \(context); with \(most) rows after it, this model has room for 1 to \(room) positions.")
+        }
+        return Size(rowCounts: rowCounts, context: min(context ?? (quick ? 32 : 512), room))
+    }
+
+    /// The row counts asked for, or those of the usual ones that one call can have with a position before them.
+    private func usableRows(_ settings: PlanSettings) throws -> [Int] {
+        let most = min(settings.maxRows, settings.context - 1)
+        guard most >= 1 else {
+            throw CommandError("The model has a context of \(settings.context); measuring needs at least 2 positions.")
+        }
+        guard let asked = rows?.counts else {
+            let usual = quick ? [1, 8] : [1, 8, 16, 32, 64, 96, 128]
+            return usual.filter { $0 <= most }
+        }
+        for count in asked { try check(count, "--rows", 1...most) }
+        return Set(asked).sorted()
+    }
+
+    private func check(_ value: Int?, _ option: String, _ range: ClosedRange<Int>) throws {
+        guard let value, !range.contains(value) else { return }
+        throw CommandError("\(option) is \(value); it has to be from \(range.lowerBound) to \(range.upperBound).")
+    }
+}
+
+/// Numbers of rows on the command line: `1,8,16`.
+struct RowCounts: ExpressibleByArgument {
+    var counts: [Int]
+
+    init?(argument: String) {
+        let words = argument.split(separator: ",", omittingEmptySubsequences: false)
+        counts = words.compactMap { Int($0) }
+        guard counts.count == words.count, !counts.isEmpty else { return nil }
+    }
+}

@@ -1,0 +1,52 @@
+import Plans
+import Runtime
+import Samplers
+
+/// The calls that samplers make of a model, over made-up tokens of one sequence.
+struct BenchCalls {
+    let model: PlanModel
+    private let states: InitialStates
+
+    init(_ model: PlanModel) {
+        self.model = model
+        states = InitialStates(width: model.shape.width, scale: 1, seed: 0)
+    }
+
+    func prefill(_ positions: Range<Int>, recurrences: Int) -> RaggedCall {
+        call(.prefill, positions, recurrences: recurrences)
+    }
+
+    func decode(at position: Int, recurrences: Int) -> RaggedCall {
+        call(.decode, position..<position + 1, recurrences: recurrences)
+    }
+
+    /// A step of diffusion forcing with all that its sampler draws for it.
+    func step(_ positions: Range<Int>, recurrences: Int) -> RaggedCall {
+        let rows = positions.count
+        var call = call(.step, positions, recurrences: recurrences)
+        let defaults = DiffusionSettings()
+        call.step = StepInput(
+            embeddings: .zeros(rows: rows, width: model.shape.width),
+            noise: states.states(.stateNoise, positions: positions, step: 0),
+            embeddingNew: [Float](repeating: 1 - defaults.embeddingEMA, count: rows),
+            embeddingOld: [Float](repeating: defaults.embeddingEMA, count: rows),
+            stateOld: [Float](repeating: 1 - defaults.stateNoise, count: rows),
+            stateNoise: [Float](repeating: defaults.stateNoise, count: rows))
+        return call
+    }
+
+    private func call(_ function: RaggedCall.Function, _ positions: Range<Int>, recurrences: Int) -> RaggedCall {
+        RaggedCall(
+            function: function, head: .token, recurrences: recurrences,
+            slots: [Int32](repeating: 0, count: positions.count), positions: positions.map(Int32.init),
+            tokens: positions.map { Int32($0 * 31 % model.shape.vocabulary) },
+            states: states.states(.initialState, positions: positions, step: 0))
+    }
+
+    /// Seconds that a call takes.
+    func time(_ call: RaggedCall) throws -> Double {
+        let start = ContinuousClock.now
+        _ = try model.evaluate(call)
+        return (ContinuousClock.now - start) / .seconds(1)
+    }
+}

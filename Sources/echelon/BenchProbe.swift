@@ -1,0 +1,45 @@
+import Plans
+import Runtime
+
+/// Samples of what the machine can do, taken throughout a run, so that what it lends to others meanwhile is in them.
+struct BenchProbe {
+    let threads: Int
+    /// The buffer that reading is probed with: many times any cache, except for quick runs.
+    let bytes: Int
+    private(set) var bandwidths: [Double] = []
+    private(set) var peaks: [MachineProbe.Product: [Double]] = [:]
+
+    private static let passes = 3
+
+    init(threads: Int, quick: Bool) {
+        self.threads = threads
+        bytes = quick ? 64 << 20 : 1 << 30
+    }
+
+    mutating func sample() throws {
+        bandwidths.append(try MachineProbe.readBandwidth(bytes: bytes, threads: threads, repeats: Self.passes))
+        for product in MachineProbe.Product.allCases {
+            peaks[product, default: []].append(
+                try MachineProbe.peak(product, threads: threads, repeats: Self.passes))
+        }
+    }
+
+    func bandwidth() -> Double { median(bandwidths) }
+
+    func peak(_ product: MachineProbe.Product) -> Double { median(peaks[product] ?? []) }
+
+    /// The larger of the two floors, in milliseconds.
+    func floorMs(bytes: Int, operations: [WeightFormat: Double]) -> Double {
+        let reading = Double(bytes) / (bandwidth() * 1e9)
+        let multiplying = operations.map { $0.value / (peak($0.key.product) * 1e12) }.reduce(0, +)
+        return max(reading, multiplying) * 1e3
+    }
+
+    func report(_ plan: Plan, instructionSet: String) -> BenchReport.Probe {
+        .init(
+            readGbS: bandwidth(), readGbSLeast: bandwidths.min() ?? 0, readGbSMost: bandwidths.max() ?? 0,
+            peakTflops: peak(plan.contents.settings.weights.product),
+            peaks: MachineProbe.Product.allCases.map { .init(product: $0.rawValue, tflops: peak($0)) },
+            threads: threads, instructionSet: instructionSet)
+    }
+}

@@ -1,0 +1,232 @@
+import Plans
+import Runtime
+
+/// One run of all measurements. They go round by round, each round measuring everything once and probing the machine, so
+/// that a machine whose speed drifts treats all alike.
+struct BenchRun {
+    let plan: Plan
+    let model: PlanModel
+    /// In ascending order.
+    let rowCounts: [Int]
+    /// Positions before the rows of a step.
+    let context: Int
+    let repeats: Int
+    let prefillRecurrence: Int
+
+    private let calls: BenchCalls
+    private var probe: BenchProbe
+    private var progress = ProgressLine("measuring")
+
+    /// The prompt that prefill is measured with.
+    private static let promptRows = 512
+
+    init(
+        _ plan: Plan, model: PlanModel, rowCounts: [Int], context: Int, repeats: Int, prefillRecurrence: Int, quick: Bool
+    ) {
+        self.plan = plan
+        self.model = model
+        self.rowCounts = rowCounts.sorted()
+        self.context = context
+        self.repeats = repeats
+        self.prefillRecurrence = prefillRecurrence
+        calls = BenchCalls(model)
+        probe = BenchProbe(threads: model.threads, quick: quick)
+    }
+
+    private var settings: PlanSettings { plan.contents.settings }
+
+    mutating func report(named name: String, parts: Set<BenchPart>) throws -> BenchReport {
+        defer { progress.clear() }
+        var functions: [Samples<Step>] = []
+        var decodes: [Double] = []
+        var matrices: [Samples<Product>] = []
+        var shares: [BenchReport.Shares] = []
+        var prefill: Double?
+        if parts.contains(.functions) {
+            prefill = try measurePrefill()
+            (functions, decodes) = try measureFunctions()
+            shares = try measureShares()
+        }
+        if parts.contains(.matrices) { matrices = try measureMatrices() }
+        show("overhead")
+        let overhead = try TapeOverhead(measuredOn: plan, threads: model.threads, repeats: repeats)
+        try probe.sample()
+
+        var report = BenchReport(
+            probe: probe.report(plan, instructionSet: model.instructionSet),
+            model: .init(name: name, weights: settings.weights, bytes: plan.byteCount, width: settings.width))
+        report.matrices = matrices.map(matrix)
+        report.functions = functions.map(step)
+        if let prefill { (report.prefill, report.functions) = prefillReports(prefill, report.functions) }
+        if !decodes.isEmpty { add(decodes, functions, to: &report) }
+        report.tapes = plan.contents.schedule.functions.map(FunctionReport.init)
+        report.shares = shares
+        report.overhead = .init(instructionUs: overhead.instruction * 1e6, barrierUs: overhead.barrier * 1e6)
+        return report
+    }
+
+    // MARK: Measuring
+
+    private struct Samples<Subject> {
+        var subject: Subject
+        var seconds: [Double] = []
+        /// With what the sampler adds to a call.
+        var wholeSeconds: [Double] = []
+    }
+
+    private struct Step {
+        var rows: Int
+    }
+
+    private struct Product {
+        var matrix: MatrixBenchmark
+        var rows: Int
+    }
+
+    private mutating func show(_ text: String) { progress.show(text) }
+
+    private mutating func measurePrefill() throws -> Double {
+        try probe.sample()
+        let rows = min(Self.promptRows, context, settings.maxRows)
+        show("prefill of \(rows) rows")
+        let seconds = try calls.time(calls.prefill(0..<rows, recurrences: prefillRecurrence))
+        // The rest of the context only has to be there.
+        var end = rows
+        while end < context {
+            try Interrupt.check()
+            let next = min(context, end + rows)
+            _ = try model.evaluate(calls.prefill(end..<next, recurrences: 1))
+            end = next
+        }
+        return seconds
+    }
+
+    private mutating func measureFunctions() throws -> ([Samples<Step>], [Double]) {
+        var steps = rowCounts.map { Samples(subject: Step(rows: $0)) }
+        var decodes: [Double] = []
+        for _ in 0..<repeats {
+            try probe.sample()
+            for index in steps.indices {
+                try Interrupt.check()
+                let rows = steps[index].subject.rows
+                show("step of \(rows) rows")
+                let start = ContinuousClock.now
+                let call = calls.step(context..<context + rows, recurrences: settings.innerRecurrence)
+                steps[index].seconds.append(try calls.time(call))
+                steps[index].wholeSeconds.append((ContinuousClock.now - start) / .seconds(1))
+            }
+            try Interrupt.check()
+            show("decode")
+            let start = ContinuousClock.now
+            _ = try model.evaluate(calls.decode(at: context, recurrences: settings.recurrence))
+            decodes.append((ContinuousClock.now - start) / .seconds(1))
+        }
+        return (steps, decodes)
+    }
+
+    /// The least, a middle and the most rows of a step.
+    private mutating func measureShares() throws -> [BenchReport.Shares] {
+        var shares: [BenchReport.Shares] = []
+        let middle = rowCounts.last { $0 <= 32 } ?? rowCounts[0]
+        for rows in Set([rowCounts[0], middle, rowCounts[rowCounts.count - 1]]).sorted() {
+            try Interrupt.check()
+            show("shares of a step of \(rows) rows")
+            let (_, profile) = try model.profile(
+                calls.step(context..<context + rows, recurrences: settings.innerRecurrence))
+            shares.append(.init(profile, name: "step", rows: rows))
+        }
+        return shares
+    }
+
+    private mutating func measureMatrices() throws -> [Samples<Product>] {
+        let mostRows = rowCounts[rowCounts.count - 1]
+        var products: [Samples<Product>] = []
+        for shape in MatrixBenchmark.shapes(of: plan) {
+            let matrix = try MatrixBenchmark(shape, of: plan, mostRows: mostRows, threads: model.threads)
+            products += rowCounts.map { Samples(subject: Product(matrix: matrix, rows: $0)) }
+        }
+        for round in 0...repeats {
+            try probe.sample()
+            for index in products.indices {
+                try Interrupt.check()
+                let (matrix, rows) = (products[index].subject.matrix, products[index].subject.rows)
+                show("\(Self.shortName(matrix.weight)), \(rows) rows")
+                let seconds = try matrix.time(rows: rows, passes: Self.passes(matrix)) / .seconds(1)
+                // The first round only touches memory.
+                if round > 0 { products[index].seconds.append(seconds) }
+            }
+        }
+        return products
+    }
+
+    /// Passes of small matrices that take a time a clock can measure.
+    private static func passes(_ matrix: MatrixBenchmark) -> Int {
+        let enough = 1 << 26
+        return max(1, enough / max(1, matrix.bytes * matrix.count))
+    }
+
+    private static func shortName(_ weight: ScheduledWeight) -> String {
+        var name = weight.name[...]
+        if name.hasPrefix("transformer.") { name = name.dropFirst("transformer.".count) }
+        if name.hasSuffix(".weight") { name = name.dropLast(".weight".count) }
+        return String(name)
+    }
+
+    // MARK: Reporting
+
+    private func matrix(_ samples: Samples<Product>) -> BenchReport.Matrix {
+        let (benchmark, rows) = (samples.subject.matrix, samples.subject.rows)
+        let weight = benchmark.weight
+        var matrix = BenchReport.Matrix(
+            name: Self.shortName(weight), format: weight.format, n: weight.rows, k: weight.columns, rows: rows,
+            bytes: benchmark.bytes, ms: median(samples.seconds) * 1e3, bestMs: (samples.seconds.min() ?? 0) * 1e3,
+            floorMs: 0, count: benchmark.count)
+        matrix.floorMs = probe.floorMs(bytes: matrix.bytes, operations: [weight.format: matrix.operations])
+        return matrix
+    }
+
+    private func step(_ samples: Samples<Step>) -> BenchReport.Function {
+        function(
+            "step", rows: samples.subject.rows, context: context, recurrence: settings.innerRecurrence,
+            seconds: samples.seconds)
+    }
+
+    private func function(
+        _ name: String, rows: Int, context: Int, recurrence: Int, seconds: [Double]
+    ) -> BenchReport.Function {
+        let schedule = plan.contents.schedule
+        // The looping tape does the same work as an unrolled one.
+        let cost = schedule.functions.first { $0.name == name && $0.unrolled == nil }.map {
+            TapeCost(of: $0, in: schedule, rows: rows, recurrences: recurrence, context: context)
+        } ?? TapeCost()
+        return .init(
+            name: name, rows: rows, context: context, recurrence: recurrence, bytes: cost.bytes,
+            operations: cost.operations.values.reduce(0, +), ms: median(seconds) * 1e3,
+            bestMs: (seconds.min() ?? 0) * 1e3,
+            floorMs: probe.floorMs(bytes: cost.bytes, operations: cost.operations))
+    }
+
+    private func prefillReports(
+        _ seconds: Double, _ functions: [BenchReport.Function]
+    ) -> (BenchReport.Prefill, [BenchReport.Function]) {
+        let rows = min(Self.promptRows, context, settings.maxRows)
+        let prefill = function("prefill", rows: rows, context: 0, recurrence: prefillRecurrence, seconds: [seconds])
+        let report = BenchReport.Prefill(
+            rows: rows, recurrence: prefillRecurrence, ms: prefill.ms, floorMs: prefill.floorMs,
+            tokensPerSecond: Double(rows) / seconds)
+        return (report, functions + [prefill])
+    }
+
+    private func add(_ decodes: [Double], _ steps: [Samples<Step>], to report: inout BenchReport) {
+        report.functions.append(
+            function("decode", rows: 1, context: context, recurrence: settings.recurrence, seconds: decodes))
+        let rate = 1 / median(decodes)
+        report.autoregressive = .init(recurrence: settings.recurrence, tokensPerSecond: rate)
+        report.diffusion = steps.map {
+            let stepRate = 1 / median($0.wholeSeconds)
+            return .init(
+                rows: $0.subject.rows, innerRecurrence: settings.innerRecurrence, tokensPerSecond: stepRate,
+                gain: stepRate / rate)
+        }
+    }
+}

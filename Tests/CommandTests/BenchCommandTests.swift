@@ -1,0 +1,226 @@
+import Foundation
+import Testing
+
+/// `bench`: what it prints, not how fast anything is.
+@Suite struct BenchCommandTests {
+    private struct Report: Decodable {
+        struct Probe: Decodable {
+            struct Peak: Decodable {
+                var product: String
+                var tflops: Double
+            }
+            var readGbS: Double
+            var readGbSLeast: Double
+            var readGbSMost: Double
+            var peakTflops: Double
+            var peaks: [Peak]
+            var threads: Int
+            var instructionSet: String
+        }
+        struct Matrix: Decodable {
+            var name: String
+            var format: String
+            var n: Int
+            var k: Int
+            var rows: Int
+            var bytes: Int
+            var ms: Double
+            var bestMs: Double
+            var floorMs: Double
+        }
+        struct Function: Decodable {
+            var name: String
+            var rows: Int
+            var context: Int
+            var recurrence: Int
+            var bytes: Int
+            var operations: Double
+            var ms: Double
+            var floorMs: Double
+        }
+        struct Prefill: Decodable {
+            var rows: Int
+            var recurrence: Int
+            var tokensPerSecond: Double
+        }
+        struct Autoregressive: Decodable {
+            var recurrence: Int
+            var tokensPerSecond: Double
+        }
+        struct Diffusion: Decodable {
+            var rows: Int
+            var innerRecurrence: Int
+            var tokensPerSecond: Double
+            var gain: Double
+        }
+        struct Tape: Decodable {
+            var name: String
+            var instructions: Int
+            var barriers: Int
+            var arenaBytesPerRow: Int
+        }
+        struct Share: Decodable {
+            var kind: String
+            var executions: Int
+            var ms: Double
+            var share: Double
+        }
+        struct Shares: Decodable {
+            var name: String
+            var rows: Int
+            var ms: Double
+            var kinds: [Share]
+            var barriers: Share
+        }
+        struct Overhead: Decodable {
+            var instructionUs: Double
+            var barrierUs: Double
+        }
+        var probe: Probe
+        var matrices: [Matrix]
+        var functions: [Function]
+        var prefill: Prefill?
+        var autoregressive: Autoregressive?
+        var diffusion: [Diffusion]
+        var tapes: [Tape]
+        var shares: [Shares]
+        var overhead: Overhead?
+    }
+
+    private func report(_ arguments: String...) throws -> Report {
+        try EchelonCommand.run(["bench", "--quick", "--json", "--threads", "2"] + arguments).json(Report.self)
+    }
+
+    @Test func `json has every figure, with times and floors that are times`() throws {
+        let report = try report(TestModels.wordmathBF16Plan)
+        let probe = report.probe
+        #expect(probe.readGbS > 0 && probe.readGbSLeast <= probe.readGbS && probe.readGbS <= probe.readGbSMost)
+        #expect(probe.peaks.map(\.product) == ["f32", "bf16", "int8"])
+        #expect(probe.peaks.allSatisfy { $0.tflops > 0 })
+        #expect(probe.peakTflops == probe.peaks[1].tflops)
+        #expect(probe.threads == 2)
+
+        // Queries, keys and values; projection and adapter; gate and up; down; head.
+        let shapes = Set(report.matrices.map { [$0.n, $0.k] })
+        #expect(shapes == [[864, 288], [288, 288], [1920, 288], [288, 960], [768, 288]])
+        #expect(report.matrices.count == 2 * shapes.count)
+        for matrix in report.matrices {
+            #expect(matrix.ms > 0 && matrix.bestMs > 0 && matrix.bestMs <= matrix.ms && matrix.floorMs > 0)
+            #expect([1, 8].contains(matrix.rows))
+        }
+        for matrix in report.matrices where matrix.format == "bf16" {
+            #expect(matrix.bytes >= 2 * matrix.n * matrix.k)
+        }
+
+        #expect(report.functions.map(\.name) == ["step", "step", "prefill", "decode"])
+        #expect(report.functions.map(\.rows) == [1, 8, 32, 1])
+        #expect(report.functions.map(\.context) == [32, 32, 0, 32])
+        #expect(report.functions.map(\.recurrence) == [4, 4, 1, 16])
+        #expect(report.functions.allSatisfy { $0.ms > 0 && $0.floorMs > 0 && $0.bytes > 0 && $0.operations > 0 })
+        #expect(report.prefill?.rows == 32)
+        #expect(report.prefill?.tokensPerSecond ?? 0 > 0)
+        #expect(report.autoregressive?.recurrence == 16)
+        let rate = try #require(report.autoregressive?.tokensPerSecond)
+        #expect(rate > 0)
+        #expect(report.diffusion.map(\.rows) == [1, 8])
+        for diffusion in report.diffusion {
+            #expect(diffusion.innerRecurrence == 4)
+            #expect(abs(diffusion.gain * rate / diffusion.tokensPerSecond - 1) < 1e-9)
+        }
+
+        #expect(report.tapes.contains { $0.name == "step" && $0.instructions > 0 && $0.arenaBytesPerRow > 0 })
+        #expect(report.overhead?.instructionUs ?? 0 > 0)
+    }
+
+    @Test func `the shares of a step are those of its instructions, and add up to no more than all of it`() throws {
+        let report = try report(TestModels.wordmathPlan, "--only", "functions")
+        #expect(report.shares.map(\.rows) == [1, 8])
+        for shares in report.shares {
+            let kinds = Dictionary(uniqueKeysWithValues: shares.kinds.map { ($0.kind, $0) })
+            // 2 prelude and 2 coda blocks, and 4 core blocks in each of 4 recurrences.
+            #expect(kinds["wavefront_attention"]?.executions == 20)
+            #expect(kinds["linear_silu_gate"]?.executions == 20)
+            #expect(kinds["linear_argmax"]?.executions == 1)
+            #expect(shares.barriers.executions > 0)
+            let sum = (shares.kinds + [shares.barriers]).map(\.share).reduce(0, +)
+            #expect(sum > 0 && sum <= 1 + 1e-9)
+            #expect(shares.kinds.map(\.ms) == shares.kinds.map(\.ms).sorted(by: >))
+        }
+    }
+
+    @Test func `one part can be measured by itself`() throws {
+        let matrices = try report(TestModels.oddPlan, "--only", "matrices")
+        #expect(!matrices.matrices.isEmpty && matrices.functions.isEmpty && matrices.diffusion.isEmpty)
+        #expect(matrices.autoregressive == nil && matrices.prefill == nil && matrices.shares.isEmpty)
+        let functions = try report(TestModels.oddPlan, "--only", "functions", "--rows", "3,2,3")
+        #expect(functions.matrices.isEmpty)
+        #expect(functions.functions.map(\.rows) == [2, 3, 32, 1])
+    }
+
+    @Test(arguments: ["f32", "bf16"])
+    func `a configuration is measured with random weights`(_ weights: String) throws {
+        let report = try report("--config", TestModels.odd + "/config.json", "--weights", weights)
+        #expect(report.functions.count == 4)
+        #expect(report.matrices.allSatisfy { $0.format == weights })
+        #expect(report.functions.allSatisfy { $0.ms > 0 })
+    }
+
+    @Test func `the configuration of Huginn-0125 is one that can be measured`() throws {
+        // Refused for its rows, after it was understood and before gigabytes of weights are made.
+        let config = TestModels.repository.appending(path: "Tools/bench/huginn-0125.json").path
+        try EchelonCommand.run("bench", "--config", config, "--rows", "5000").expectRefusal("--rows is 5000", "4095")
+    }
+
+    @Test func `without json there is a table for people`() throws {
+        let text = try EchelonCommand.run("bench", TestModels.oddPlan, "--quick").succeeded().text
+        for heading in ["GB/s", "matrix", "floor ms", "tokens/s", "barriers", "share"] {
+            #expect(text.contains(heading))
+        }
+    }
+
+    // MARK: Refusals
+
+    @Test(arguments: [
+        ("--rows", "0"), ("--rows", "1,-8"), ("--rows", "129"), ("--context", "0"), ("--context", "-1"),
+        ("--context", "128"), ("--repeats", "0"), ("--repeats", "-1"), ("--repeats", "1001"),
+        ("--prefill-recurrence", "-1"), ("--threads", "0"), ("--threads", "-1"),
+    ])
+    func `a number out of range is refused`(_ option: String, _ value: String) throws {
+        let number = value.split(separator: ",").last.map(String.init) ?? value
+        try EchelonCommand.run("bench", TestModels.oddPlan, "--quick", "--json", option, value).expectRefusal(number)
+    }
+
+    @Test(arguments: ["", "8,", "one", "1;2", "99999999999999999999"])
+    func `a list of rows that is none is a usage error`(_ rows: String) throws {
+        try EchelonCommand.run("bench", TestModels.oddPlan, "--rows", rows).expectUsageError("--rows")
+    }
+
+    @Test func `what is to be measured has to be one thing, and there`() throws {
+        try EchelonCommand.run("bench", TestModels.oddPlan, "--config", "config.json").expectUsageError("--config")
+        try EchelonCommand.run("bench", TestModels.oddPlan, "--only", "everything").expectUsageError("everything")
+        try EchelonCommand.run("bench", "/nowhere.plan").expectRefusal("/nowhere.plan")
+        try EchelonCommand.run("bench", "--config", "/nowhere.json").expectRefusal("/nowhere.json")
+    }
+
+    @Test func `a configuration that is damaged is refused`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("config.json")
+        for text in ["", "{", "[]", "{\"model_type\": \"llama\"}", "{\"model_type\": \"huginn_raven\"}"] {
+            try Data(text.utf8).write(to: URL(filePath: path))
+            try EchelonCommand.run("bench", "--config", path, "--quick").expectRefusal(path)
+        }
+        try Data([0xFF, 0xFE, 0x00]).write(to: URL(filePath: path))
+        try EchelonCommand.run("bench", "--config", path).expectRefusal(path)
+    }
+
+    @Test func `Ctrl-C ends a measurement`() throws {
+        let command = try RunningCommand(["bench", "--quick", "--repeats", "1000"])
+        sleep(1)
+        #expect(command.isRunning)
+        command.send(SIGINT)
+        let run = try command.wait()
+        #expect(run.status == 130)
+        #expect(run.output.isEmpty)
+        #expect(run.errors == "Interrupted.\n")
+    }
+}

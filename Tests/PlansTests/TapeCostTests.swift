@@ -1,0 +1,50 @@
+import Plans
+import Testing
+
+/// What a call has to read and compute, against counts by hand.
+@Suite struct TapeCostTests {
+    private let schedule = Schedule(
+        weights: [
+            ScheduledWeight(name: "embedding", format: .f32, rows: 10, columns: 6),
+            ScheduledWeight(name: "matrix", format: .bf16, rows: 32, columns: 64),
+            ScheduledWeight(name: "norm", format: .f32, rows: 1, columns: 6),
+        ],
+        caches: [ScheduledCache(name: "core.0", heads: 2, dim: 3, isRecurrent: true)], functions: [])
+
+    private func cost(_ instructions: [Instruction], rows: Int, recurrences: Int = 1, context: Int = 0) -> TapeCost {
+        let function = ScheduledFunction(
+            name: "f", unrolled: nil, parameters: [], results: [], buffers: [], instructions: instructions,
+            arenaBytesPerRow: 0, unplannedBytesPerRow: 0)
+        return TapeCost(of: function, in: schedule, rows: rows, recurrences: recurrences, context: context)
+    }
+
+    @Test func `a matrix is read once and multiplied by every row`() {
+        let cost = cost([Instruction(opcode: "linear", weights: [1])], rows: 5)
+        #expect(cost.weightBytes == 32 * 64 * 2)
+        #expect(cost.operations == [.bf16: 2 * 5 * 32 * 64])
+        #expect(cost.cacheBytes == 0)
+    }
+
+    @Test func `an embedding is read row by row, a vector without operations`() {
+        #expect(cost([Instruction(opcode: "embed", weights: [0])], rows: 3).weightBytes == 3 * 6 * 4)
+        #expect(cost([Instruction(opcode: "embed", weights: [0])], rows: 3).operations.isEmpty)
+        #expect(cost([Instruction(opcode: "norm", weights: [2])], rows: 3).bytes == 6 * 4)
+        #expect(cost([Instruction(opcode: "norm", weights: [2])], rows: 3).operations.isEmpty)
+    }
+
+    @Test func `attention reads keys and values once and looks back from every row`() {
+        let cost = cost([Instruction(opcode: "wavefront_attention", cache: 0)], rows: 2, context: 10)
+        #expect(cost.cacheBytes == 2 * 12 * 6 * 4)
+        #expect(cost.operations == [.f32: 4 * (11 + 12) * 6])
+    }
+
+    @Test func `the body of a repeat counts for each recurrence, what follows it once`() {
+        let instructions = [
+            Instruction(opcode: "repeat", integers: [1]), Instruction(opcode: "linear", weights: [1]),
+            Instruction(opcode: "norm", weights: [2]),
+        ]
+        #expect(cost(instructions, rows: 1, recurrences: 7).weightBytes == 7 * 32 * 64 * 2 + 24)
+        #expect(cost(instructions, rows: 1, recurrences: 0).weightBytes == 24)
+        #expect(cost(instructions, rows: 1, recurrences: 0).operations.isEmpty)
+    }
+}

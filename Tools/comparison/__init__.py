@@ -1,0 +1,1 @@
+"""Comparing echelon with PyTorch and numpy: the parts of Tools/compare."""

@@ -1,0 +1,49 @@
+"""Where the comparison runs: its virtual environment, and what the machine is."""
+import importlib.util
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+PACKAGES = ["torch", "numpy"]
+
+
+def cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def enter(folder, threads):
+    """Goes on in a Python that has the packages, this one or that of `folder`, with this many threads for all of them.
+
+    Libraries read these variables when they are loaded, so this has to come first; it may start the program again.
+    """
+    for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]:
+        os.environ[name] = str(threads)
+    if all(importlib.util.find_spec(package) for package in PACKAGES):
+        return
+    python = folder / "bin/python"
+    if pathlib.Path(sys.prefix) == folder:
+        sys.exit(f"{', '.join(PACKAGES)} cannot be imported from {folder}; remove that folder and try again.")
+    if not python.exists() or subprocess.run([python, "-c", "import torch, numpy"], capture_output=True).returncode != 0:
+        print(f"installing {', '.join(PACKAGES)} into {folder}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+    os.execv(python, [str(python), *sys.argv])
+
+
+def machine():
+    """The processor's name, and what decides its arithmetic."""
+    name, flags = platform.processor() or platform.machine(), []
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            name = value.strip()
+        if key.strip() == "flags":
+            flags = value.split()
+    wanted = ["avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8"]
+    return {"name": name, "cores": cores(), "instructions": [flag for flag in wanted if flag in flags]}

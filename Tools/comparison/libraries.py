@@ -1,0 +1,69 @@
+"""The same products through PyTorch (bf16 and float32) and numpy, whose float32 product is OpenBLAS's."""
+import statistics
+import sys
+import time
+
+import numpy
+import torch
+
+from comparison import shapes
+
+REPEATS = 3
+
+
+def versions():
+    return {"torch": torch.__version__, "numpy": numpy.__version__}
+
+
+def seconds(run):
+    """The median over the passes of calling `run` for each of a shape's matrices, which it is given by number."""
+    times = []
+    for turn in range(REPEATS + 1):
+        start = time.perf_counter()
+        count = run()
+        if turn > 0:  # the first only touches memory
+            times.append((time.perf_counter() - start) / count)
+    return statistics.median(times)
+
+
+def copies(n, k, element_bytes):
+    """How many matrices of this shape take turns, so that each has to come from memory."""
+    return max(1, shapes.BYTES_OF_PASS // (n * k * element_bytes))
+
+
+def torch_times(n, k, rows, dtype):
+    with torch.inference_mode():
+        weights = [torch.randn(n, k, dtype=dtype) for _ in range(copies(n, k, dtype.itemsize))]
+
+        def run(x):
+            for weight in weights:
+                torch.nn.functional.linear(x, weight)
+            return len(weights)
+
+        inputs = {count: torch.randn(count, k, dtype=dtype) for count in rows}
+        return {str(count): seconds(lambda x=x: run(x)) * 1e3 for count, x in inputs.items()}
+
+
+def numpy_times(n, k, rows):
+    random = numpy.random.default_rng(0)
+    weights = [random.random((n, k), dtype=numpy.float32) for _ in range(copies(n, k, 4))]
+
+    def run(x):
+        for weight in weights:
+            numpy.matmul(x, weight.T)
+        return len(weights)
+
+    inputs = {count: random.random((count, k), dtype=numpy.float32) for count in rows}
+    return {str(count): seconds(lambda x=x: run(x)) * 1e3 for count, x in inputs.items()}
+
+
+def matrices(config, rows, threads):
+    """Milliseconds by library, matrix and rows."""
+    torch.set_num_threads(threads)
+    times = {"torch bf16": {}, "torch f32": {}, "numpy f32": {}}
+    for name, (n, k) in shapes.matrices(config).items():
+        print(f"  PyTorch and numpy: {name}", file=sys.stderr)
+        times["torch bf16"][name] = torch_times(n, k, rows, torch.bfloat16)
+        times["torch f32"][name] = torch_times(n, k, rows, torch.float32)
+        times["numpy f32"][name] = numpy_times(n, k, rows)
+    return times
