@@ -42,7 +42,7 @@ public final class PlanModel: RecurrentModel {
         let caches = try plan.contents.schedule.caches.map(ech_cache.init)
         let (slots, positions, budget) = (try narrow(sequences), try narrow(context), try narrow(cacheBudget))
         session = try reportingErrors { message in
-            ech_session_create(caches, Int32(caches.count), slots, positions, budget, message)
+            ech_session_create(caches, Int32(caches.count), slots, positions, budget, Int32(ECH_CACHE_F32.rawValue), message)
         }
         written = [Int](repeating: 0, count: sequences)
     }
