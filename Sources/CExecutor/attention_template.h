@@ -34,8 +34,33 @@ INLINE vec cached(const void *memory, int64_t at, const bool halves) {
     return (vec)(__builtin_convertvector(*(const half_vec_any *)((const uint16_t *)memory + at), vec_bits) << 16);
 }
 
+/// Fetches what a loop reads now one block of positions further on. The cores' own prefetchers lose track between heads
+/// and at the ends of pages.
+INLINE void fetch_ahead(const void *memory, int64_t at, int64_t distance, const bool halves) {
+    if (halves && at % 32 != 0) return; // two vectors of halves a line
+    __builtin_prefetch((const char *)memory + (at + distance) * (halves ? 2 : 4), 0, 2);
+}
+
 INLINE const void *moved(const void *memory, int64_t elements, const bool halves) {
     return (const char *)memory + elements * (halves ? 2 : 4);
+}
+
+/// e^x for x ≤ 0, to about one unit in the last place, as in vector.h but with as few operations as fusing allows: beside
+/// the products, attention spends its time here. x is kept above −87.3, where the result is a normal number.
+INLINE vec fused_exponential(vec x) {
+    const vec low = repeated(-87.3f), shifter = repeated(12582912.0f);
+    const vec_bits below = (vec_bits)(x < low);
+    x = (vec)(((vec_bits)low & below) | ((vec_bits)x & ~below));
+    const vec shifted = FMA(x, repeated(1.44269504f), shifter), n = shifted - shifter;
+    const vec r = FMA(n, repeated(2.12194440e-4f), FMA(n, repeated(-0.693359375f), x));
+    vec p = FMA(repeated(1.0f / 5040), r, repeated(1.0f / 720));
+    p = FMA(p, r, repeated(1.0f / 120));
+    p = FMA(p, r, repeated(1.0f / 24));
+    p = FMA(p, r, repeated(1.0f / 6));
+    p = FMA(p, r, repeated(0.5f));
+    p = FMA(p, r, repeated(1.0f));
+    p = FMA(p, r, repeated(1.0f));
+    return p * (vec)(((vec_bits)shifted + 127u) << 23);
 }
 
 /// The cache entry that a reader at recurrence t takes of a position, see ech_call.depth.
@@ -92,17 +117,20 @@ INLINE void locate(located_block *block, const ech_attention_work *work, const v
 }
 
 /// The scores of some rows with some blocks of 16 keys. A row's queries are dim16 floats from the row's before, its
-/// scores 64.
+/// scores 64. `ahead`: the next 64 positions will be asked for, and nothing has fetched them.
 INLINE void multiply_keys(const int rows, const int blocks, const float *queries, const void *const *keys, int32_t dim,
-                          int32_t dim16, float *scores, const bool halves) {
+                          int32_t dim16, float *scores, const bool halves, const bool ahead) {
     enum { PARTS = ECH_KEY_BLOCK / LANES };
     vec sums[ROWS][SCORE_BLOCKS * PARTS];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < blocks * PARTS; v++) sums[i][v] = zeros();
     for (int32_t d = 0; d < dim; d++) {
         vec key[SCORE_BLOCKS * PARTS];
-        for (int v = 0; v < blocks * PARTS; v++)
-            key[v] = cached(keys[v / PARTS], (int64_t)d * ECH_KEY_BLOCK + v % PARTS * LANES, halves);
+        for (int v = 0; v < blocks * PARTS; v++) {
+            const int64_t at = (int64_t)d * ECH_KEY_BLOCK + v % PARTS * LANES;
+            key[v] = cached(keys[v / PARTS], at, halves);
+            if (ahead && v % PARTS == 0) fetch_ahead(keys[v / PARTS], at, (int64_t)BLOCK * dim16, halves);
+        }
         for (int i = 0; i < rows; i++) {
             const vec query = repeated(queries[(int64_t)i * dim16 + d]);
             for (int v = 0; v < blocks * PARTS; v++) sums[i][v] = FMA(query, key[v], sums[i][v]);
@@ -114,17 +142,17 @@ INLINE void multiply_keys(const int rows, const int blocks, const float *queries
 
 /// multiply_keys for any number of blocks. Of four, one may lie past the last position: the cache has room for it.
 INLINE void score(const int rows, int32_t blocks, const float *queries, const void *const *keys, int32_t dim,
-                  int32_t dim16, float *scores, const bool halves) {
+                  int32_t dim16, float *scores, const bool halves, const bool ahead) {
     for (int32_t b = 0; b < blocks;) {
         float *to = scores + b * ECH_KEY_BLOCK;
         if (SCORE_BLOCKS == 4 && blocks - b > 2) {
-            multiply_keys(rows, SCORE_BLOCKS, queries, keys + b, dim, dim16, to, halves);
+            multiply_keys(rows, SCORE_BLOCKS, queries, keys + b, dim, dim16, to, halves, ahead);
             b += 4;
         } else if (SCORE_BLOCKS >= 2 && blocks - b > 1) {
-            multiply_keys(rows, SCORE_BLOCKS >= 2 ? 2 : 1, queries, keys + b, dim, dim16, to, halves);
+            multiply_keys(rows, SCORE_BLOCKS >= 2 ? 2 : 1, queries, keys + b, dim, dim16, to, halves, ahead);
             b += 2;
         } else {
-            multiply_keys(rows, 1, queries, keys + b, dim, dim16, to, halves);
+            multiply_keys(rows, 1, queries, keys + b, dim, dim16, to, halves, ahead);
             b += 1;
         }
     }
@@ -132,7 +160,7 @@ INLINE void score(const int rows, int32_t blocks, const float *queries, const vo
 
 /// A row's softmax so far.
 typedef struct {
-    v16f total;    ///< the weights' sum is that of the lanes
+    vec total;     ///< the weights' sum is that of the lanes
     float maximum; ///< of the scores; the weights are relative to it
     float decay;   ///< what the last block made of the weights before it
 } running_softmax;
@@ -141,31 +169,32 @@ typedef struct {
 INLINE void weigh(running_softmax *softmax, float *scores, int32_t count) {
     const v16i lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const v16f nothing = splat(-__builtin_inff());
-    const int32_t vectors = (ech_min(count, BLOCK) + 15) / 16;
-    v16f score[BLOCK / 16], top = nothing;
-    for (int32_t v = 0; v < vectors; v++) {
-        score[v] = select(lanes < count - 16 * v, load(scores + 16 * v), nothing);
-        top = select(score[v] > top, score[v], top);
+    const int32_t scored = ech_min((int32_t)ech_round_up(count, 16), BLOCK);
+    v16f top = nothing;
+    for (int32_t j = 0; j < scored; j += 16) {
+        const v16f score = select(lanes < count - j, load(scores + j), nothing);
+        top = select(score > top, score, top);
+        store(scores + j, score);
     }
     const float highest = largest(top), above = highest > softmax->maximum ? highest : softmax->maximum;
-    const v16f decay = exponential(splat(softmax->maximum - above));
-    softmax->maximum = above;
-    softmax->decay = decay[0];
-    v16f total = softmax->total * decay;
-    for (int32_t v = 0; v < vectors; v++) {
-        // exponential() stops at e^−87; what lies past the row's position has to weigh nothing at all.
-        const v16f weight = select(score[v] == nothing, splat(0), exponential(score[v] - above));
+    const vec decay = fused_exponential(repeated(softmax->maximum - above));
+    vec total = softmax->total * decay;
+    for (int32_t j = 0; j < scored; j += LANES) {
+        // The exponential stops at e^−87; what lies past the row's position has to weigh nothing at all.
+        const vec score = vec_load(scores + j);
+        const vec_bits counts = ~(vec_bits)(score == repeated(-__builtin_inff()));
+        const vec weight = (vec)((vec_bits)fused_exponential(score - above) & counts);
         total += weight;
-        store(scores + 16 * v, weight);
+        vec_store(scores + j, weight);
     }
-    softmax->total = total;
+    *softmax = (running_softmax){total, above, decay[0]};
 }
 
 /// results += the weighted values of positions begin ..< end of the block, for some rows and vectors of columns. `decays`
 /// is NULL or what each row's results are multiplied by first.
 INLINE void add_columns(const int rows, const int vectors, float *results, int32_t dim16, const running_softmax *decays,
                         const float *weights, const located_block *block, int32_t column, int32_t begin, int32_t end,
-                        const bool halves) {
+                        const bool halves, const bool ahead) {
     vec sums[ROWS][VALUE_VECTORS];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++) {
@@ -174,8 +203,11 @@ INLINE void add_columns(const int rows, const int vectors, float *results, int32
         }
     for (int32_t j = begin; j < end; j++) {
         vec value[VALUE_VECTORS];
-        for (int v = 0; v < vectors; v++)
-            value[v] = cached(block->values, block->value_offsets[j] + column + v * LANES, halves);
+        for (int v = 0; v < vectors; v++) {
+            const int64_t at = block->value_offsets[j] + column + v * LANES;
+            value[v] = cached(block->values, at, halves);
+            if (ahead && (LANES == 16 || v % 2 == 0)) fetch_ahead(block->values, at, (int64_t)BLOCK * dim16, halves);
+        }
         for (int i = 0; i < rows; i++) {
             const vec weight = repeated(weights[i * BLOCK + j]);
             for (int v = 0; v < vectors; v++) sums[i][v] = FMA(weight, value[v], sums[i][v]);
@@ -186,30 +218,42 @@ INLINE void add_columns(const int rows, const int vectors, float *results, int32
 }
 
 INLINE void add_values(const int rows, float *results, int32_t dim16, const running_softmax *decays, const float *weights,
-                       const located_block *block, int32_t begin, int32_t end, const bool halves) {
+                       const located_block *block, int32_t begin, int32_t end, const bool halves, const bool ahead) {
     int32_t column = 0;
     for (; column + VALUE_VECTORS * LANES <= dim16; column += VALUE_VECTORS * LANES)
-        add_columns(rows, VALUE_VECTORS, results, dim16, decays, weights, block, column, begin, end, halves);
+        add_columns(rows, VALUE_VECTORS, results, dim16, decays, weights, block, column, begin, end, halves, ahead);
     for (; column + 2 * LANES <= dim16; column += 2 * LANES)
-        add_columns(rows, 2, results, dim16, decays, weights, block, column, begin, end, halves);
+        add_columns(rows, 2, results, dim16, decays, weights, block, column, begin, end, halves, ahead);
     for (; column < dim16; column += LANES)
-        add_columns(rows, 1, results, dim16, decays, weights, block, column, begin, end, halves);
+        add_columns(rows, 1, results, dim16, decays, weights, block, column, begin, end, halves, ahead);
 }
 
 /// add_values for rows of which each sees its own count of the block's positions, a later row never fewer.
 INLINE void add_ragged_values(const int rows, const ech_ordered_row *ordered, float *results, int32_t dim16,
                               const running_softmax *softmax, const float *weights, const located_block *block,
-                              int32_t first, const bool halves) {
+                              int32_t first, const bool halves, const bool ahead) {
     const int32_t common = ech_min(ordered[0].position - first + 1, BLOCK);
-    add_values(rows, results, dim16, softmax, weights, block, 0, common, halves);
+    add_values(rows, results, dim16, softmax, weights, block, 0, common, halves, ahead);
     for (int i = 1; i < rows; i++) {
         const int32_t count = ech_min(ordered[i].position - first + 1, BLOCK);
         if (count > common)
-            add_values(1, results + (int64_t)i * dim16, dim16, NULL, weights + i * BLOCK, block, common, count, halves);
+            add_values(1, results + (int64_t)i * dim16, dim16, NULL, weights + i * BLOCK, block, common, count, halves, false);
     }
 }
 
 // MARK: A block of rows
+
+/// Does something for as many of the first rows as fit in registers.
+#define FIRST_ROWS(what)                                                                                               \
+    do {                                                                                                               \
+        if (i + ROWS <= rows) {                                                                                        \
+            what(ROWS, true);                                                                                          \
+            i += ROWS;                                                                                                 \
+        } else {                                                                                                       \
+            what(1, true);                                                                                             \
+            i += 1;                                                                                                    \
+        }                                                                                                              \
+    } while (0)
 
 /// What a block of rows keeps in scratch.
 typedef struct {
@@ -226,7 +270,7 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
     const void *keys = moved(cache->keys, offset, halves), *values = moved(cache->values, offset, halves);
     const int32_t *depth = work->depth + (int64_t)slot * work->context;
     running_softmax softmax[ECH_ROW_BLOCK];
-    for (int32_t i = 0; i < rows; i++) softmax[i] = (running_softmax){splat(0), -__builtin_inff(), 0};
+    for (int32_t i = 0; i < rows; i++) softmax[i] = (running_softmax){zeros(), -__builtin_inff(), 0};
     memset(memory->results, 0, (size_t)rows * (size_t)dim16 * sizeof(float));
 
     int32_t begin = 0; // the first row that sees the block: positions ascend
@@ -235,27 +279,34 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
         const int32_t count = ech_min(last - first + 1, BLOCK), blocks = (count + ECH_KEY_BLOCK - 1) / ECH_KEY_BLOCK;
         located_block block;
         locate(&block, work, keys, values, depth, first, count, memory->gathered, halves);
+        const bool more = last - first >= BLOCK;
+        // The first rows fetch the next block for all.
         int32_t i = begin;
-#define SCORE(n)                                                                                                       \
-    score(n, blocks, memory->queries + (int64_t)i * dim16, block.keys, dim, dim16, memory->weights + i * BLOCK, halves)
-        for (; i + ROWS <= rows; i += ROWS) SCORE(ROWS);
-        for (; ROWS > 2 && i + 2 <= rows; i += 2) SCORE(2);
-        for (; i < rows; i++) SCORE(1);
+#define SCORE(n, ahead)                                                                                                \
+    score(n, blocks, memory->queries + (int64_t)i * dim16, block.keys, dim, dim16, memory->weights + i * BLOCK, halves, \
+          ahead)
+        if (more) FIRST_ROWS(SCORE);
+        for (; i + ROWS <= rows; i += ROWS) SCORE(ROWS, false);
+        for (; ROWS > 2 && i + 2 <= rows; i += 2) SCORE(2, false);
+        for (; i < rows; i++) SCORE(1, false);
 #undef SCORE
         for (i = begin; i < rows; i++) weigh(&softmax[i], memory->weights + i * BLOCK, ordered[i].position - first + 1);
         i = begin;
-#define ADD_VALUES(n)                                                                                                  \
+#define ADD_VALUES(n, ahead)                                                                                           \
     add_ragged_values(n, ordered + i, memory->results + (int64_t)i * dim16, dim16, softmax + i,                        \
-                      memory->weights + i * BLOCK, &block, first, halves)
-        for (; i + ROWS <= rows; i += ROWS) ADD_VALUES(ROWS);
-        for (; ROWS > 2 && i + 2 <= rows; i += 2) ADD_VALUES(2);
-        for (; i < rows; i++) ADD_VALUES(1);
+                      memory->weights + i * BLOCK, &block, first, halves, ahead)
+        if (more) FIRST_ROWS(ADD_VALUES);
+        for (; i + ROWS <= rows; i += ROWS) ADD_VALUES(ROWS, false);
+        for (; ROWS > 2 && i + 2 <= rows; i += 2) ADD_VALUES(2, false);
+        for (; i < rows; i++) ADD_VALUES(1, false);
 #undef ADD_VALUES
-        if (last - first < BLOCK) break;
+        if (!more) break;
     }
     for (int32_t i = 0; i < rows; i++) {
         float *result = memory->results + (int64_t)i * dim16;
-        const v16f reciprocal = splat(1.0f / sum(softmax[i].total));
+        float total = 0;
+        for (int lane = 0; lane < LANES; lane++) total += softmax[i].total[lane];
+        const v16f reciprocal = splat(1.0f / total);
         for (int32_t d = 0; d < dim16; d += 16) store(result + d, load(result + d) * reciprocal);
     }
 }
