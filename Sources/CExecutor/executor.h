@@ -71,13 +71,13 @@ typedef struct {
     float *values; ///< for each position: c[dim], then s[dim], the sine's sign being that of its term
 } ech_rope_table;
 
-/// One cache: per slot [entry][head][position][dim], dim rounded up to vectors of 16 with zeros, so that attention reads
-/// a head's positions one after another.
+/// One cache, see cache.h. Columns from dim to dim16 are zeros.
 typedef struct {
-    float *keys, *values;
+    void *keys, *values;
+    int32_t format; ///< ech_cache_format
     int32_t heads, dim, dim16, entries;
     bool recurrent;
-    int64_t head_stride, entry_stride, slot_stride; ///< in floats
+    int64_t head_stride, entry_stride, slot_stride; ///< in elements
 } ech_cache_memory;
 
 typedef struct {
@@ -97,6 +97,24 @@ struct ech_session {
     int32_t rope_count;
 };
 
+/// A row of the call where attention orders them by slot, then position.
+typedef struct {
+    int32_t slot, position, row;
+} ech_ordered_row;
+
+/// Rows of one slot that attention takes together, so that they share each key and value that it reads.
+typedef struct {
+    int32_t begin, end; ///< of the ordered rows
+    int64_t before;     ///< what the blocks before this one cost, for one head
+} ech_row_block;
+
+/// How attention divides a call's rows.
+typedef struct {
+    const ech_ordered_row *rows;
+    const ech_row_block *blocks; ///< block_count, and one after them for its `before`
+    int32_t block_count;
+} ech_wavefront;
+
 /// Where a session's memory for one call lies in its arena.
 typedef struct {
     char *buffers;
@@ -104,6 +122,8 @@ typedef struct {
     int64_t scratch_stride;
     int64_t best_offset;   ///< in a thread's scratch: rows floats and rows i32
     int32_t *saved_depth;  ///< rows numbers
+    ech_ordered_row *ordered_rows; ///< rows of them
+    ech_row_block *row_blocks;     ///< rows + 1 of them
     int32_t capacity;      ///< rows rounded up to 16
 } ech_arena;
 /// Grows the arena and the rotary tables to what the call needs. False with a message when memory is short.
@@ -135,6 +155,7 @@ typedef struct {
     ech_strip_int8 strip_int8;
     ech_strip_int4 strip_int4;
     const int32_t *slots, *positions;
+    ech_wavefront wavefront;
     ech_barrier barrier;
 } ech_run_state;
 
@@ -176,18 +197,13 @@ void ech_run_linear(ech_walk *walk, const ech_instruction *instruction);
 void ech_run_linear_silu_gate(ech_walk *walk, const ech_instruction *instruction);
 void ech_run_linear_argmax(ech_walk *walk, const ech_instruction *instruction);
 void ech_run_project_rope_write(ech_walk *walk, const ech_instruction *instruction);
-// Split by pairs of head and row (attention.c).
+// Split by pairs of head and row block (attention.c).
 void ech_run_attention(ech_walk *walk, const ech_instruction *instruction);
+/// Orders the call's rows and divides them into blocks, for the call's attention instructions.
+ech_wavefront ech_wavefront_of(const ech_arena *arena, const int32_t *slots, const int32_t *positions, int32_t rows);
 
 /// Has OpenBLAS compute in the calling thread only; its callers are threads already.
 void ech_blas_single_threaded(void);
-
-/// Where row `row` of a cache's slot begins for one entry and head.
-static inline int64_t ech_cache_offset(const ech_cache_memory *cache, int32_t slot, int32_t entry, int32_t head,
-                                       int32_t position) {
-    return slot * cache->slot_stride + entry * cache->entry_stride + head * cache->head_stride +
-           (int64_t)position * cache->dim16;
-}
 
 // MARK: Kernels
 
@@ -207,17 +223,24 @@ typedef void (*ech_row_kernel)(const ech_row_work *work);
 typedef struct {
     const ech_cache_memory *cache;
     const int32_t *depth;
-    const int32_t *slots, *positions;
+    const ech_wavefront *wavefront;
     ech_view queries, out;
     float *scratch; ///< ech_attention_scratch(dim16) floats
-    int32_t context, recurrence, rows;
-    int64_t begin, end; ///< of heads · rows pairs, the row running faster
+    int32_t context, recurrence;
+    int64_t begin, end; ///< of heads · row blocks pairs, the block running faster
 } ech_attention_work;
 
-/// Positions of a block of attention: four vectors of scores.
-enum { ECH_ATTENTION_BLOCK = 64 };
-/// Floats of scratch: a head's query, its result, and a block's weights.
-static inline int64_t ech_attention_scratch(int64_t dim16) { return 2 * dim16 + ECH_ATTENTION_BLOCK; }
+enum {
+    ECH_ATTENTION_BLOCK = 64, ///< positions between two corrections of the running softmax: four blocks of keys
+    /// Rows at most of a block: enough that arithmetic hides what their keys and values take to arrive, and few enough
+    /// that what they keep stays in a core's own cache.
+    ECH_ROW_BLOCK = 32,
+};
+/// Floats of scratch: of each row the query, the result and a block's weights; and a block's keys where they come from
+/// different entries.
+static inline int64_t ech_attention_scratch(int64_t dim16) {
+    return ECH_ROW_BLOCK * (2 * dim16 + ECH_ATTENTION_BLOCK) + ECH_ATTENTION_BLOCK * dim16;
+}
 
 typedef struct ech_kernels {
     ech_row_kernel row[ECH_OPCODE_COUNT]; ///< NULL where the instruction has no row kernel

@@ -2,11 +2,19 @@
 #include "executor.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #define KERNEL_TARGET __attribute__((target("avx2,fma")))
 #include "vector.h"
 
 #include "rows_template.h"
 
+// 8 sums and their operands in 16 registers.
+#define LANES 8
+#define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define ATTENTION_ROWS 4
+#define SCORE_BLOCKS 1
+#define VALUE_VECTORS 2
 #include "attention_template.h"
 
 #define KERNEL_TABLE ech_kernels_avx2

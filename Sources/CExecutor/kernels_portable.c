@@ -6,6 +6,12 @@
 
 #include "rows_template.h"
 
+// Vectors of 4 floats are what every 64-bit machine has; 8 sums and their operands fit in 16 registers.
+#define LANES 4
+#define FMA(a, b, c) ((a) * (b) + (c))
+#define ATTENTION_ROWS 2
+#define SCORE_BLOCKS 1
+#define VALUE_VECTORS 4
 #include "attention_template.h"
 
 #define KERNEL_TABLE ech_kernels_portable

@@ -1,6 +1,7 @@
 /// Matrix products and what is fused to them. Threads take contiguous ranges of the outputs, in units of a strip
 /// (packed weights) or a block of weight rows (f32). Where the units lie does not depend on the number of threads, so neither do the
 /// results.
+#include "cache.h"
 #include "executor.h"
 
 #include <cblas.h>
@@ -184,16 +185,17 @@ static void place_projected(const ech_run_state *run, const ech_instruction *ins
     const int64_t width = (int64_t)cache->heads * cache->dim;
     const int32_t head = (int32_t)(first % width / cache->dim), column = (int32_t)(first % cache->dim);
     const int32_t position = run->positions[row];
-    const int64_t cached = ech_cache_offset(cache, run->slots[row], entry, head, position) + column;
+    const int64_t cached = ech_cache_head(cache, run->slots[row], entry, head);
     if (first >= 2 * width) {
-        memcpy(cache->values + cached, x, (size_t)count * sizeof *x);
+        ech_cache_put_value(cache, cached, position, column, x, count);
         return;
     }
     const float *bias = (const float *)run->program->weights[instruction->weight[1]].data + first;
     const float *cosine = rope->values + (int64_t)position * 2 * cache->dim + column;
-    float *queries = ech_view_of(run, instruction->out[0]).data;
-    float *out = first < width ? queries + row * width + first : cache->keys + cached;
+    float *queries = ech_view_of(run, instruction->out[0]).data, key[ECH_F32_CHUNK];
+    float *out = first < width ? queries + row * width + first : key;
     run->kernels->bias_rope(x, bias, cosine, cosine + cache->dim, count, out);
+    if (first >= width) ech_cache_put_key(cache, cached, position, column, key, count);
 }
 
 void ech_run_project_rope_write(ech_walk *walk, const ech_instruction *instruction) {

@@ -1,4 +1,5 @@
 /// The instructions whose work is split by rows: each thread computes the same rows in all of them.
+#include "cache.h"
 #include "executor.h"
 
 #include <string.h>
@@ -100,10 +101,9 @@ static void cache_write(const ech_row_work *work, const ech_walk *walk, const ec
     const int64_t dim = cache->dim, width = dim * cache->heads;
     for (int64_t i = work->begin; i < work->end; i++)
         for (int32_t head = 0; head < cache->heads; head++) {
-            const int64_t to = ech_cache_offset(cache, run->slots[i], entry, head, run->positions[i]);
-            const int64_t from = i * width + head * dim;
-            memcpy(cache->keys + to, (const float *)work->in[0].data + from, (size_t)dim * sizeof(float));
-            memcpy(cache->values + to, (const float *)work->in[1].data + from, (size_t)dim * sizeof(float));
+            const int64_t to = ech_cache_head(cache, run->slots[i], entry, head), from = i * width + head * dim;
+            ech_cache_put_key(cache, to, run->positions[i], 0, (const float *)work->in[0].data + from, cache->dim);
+            ech_cache_put_value(cache, to, run->positions[i], 0, (const float *)work->in[1].data + from, cache->dim);
         }
 }
 

@@ -191,6 +191,7 @@ bool ech_run(const ech_program *program, ech_session *session, const ech_call *c
         .slots = program->slots_parameter < 0 ? NULL : call->parameters[program->slots_parameter],
         .positions = program->positions_parameter < 0 ? NULL : call->parameters[program->positions_parameter],
     };
+    if (run.slots) run.wavefront = ech_wavefront_of(&arena, run.slots, run.positions, call->rows);
     begin_depths(&run, session);
 #pragma omp parallel num_threads(threads)
     {

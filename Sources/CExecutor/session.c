@@ -52,20 +52,25 @@ static bool add_product(int64_t *total, int64_t a, int64_t b, int64_t c, int64_t
 /// Bytes from one piece of a session's mapping to the next.
 enum { PIECE_ALIGNMENT = 64 };
 
+static int64_t element_size(int32_t format) { return format == ECH_CACHE_BF16 ? sizeof(uint16_t) : sizeof(float); }
+
 /// Places the caches, the depths and the marks one after another; returns false when the sum leaves 64 bits.
-static bool lay_out(ech_session *session, const ech_cache *caches, int64_t *total) {
+static bool lay_out(ech_session *session, const ech_cache *caches, int32_t format, int64_t *total) {
+    // Attention may look at the keys of all 64 positions of a block, of which the context ends some early.
+    const int64_t positions = ech_round_up(session->context, ECH_ATTENTION_BLOCK);
     *total = 0;
     for (int32_t i = 0; i < session->cache_count; i++) {
         ech_cache_memory *memory = &session->caches[i];
         memory->heads = caches[i].heads;
         memory->dim = caches[i].dim;
         memory->dim16 = (int32_t)ech_round_up(caches[i].dim, 16);
+        memory->format = format;
         memory->recurrent = caches[i].recurrent != 0;
         memory->entries = memory->recurrent ? session->budget : 1;
-        memory->head_stride = (int64_t)session->context * memory->dim16;
+        memory->head_stride = positions * memory->dim16;
         if (__builtin_mul_overflow(memory->head_stride, (int64_t)memory->heads, &memory->entry_stride) ||
             __builtin_mul_overflow(memory->entry_stride, (int64_t)memory->entries, &memory->slot_stride) ||
-            !add_product(total, memory->slot_stride, session->slots, 2, sizeof(float)))
+            !add_product(total, memory->slot_stride, session->slots, 2, element_size(format)))
             return false;
     }
     return add_product(total, session->slots, session->context, 1, sizeof(int32_t) + sizeof(uint8_t)) &&
@@ -76,11 +81,11 @@ static void place(ech_session *session) {
     char *next = session->cache_memory.data;
     for (int32_t i = 0; i < session->cache_count; i++) {
         ech_cache_memory *memory = &session->caches[i];
-        // dim16 makes every piece a multiple of 64 bytes.
-        const int64_t floats = memory->slot_stride * session->slots;
-        memory->keys = (float *)next;
-        memory->values = memory->keys + floats;
-        next = (char *)(memory->values + floats);
+        // 64 positions of 16 columns make every piece a multiple of 64 bytes.
+        const int64_t bytes = memory->slot_stride * session->slots * element_size(memory->format);
+        memory->keys = next;
+        memory->values = next + bytes;
+        next += 2 * bytes;
     }
     const int64_t positions = (int64_t)session->slots * session->context;
     session->depth = (int32_t *)next;
@@ -88,7 +93,12 @@ static void place(ech_session *session) {
 }
 
 ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, int32_t slots, int32_t context,
-                                int32_t budget, char message[ECH_MESSAGE_SIZE]) {
+                                int32_t budget, int32_t cache_format, char message[ECH_MESSAGE_SIZE]) {
+    if (cache_format != ECH_CACHE_F32 && cache_format != ECH_CACHE_BF16) {
+        ech_fail(message, "A session's caches cannot have the format %d; there are f32 (%d) and bf16 (%d).", cache_format,
+                 ECH_CACHE_F32, ECH_CACHE_BF16);
+        return NULL;
+    }
     if (cache_count < 0 || cache_count > ECH_COUNT_LIMIT || (cache_count > 0 && !caches) || slots < 1 || context < 1 ||
         budget < 1) {
         ech_fail(message, "A session of %d caches with %d slots, a context of %d and a budget of %d cannot be; each of the "
@@ -107,7 +117,7 @@ ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, in
     *session = (ech_session){
         .slots = slots, .context = context, .budget = budget, .cache_count = cache_count, .caches = memory};
     int64_t bytes;
-    if (!lay_out(session, caches, &bytes)) {
+    if (!lay_out(session, caches, cache_format, &bytes)) {
         ech_fail(message, "A session with %d slots, a context of %d and a budget of %d is larger than any memory.", slots,
                  context, budget);
         ech_session_destroy(session);
@@ -214,6 +224,11 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
     fits = fits && add_product(&total, scratch, threads, 1, 1);
     const int64_t saved_begin = total;
     fits = fits && add_product(&total, capacity, sizeof(int32_t), 1, 1);
+    // Capacity is a multiple of 16, so each piece begins at a multiple of 64.
+    const int64_t ordered_begin = total;
+    fits = fits && add_product(&total, capacity, sizeof(ech_ordered_row), 1, 1);
+    const int64_t blocks_begin = total;
+    fits = fits && add_product(&total, capacity + 1, sizeof(ech_row_block), 1, 1);
     if (!fits) return ech_fail(message, "A call of %d rows needs more memory than there can be.", call->rows);
     if (total > session->arena.bytes) {
         ech_mapping larger;
@@ -228,6 +243,8 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
         .scratch_stride = scratch,
         .best_offset = work,
         .saved_depth = (int32_t *)(data + saved_begin),
+        .ordered_rows = (ech_ordered_row *)(data + ordered_begin),
+        .row_blocks = (ech_row_block *)(data + blocks_begin),
         .capacity = (int32_t)capacity,
     };
     return true;

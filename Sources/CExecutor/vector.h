@@ -57,11 +57,13 @@ INLINE float sum(v16f x) {
 }
 
 INLINE float largest(v16f x) {
-    float lanes[16];
-    store(lanes, x);
-    for (int half = 8; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) lanes[i] = lanes[i + half] > lanes[i] ? lanes[i + half] : lanes[i];
-    return lanes[0];
+    v16f y = __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+    x = select(y > x, y, x);
+    y = __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
+    x = select(y > x, y, x);
+    y = __builtin_shufflevector(x, x, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3);
+    x = select(y > x, y, x);
+    return x[1] > x[0] ? x[1] : x[0];
 }
 
 /// Rounds to bf16, ties to even; a NaN stays a (quiet) NaN.

@@ -23,9 +23,13 @@ public final class PlanModel: RecurrentModel {
     ///   - sequences: how many slots there are.
     ///   - context: the longest sequence to make room for, at most the model's; nil for the model's.
     ///   - cacheBudget: B, the entries that a position has in each core block's cache; 1 shares one over all recurrences.
+    ///   - cacheFormat: how keys and values are kept.
     ///   - threads: nil for `OMP_NUM_THREADS`, else as many as the machine has cores.
     /// - Throws: ``RuntimeError`` when the plan's tape is malformed or the caches do not fit into memory.
-    public init(_ plan: Plan, sequences: Int = 1, context: Int? = nil, cacheBudget: Int = 1, threads: Int? = nil) throws {
+    public init(
+        _ plan: Plan, sequences: Int = 1, context: Int? = nil, cacheBudget: Int = 1, cacheFormat: CacheFormat = .f32,
+        threads: Int? = nil
+    ) throws {
         let settings = plan.contents.settings
         let context = min(context ?? settings.context, settings.context)
         self.plan = plan
@@ -39,7 +43,7 @@ public final class PlanModel: RecurrentModel {
         let caches = try plan.contents.schedule.caches.map(ech_cache.init)
         let (slots, positions, budget) = (try narrow(sequences), try narrow(context), try narrow(cacheBudget))
         session = try reportingErrors { message in
-            ech_session_create(caches, Int32(caches.count), slots, positions, budget, message)
+            ech_session_create(caches, Int32(caches.count), slots, positions, budget, cacheFormat.code, message)
         }
         written = [Int](repeating: 0, count: sequences)
     }

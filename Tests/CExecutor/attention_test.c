@@ -1,5 +1,6 @@
 /// Caches and wavefront attention against a model of the cache rule in double precision: ragged rows, several slots,
-/// budgets, calls of different depths.
+/// budgets, calls of different depths. Attention may fuse a multiplication with an addition where the instruction set can,
+/// so its bits are compared within an instruction set only.
 #include "harness.h"
 
 #include <limits.h>
@@ -7,18 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 3, MOST_ROWS = 64 };
+enum { SLOTS = 3, MOST_ROWS = 192 };
 
 /// What the caches hold, by the rule of ech_call.depth in its plainest form.
 typedef struct {
     int heads, dim, context, entries;
     bool recurrent;
+    int format;           ///< ech_cache_format
     float *keys, *values; ///< [slot][entry][position][heads · dim]
     int *depth;           ///< [slot][position]
 } model;
 
-static model new_model(int heads, int dim, int context, int budget, bool recurrent) {
-    model m = {heads, dim, context, recurrent ? budget : 1, recurrent, NULL, NULL, NULL};
+static model new_model(int heads, int dim, int context, int budget, bool recurrent, int format) {
+    model m = {heads, dim, context, recurrent ? budget : 1, recurrent, format, NULL, NULL, NULL};
     const size_t count = (size_t)(SLOTS * m.entries * context * heads * dim);
     m.keys = calloc(count, sizeof *m.keys);
     m.values = calloc(count, sizeof *m.values);
@@ -68,6 +70,8 @@ static void free_call(ragged *c) {
     free(c->v);
 }
 
+static float kept(const model *m, float x) { return m->format == ECH_CACHE_BF16 ? rounded_to_bf16(x) : x; }
+
 static float grown(float x, int t) { return x * (1 + 0.25f * (float)t); }
 
 static bool in_call(const ragged *c, int slot, int position) {
@@ -109,8 +113,8 @@ static void model_call(model *m, const ragged *c, int recurrences, double *out) 
         for (int i = 0; i < c->rows; i++) {
             const int64_t offset = model_offset(m, c->slots[i], m->recurrent ? t % m->entries : 0, c->positions[i]);
             for (int j = 0; j < width; j++) {
-                m->keys[offset + j] = grown(c->k[i * width + j], t);
-                m->values[offset + j] = grown(c->v[i * width + j], t);
+                m->keys[offset + j] = kept(m, grown(c->k[i * width + j], t));
+                m->values[offset + j] = kept(m, grown(c->v[i * width + j], t));
             }
         }
         model_attend(m, c, t, out);
@@ -176,7 +180,7 @@ static void build(tape *t, const model *m, const ragged *c, int recurrences, boo
 }
 
 /// Calls of different depths over growing sequences, as prefill and steps make them.
-static void check_calls(int heads, int dim, int budget, bool recurrent) {
+static void check_calls(int heads, int dim, int budget, bool recurrent, int format) {
     enum { CONTEXT = 40 };
     static const int lengths[][SLOTS] = {{20, 9, 0}, {21, 16, 3}, {30, 17, 20}, {31, 17, 40}};
     static const int from[][SLOTS] = {{0, 0, 0}, {20, 5, 0}, {18, 17, 1}, {29, 10, 15}};
@@ -184,7 +188,7 @@ static void check_calls(int heads, int dim, int budget, bool recurrent) {
     const int width = heads * dim;
     int isas[4];
     const int isa_count = available_isas(isas);
-    model m = new_model(heads, dim, CONTEXT, budget, recurrent);
+    model m = new_model(heads, dim, CONTEXT, budget, recurrent, format);
     ech_session *sessions[4][4] = {{0}}; // by instruction set and variant: one thread, two, three, a loop
     for (int call = 0; call < 4; call++) {
         ragged c = random_call(&m, lengths[call], from[call]);
@@ -195,14 +199,15 @@ static void check_calls(int heads, int dim, int budget, bool recurrent) {
         for (int s = 0; s < isa_count; s++)
             for (int variant = 0; variant < 4; variant++) {
                 tape t = {0};
-                build(&t, &m, &c, depths[call], variant == 3, ECH_F32, s == 0 && variant == 0 ? known : result);
-                if (!sessions[s][variant]) sessions[s][variant] = tape_session(&t, SLOTS, CONTEXT, budget);
+                build(&t, &m, &c, depths[call], variant == 3, ECH_F32, variant == 0 ? known : result);
+                if (!sessions[s][variant]) sessions[s][variant] = tape_session_in(&t, SLOTS, CONTEXT, budget, format);
                 tape_run(&t, isas[s], sessions[s][variant], c.rows, depths[call], variant % 3 + 1);
                 tape_free(&t);
-                if (s == 0 && variant == 0) {
+                if (variant == 0) {
                     for (size_t i = 0; i < count; i++)
-                        CHECK(is_close(known[i], expected[i], 1e-5), "%d heads of %d, budget %d, call %d: row %d is %g, "
-                              "not %g", heads, dim, budget, call, (int)i / width, known[i], expected[i]);
+                        CHECK(is_close(known[i], expected[i], 1e-5), "%d heads of %d, budget %d, call %d, %s: row %d is "
+                              "%g, not %g", heads, dim, budget, call, ech_isa_name(isas[s]), (int)i / width, known[i],
+                              expected[i]);
                 } else {
                     CHECK(memcmp(known, result, count * 4) == 0, "%d heads of %d, budget %d, call %d, %s: variant %d "
                           "differs", heads, dim, budget, call, ech_isa_name(isas[s]), variant);
@@ -219,63 +224,160 @@ static void check_calls(int heads, int dim, int budget, bool recurrent) {
 static void test_budgets(void) {
     static const int shapes[][2] = {{1, 32}, {3, 7}, {5, 96}};
     for (int m = 0; m < 3; m++) {
-        check_calls(shapes[m][0], shapes[m][1], 1, false);
-        check_calls(shapes[m][0], shapes[m][1], 1, true);
-        check_calls(shapes[m][0], shapes[m][1], 3, true);
-        check_calls(shapes[m][0], shapes[m][1], 8, true);
+        check_calls(shapes[m][0], shapes[m][1], 1, false, ECH_CACHE_F32);
+        check_calls(shapes[m][0], shapes[m][1], 1, true, ECH_CACHE_F32);
+        check_calls(shapes[m][0], shapes[m][1], 3, true, ECH_CACHE_F32);
+        check_calls(shapes[m][0], shapes[m][1], 8, true, ECH_CACHE_F32);
+        check_calls(shapes[m][0], shapes[m][1], 3, true, ECH_CACHE_BF16);
     }
 }
 
-/// One slot at several lengths around the blocks' boundaries.
-static void test_long_contexts(void) {
-    static const int positions[] = {63, 64, 65, 127, 128, 200, 333};
+/// The row alone, in a session that has run the call: what it computes from is in the cache.
+static void check_alone(const model *m, const ragged *c, int row, int recurrences, int isa, ech_session *session,
+                        const float *together) {
+    const int width = m->heads * m->dim;
+    float *alone = malloc((size_t)width * sizeof *alone);
+    const ragged one = {.rows = 1, .slots = {c->slots[row]}, .positions = {c->positions[row]}, .q = c->q + row * width,
+                        .k = c->k + row * width, .v = c->v + row * width};
+    tape t = {0};
+    build(&t, m, &one, recurrences, false, ECH_F32, alone);
+    tape_run(&t, isa, session, 1, recurrences, 2);
+    tape_free(&t);
+    CHECK(memcmp(alone, together + row * width, (size_t)width * sizeof *alone) == 0,
+          "%d heads of %d, %s: slot %d, position %d differs alone", m->heads, m->dim, ech_isa_name(isa), c->slots[row],
+          c->positions[row]);
+    free(alone);
+}
+
+/// A call of many rows, after one that wrote what lies before them with fewer recurrences: so the rows of a block see
+/// positions from different cache entries, and slots of one, two and many row blocks stand side by side. The budget holds
+/// every recurrence, so that a row alone finds what it found beside the others.
+static void check_wavefront(int heads, int dim, int budget, int format, const int lengths[SLOTS], const int from[SLOTS]) {
     enum { CONTEXT = 400 };
-    model m = new_model(3, 40, CONTEXT, 1, false);
-    const int width = m.heads * m.dim;
-    tape shape = {0};
-    tape_cache(&shape, m.heads, m.dim, false);
-    ech_session *session = tape_session(&shape, SLOTS, CONTEXT, 1);
-    for (int first = 0; first < CONTEXT - MOST_ROWS; first += MOST_ROWS) {
-        const int lengths[SLOTS] = {first + MOST_ROWS, 0, 0}, from[SLOTS] = {first, 0, 0};
-        ragged c = random_call(&m, lengths, from);
-        double *expected = malloc((size_t)(c.rows * width) * sizeof *expected);
-        float *result = malloc((size_t)(c.rows * width) * sizeof *result);
-        model_call(&m, &c, 1, expected);
-        tape t = {0};
-        build(&t, &m, &c, 1, false, ECH_F32, result);
-        tape_run(&t, ECH_ISA_PORTABLE, session, c.rows, 1, 2);
-        for (int i = 0; i < c.rows * width; i++)
-            CHECK(is_close(result[i], expected[i], 1e-5), "position %d: %g, not %g", c.positions[i / width], result[i],
-                  expected[i]);
-        tape_free(&t);
+    const int width = heads * dim, recurrences = budget, before = budget > 1 ? 2 : 1;
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    model m = new_model(heads, dim, CONTEXT, budget, true, format);
+    ech_session *sessions[4] = {0};
+    // As many rows a call as there may be.
+    for (int first = 0, more = 1; more; first += MOST_ROWS / SLOTS) {
+        int begin[SLOTS], end[SLOTS];
+        more = 0;
+        for (int slot = 0; slot < SLOTS; slot++) {
+            begin[slot] = first < from[slot] ? first : from[slot];
+            end[slot] = first + MOST_ROWS / SLOTS < from[slot] ? first + MOST_ROWS / SLOTS : from[slot];
+            more += end[slot] > begin[slot];
+        }
+        if (!more) break;
+        ragged c = random_call(&m, end, begin);
+        const size_t count = (size_t)(c.rows * width);
+        double *expected = malloc(count * sizeof *expected);
+        float *result = malloc(count * sizeof *result);
+        model_call(&m, &c, before, expected);
+        for (int s = 0; s < isa_count; s++) {
+            tape t = {0};
+            build(&t, &m, &c, before, false, ECH_F32, result);
+            if (!sessions[s]) sessions[s] = tape_session_in(&t, SLOTS, CONTEXT, budget, format);
+            tape_run(&t, isas[s], sessions[s], c.rows, before, 2);
+            tape_free(&t);
+        }
         free(expected), free(result);
         free_call(&c);
     }
-    // A row alone gives the bits that it gives beside others.
-    for (int k = 0; k < (int)(sizeof positions / sizeof *positions); k++) {
-        const int lengths[SLOTS] = {positions[k] + 1, positions[k] + 1, 0};
-        const int from[SLOTS] = {positions[k] - 20, positions[k] - 8, 0};
-        ragged c = random_call(&m, lengths, from);
-        float *together = malloc((size_t)(c.rows * width) * sizeof *together), alone[120];
-        tape t = {0};
-        build(&t, &m, &c, 1, false, ECH_F32, together);
-        tape_run(&t, ECH_ISA_PORTABLE, session, c.rows, 1, 3);
-        tape_free(&t);
-        for (int i = 0; i < c.rows; i += 7) {
-            ragged one = {.rows = 1, .slots = {c.slots[i]}, .positions = {c.positions[i]}, .q = c.q + i * width,
-                          .k = c.k + i * width, .v = c.v + i * width};
-            tape single = {0};
-            build(&single, &m, &one, 1, false, ECH_F32, alone);
-            int isas[4];
-            tape_run(&single, isas[available_isas(isas) - 1], session, 1, 1, 2);
-            tape_free(&single);
-            CHECK(memcmp(alone, together + i * width, (size_t)width * sizeof *alone) == 0, "row %d differs alone", i);
+    ragged c = random_call(&m, lengths, from);
+    const size_t count = (size_t)(c.rows * width);
+    double *expected = malloc(count * sizeof *expected);
+    float *known = malloc(count * sizeof *known), *result = malloc(count * sizeof *result);
+    model_call(&m, &c, recurrences, expected);
+    for (int s = 0; s < isa_count; s++) {
+        for (int threads = 1; threads <= 3; threads++) {
+            tape t = {0};
+            build(&t, &m, &c, recurrences, false, ECH_F32, threads == 1 ? known : result);
+            if (!sessions[s]) sessions[s] = tape_session_in(&t, SLOTS, CONTEXT, budget, format);
+            tape_run(&t, isas[s], sessions[s], c.rows, recurrences, threads);
+            tape_free(&t);
+            CHECK(threads == 1 || memcmp(known, result, count * 4) == 0, "%d heads of %d, %s: %d threads differ", heads,
+                  dim, ech_isa_name(isas[s]), threads);
         }
-        free(together);
-        free_call(&c);
+        for (size_t i = 0; i < count; i++)
+            CHECK(is_close(known[i], expected[i], 1e-5), "%d heads of %d, %s: position %d is %g, not %g", heads, dim,
+                  ech_isa_name(isas[s]), c.positions[i / (size_t)width], known[i], expected[i]);
+        for (int i = 0; i < c.rows; i += 7) check_alone(&m, &c, i, recurrences, isas[s], sessions[s], known);
+        ech_session_destroy(sessions[s]);
     }
-    ech_session_destroy(session);
+    free(expected), free(known), free(result);
+    free_call(&c);
     free_model(&m);
+}
+
+static void test_wavefronts(void) {
+    // Around the boundaries of blocks of keys, of positions and of rows.
+    static const int lengths[][SLOTS] = {{130, 33, 8}, {66, 1, 80}, {17, 16, 15}, {384, 128, 65}, {65, 64, 63}};
+    static const int from[][SLOTS] = {{0, 0, 0}, {62, 0, 15}, {0, 15, 14}, {319, 120, 1}, {64, 63, 62}};
+    for (int k = 0; k < 5; k++) {
+        check_wavefront(3, 40, 1, ECH_CACHE_F32, lengths[k], from[k]);
+        check_wavefront(2, 96, 3, ECH_CACHE_F32, lengths[k], from[k]);
+        check_wavefront(2, 7, 3, ECH_CACHE_BF16, lengths[k], from[k]);
+        check_wavefront(1, 128, 1, ECH_CACHE_BF16, lengths[k], from[k]);
+    }
+}
+
+/// One slot and head whose scores are exactly slope · position.
+static void check_slope(float slope, int isa, const float *values, float *result) {
+    enum { ROWS_OF = 150, DIM = 16 };
+    static float q[ROWS_OF * DIM], k[ROWS_OF * DIM];
+    memset(q, 0, sizeof q), memset(k, 0, sizeof k);
+    ragged c = {.rows = ROWS_OF, .q = q, .k = k, .v = (float *)(uintptr_t)values};
+    for (int i = 0; i < ROWS_OF; i++) {
+        c.positions[i] = i;
+        q[i * DIM] = slope * 4; // the scale is 1 / √16
+        k[i * DIM] = (float)i;
+    }
+    model m = new_model(1, DIM, ROWS_OF, 1, false, ECH_CACHE_F32);
+    tape t = {0};
+    build(&t, &m, &c, 1, false, ECH_F32, result);
+    ech_session *session = tape_session(&t, SLOTS, ROWS_OF, 1);
+    tape_run(&t, isa, session, ROWS_OF, 1, 2);
+    ech_session_destroy(session);
+    tape_free(&t);
+    free_model(&m);
+}
+
+static void test_extreme_scores(void) {
+    enum { ROWS_OF = 150, DIM = 16, BAD = 71 };
+    float *values = random_floats(ROWS_OF * DIM), result[ROWS_OF * DIM], other[ROWS_OF * DIM];
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    for (int s = 0; s < isa_count; s++) {
+        const char *name = ech_isa_name(isas[s]);
+        // Up to 1.5e38: each position outweighs those before it, or the first all others, beyond what floats can tell.
+        static const float slopes[] = {100, 1e19f, 1e36f};
+        for (int k = 0; k < 3; k++) {
+            const float slope = slopes[k];
+            check_slope(slope, isas[s], values, result);
+            CHECK(memcmp(result, values, sizeof result) == 0, "%s, slope %g: a row is not its last value", name, (double)slope);
+            check_slope(-slope, isas[s], values, result);
+            for (int i = 0; i < ROWS_OF; i++)
+                CHECK(memcmp(result + i * DIM, values, DIM * sizeof *values) == 0, "%s, slope %g: row %d is not the first "
+                      "value", name, -(double)slope, i);
+        }
+        check_slope(0, isas[s], values, result);
+        double sums[DIM] = {0};
+        for (int i = 0; i < ROWS_OF; i++)
+            for (int d = 0; d < DIM; d++) {
+                sums[d] += values[i * DIM + d];
+                CHECK(is_close(result[i * DIM + d], sums[d] / (i + 1), 1e-6), "%s: row %d is not the mean", name, i);
+            }
+        // What later positions hold, an infinity or NaN too, does not reach a row.
+        float *spoiled = malloc(sizeof other);
+        memcpy(spoiled, values, sizeof other);
+        for (int j = BAD * DIM; j < ROWS_OF * DIM; j++) spoiled[j] = j % 2 ? NAN : INFINITY;
+        check_slope(0, isas[s], spoiled, other);
+        CHECK(memcmp(result, other, BAD * DIM * sizeof *result) == 0, "%s: a later position reaches a row", name);
+        CHECK(isnan(other[BAD * DIM + 1]), "%s: NaN is lost", name);
+        free(spoiled);
+    }
+    free(values);
 }
 
 static void test_bf16_output(void) {
@@ -283,7 +385,7 @@ static void test_bf16_output(void) {
     int isas[4];
     const int isa_count = available_isas(isas);
     for (int k = 0; k < 4; k++) {
-        model m = new_model(shapes[k][0], shapes[k][1], 32, 1, true);
+        model m = new_model(shapes[k][0], shapes[k][1], 32, 1, true, ECH_CACHE_F32);
         const int lengths[SLOTS] = {20, 9, 3}, from[SLOTS] = {0};
         ragged c = random_call(&m, lengths, from);
         const int count = c.rows * m.heads * m.dim;
@@ -324,7 +426,7 @@ static void read_at(ech_session *session, const float *query, int32_t position, 
 }
 
 static void test_reading_keeps_depths(void) {
-    model m = new_model(1, 16, 8, 4, true);
+    model m = new_model(1, 16, 8, 4, true, ECH_CACHE_F32);
     const int lengths[SLOTS] = {8, 0, 0}, from[SLOTS] = {0};
     ragged c = random_call(&m, lengths, from);
     float written[8 * 16], before[16], between[16], after[16];
@@ -344,7 +446,8 @@ static void test_reading_keeps_depths(void) {
 
 int main(void) {
     run_test("attention follows the cache rule for every budget and sequence of calls", test_budgets);
-    run_test("attention holds over block boundaries, for a row alone as beside others", test_long_contexts);
+    run_test("attention holds over block boundaries, for a row alone as beside others", test_wavefronts);
+    run_test("attention holds for extreme scores and whatever later positions contain", test_extreme_scores);
     run_test("attention's bf16 output is its rounded f32 output", test_bf16_output);
     run_test("a call that only reads keeps the depths", test_reading_keeps_depths);
     return tests_finished();

@@ -305,8 +305,13 @@ ech_program *tape_program(const tape *tape, int isa) {
 }
 
 ech_session *tape_session(const tape *tape, int slots, int context, int budget) {
+    return tape_session_in(tape, slots, context, budget, ECH_CACHE_F32);
+}
+
+ech_session *tape_session_in(const tape *tape, int slots, int context, int budget, int cache_format) {
     char message[ECH_MESSAGE_SIZE] = "";
-    ech_session *session = ech_session_create(tape->caches, tape->cache_count, slots, context, budget, message);
+    ech_session *session =
+        ech_session_create(tape->caches, tape->cache_count, slots, context, budget, cache_format, message);
     CHECK(session, "%s", message);
     return session;
 }

@@ -93,7 +93,9 @@ int tape_quantized_weight(tape *tape, const quantized_weight *weight);
 void tape_reveal(tape *tape, int buffer, int result);
 
 ech_program *tape_program(const tape *tape, int isa);
+/// A session whose caches are f32.
 ech_session *tape_session(const tape *tape, int slots, int context, int budget);
+ech_session *tape_session_in(const tape *tape, int slots, int context, int budget, int cache_format);
 /// Creates the program and runs it once, in an arena of NaN; failures fail the test.
 void tape_run(const tape *tape, int isa, ech_session *session, int rows, int recurrences, int threads);
 /// As tape_run, in a session of its own with one slot of 64 positions.

@@ -257,10 +257,10 @@ static void test_bad_calls(void) {
     CHECK(memcmp(known, m.results[0], sizeof known) == 0, "the state differs after refused calls");
 
     ech_cache wrong[2] = {e.t.caches[1], e.t.caches[0]};
-    ech_session *others = ech_session_create(wrong, 2, SLOTS, CONTEXT, BUDGET, message);
+    ech_session *others = ech_session_create(wrong, 2, SLOTS, CONTEXT, BUDGET, ECH_CACHE_F32, message);
     CHECK(!run(program, others, &m, ROWS, 2, 2, 1, message) && is_sentence(message), "\"%s\"", message);
     ech_session_destroy(others);
-    others = ech_session_create(wrong, 1, SLOTS, CONTEXT, BUDGET, message);
+    others = ech_session_create(wrong, 1, SLOTS, CONTEXT, BUDGET, ECH_CACHE_F32, message);
     CHECK(!run(program, others, &m, ROWS, 2, 2, 1, message) && is_sentence(message), "\"%s\"", message);
     ech_session_destroy(others);
     free_call(&m);
@@ -273,16 +273,16 @@ static void test_bad_sessions(void) {
     const ech_cache fine = {2, 16, 1}, no_heads = {0, 16, 1}, negative = {2, -16, 1}, huge = {INT_MAX, INT_MAX, 1};
     const struct {
         const ech_cache *cache;
-        int count, slots, context, budget;
+        int count, slots, context, budget, format;
     } cases[] = {
         {&fine, 1, 0, 8, 1},  {&fine, 1, 1, 0, 1},     {&fine, 1, 1, 8, 0},  {&fine, -1, 1, 8, 1}, {NULL, 1, 1, 8, 1},
         {&no_heads, 1, 1, 8, 1}, {&negative, 1, 1, 8, 1}, {&huge, 1, 1, 8, 1}, {&fine, 1, INT_MAX, INT_MAX, INT_MAX},
-        {&fine, 1, 1 << 20, 1 << 20, 4},
+        {&fine, 1, 1 << 20, 1 << 20, 4}, {&fine, 1, 1, 8, 1, -1}, {&fine, 1, 1, 8, 1, ECH_CACHE_BF16 + 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char message[ECH_MESSAGE_SIZE] = "";
         ech_session *session = ech_session_create(cases[i].cache, cases[i].count, cases[i].slots, cases[i].context,
-                                                  cases[i].budget, message);
+                                                  cases[i].budget, cases[i].format, message);
         CHECK(!session && is_sentence(message), "case %zu: \"%s\"", i, message);
         ech_session_destroy(session);
     }
@@ -497,7 +497,7 @@ static void test_random_damage(void) {
         CHECK(program || is_sentence(message), "\"%s\"", message);
         if (!program) continue;
         accepted++;
-        ech_session *session = ech_session_create(t.caches, t.cache_count, SLOTS, CONTEXT, 1 + n % 3, message);
+        ech_session *session = ech_session_create(t.caches, t.cache_count, SLOTS, CONTEXT, 1 + n % 3, ECH_CACHE_F32, message);
         CHECK(session || is_sentence(message), "\"%s\"", message);
         bool small = true; // the test's own memory for parameters and results
         for (int i = 0; i < t.buffer_count; i++) small &= t.buffers[i].storage == ECH_ARENA || t.buffers[i].width < 1 << 16;

@@ -134,7 +134,7 @@ enum ech_opcode {
 // How the threads share an instruction, which decides where barriers are needed:
 // - LINEAR, PROJECT_ROPE_WRITE, LINEAR_SILU_GATE and LINEAR_ARGMAX by outputs: every thread reads all of in0, and writes
 //   its columns of all rows. LINEAR_ARGMAX has barriers of its own inside and writes its output by rows.
-// - WAVEFRONT_ATTENTION by pairs of head and row.
+// - WAVEFRONT_ATTENTION by pairs of head and block of rows of one slot.
 // - All others by rows: a thread reads and writes the same rows in each, so that no barrier is needed between them.
 // An output may take an input's place in the arena when both are f32 and the instruction is split by rows.
 
@@ -180,10 +180,15 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
                                 char message[ECH_MESSAGE_SIZE]);
 void ech_program_destroy(ech_program *program);
 
+/// How a session keeps keys and values. bf16 takes half the memory and bandwidth; they are rounded once, when they are
+/// written, and attention still computes in f32.
+enum ech_cache_format { ECH_CACHE_F32 = 0, ECH_CACHE_BF16 = 1 };
+
 /// Caches for `slots` sequences of up to `context` positions. `budget` entries per position in each recurrent cache
-/// (B of the cache rule: recurrence t uses entry t mod B). Memory is mapped, not touched, until it is written.
+/// (B of the cache rule: recurrence t uses entry t mod B). `cache_format` is one of ech_cache_format. Memory is mapped, not
+/// touched, until it is written.
 ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, int32_t slots, int32_t context,
-                                int32_t budget, char message[ECH_MESSAGE_SIZE]);
+                                int32_t budget, int32_t cache_format, char message[ECH_MESSAGE_SIZE]);
 void ech_session_destroy(ech_session *session);
 
 /// Where the time of calls went, in seconds summed over their threads. Start from zeros; every call adds its own.

@@ -1,0 +1,162 @@
+/// Times wavefront attention at Huginn-0125's shape (55 heads of 96 columns), and beside it what reading the same keys
+/// and values costs.
+///
+///     clang -std=c11 -O3 -fopenmp -ffp-contract=off -fno-math-errno -I Sources/CExecutor/include
+///         Sources/CExecutor/*.c Tools/bench/attention_bench.c -lopenblas -lm -o /tmp/attention_bench        (one line)
+///     /tmp/attention_bench [f32|bf16 [THREADS [REPEATS]]]        ECHELON_ISA chooses the instruction set
+///
+/// A call runs one attention over each of four caches, the blocks of Huginn's core, so that keys and values come from
+/// memory as in a model. Its rows are the last positions of one sequence. Printed is the median for one attention;
+/// `share` is the median read's time over it (1 is the memory bound), GFLOP/s count both products.
+#define _DEFAULT_SOURCE
+#include "CExecutor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { HEADS = 55, DIM = 96, WIDTH = HEADS * DIM, CACHES = 4, MOST_ROWS = 64, MOST_CONTEXT = 4096, MOST_REPEATS = 101 };
+
+static const int32_t contexts[] = {512, 2048, 4096}, row_counts[] = {1, 8, 32, 64};
+enum { CONTEXTS = sizeof contexts / sizeof *contexts, ROW_COUNTS = sizeof row_counts / sizeof *row_counts };
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, by_value);
+    return values[count / 2];
+}
+
+static void *allocate(size_t bytes) {
+    void *memory = malloc(bytes);
+    if (!memory) {
+        fprintf(stderr, "There is no memory for %zu bytes.\n", bytes);
+        exit(1);
+    }
+    return memory;
+}
+
+static float *random_floats(size_t count) {
+    float *values = allocate(count * sizeof *values);
+    uint64_t state = 88172645463325252u;
+    for (size_t i = 0; i < count; i++) {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        values[i] = (float)(int32_t)(state >> 32) / 2147483648.0f;
+    }
+    return values;
+}
+
+static void require(bool fine, const char *message) {
+    if (fine) return;
+    fprintf(stderr, "%s\n", message);
+    exit(1);
+}
+
+/// Parameters: queries (keys and values when writing), slots, positions; result 0.
+static ech_program *program_of(int opcode, int isa) {
+    const ech_cache cache = {HEADS, DIM, 0};
+    const ech_buffer buffers[] = {{ECH_F32, WIDTH, ECH_PARAMETER, 0, 0}, {ECH_I32, 1, ECH_PARAMETER, 1, 0},
+                                  {ECH_I32, 1, ECH_PARAMETER, 2, 0}, {ECH_F32, WIDTH, ECH_RESULT, 0, 0}};
+    ech_cache caches[CACHES];
+    ech_instruction instructions[CACHES];
+    for (int i = 0; i < CACHES; i++) {
+        caches[i] = cache;
+        instructions[i] = (ech_instruction){
+            .opcode = opcode, .barrier = 1, .in = {0, 1, 2, -1}, .out = {3, -1}, .weight = {-1, -1}, .cache = i, .i0 = HEADS};
+        if (opcode != ECH_CACHE_WRITE) continue;
+        const int32_t in[4] = {0, 0, 1, 2};
+        memcpy(instructions[i].in, in, sizeof in);
+        instructions[i].out[0] = -1;
+    }
+    char message[ECH_MESSAGE_SIZE] = "";
+    ech_program *program = ech_program_create(instructions, CACHES, buffers, 4, NULL, 0, caches, CACHES, 3, 1, 0, isa, message);
+    require(program, message);
+    return program;
+}
+
+/// One call over the `rows` positions that end at `end`.
+static void run(const ech_program *program, ech_session *session, const float *x, float *out, int32_t end, int32_t rows,
+                int threads) {
+    int32_t slots[MOST_ROWS] = {0}, positions[MOST_ROWS];
+    for (int32_t i = 0; i < rows; i++) positions[i] = end - rows + i;
+    const void *parameters[] = {x, slots, positions};
+    void *results[] = {out};
+    const ech_call call = {rows, 1, 1, parameters, results};
+    char message[ECH_MESSAGE_SIZE] = "";
+    require(ech_run(program, session, &call, threads, message), message);
+}
+
+static volatile uint64_t sink;
+
+/// The time to read `bytes` of `memory`.
+static double time_read(const uint64_t *memory, size_t bytes, int threads) {
+    const double start = seconds();
+    uint64_t total = 0;
+#pragma omp parallel for num_threads(threads) reduction(+ : total) schedule(static)
+    for (size_t i = 0; i < bytes / 64; i++)
+        for (int j = 0; j < 8; j++) total += memory[i * 8 + (size_t)j];
+    sink = total;
+    return seconds() - start;
+}
+
+int main(int argc, char **argv) {
+    const bool halves = argc > 1 && strcmp(argv[1], "bf16") == 0;
+    const int threads = argc > 2 ? atoi(argv[2]) : ech_default_threads(), repeats = argc > 3 ? atoi(argv[3]) : 11;
+    if ((argc > 1 && !halves && strcmp(argv[1], "f32") != 0) || threads < 1 || repeats < 1 || repeats > MOST_REPEATS) {
+        fprintf(stderr, "The first argument is f32 or bf16, then a number of threads, then 1 to %d repeats.\n",
+                MOST_REPEATS);
+        return 1;
+    }
+    char message[ECH_MESSAGE_SIZE] = "";
+    const int isa = ech_isa_choose(message);
+    require(isa >= 0, message);
+    ech_program *write = program_of(ECH_CACHE_WRITE, isa), *attention = program_of(ECH_WAVEFRONT_ATTENTION, isa);
+    const ech_cache cache = {HEADS, DIM, 0}, caches[CACHES] = {cache, cache, cache, cache};
+    float *x = random_floats((size_t)MOST_ROWS * WIDTH), *out = allocate((size_t)MOST_ROWS * WIDTH * sizeof *out);
+    const size_t most_bytes = (size_t)CACHES * 2 * WIDTH * MOST_CONTEXT * (halves ? 2 : 4);
+    uint64_t *memory = allocate(most_bytes);
+    memset(memory, 1, most_bytes);
+
+    printf("%s, caches in %s, %d thread%s\n", ech_isa_name(isa), halves ? "bf16" : "f32", threads, threads == 1 ? "" : "s");
+    printf("context  rows        ms   read ms   share   GFLOP/s\n");
+    for (int c = 0; c < CONTEXTS; c++) {
+        // A session of the context's own length: where heads lie close, as they do in a model.
+        ech_session *session = ech_session_create(caches, CACHES, 1, contexts[c], 1,
+                                                  halves ? ECH_CACHE_BF16 : ECH_CACHE_F32, message);
+        require(session, message);
+        for (int32_t end = MOST_ROWS; end <= contexts[c]; end += MOST_ROWS)
+            run(write, session, x, out, end, MOST_ROWS, threads);
+        double times[ROW_COUNTS][MOST_REPEATS], reads[MOST_REPEATS];
+        for (int r = -1; r < repeats; r++) { // the first round only warms up
+            const int at = r < 0 ? 0 : r;
+            reads[at] = time_read(memory, most_bytes / MOST_CONTEXT * (size_t)contexts[c], threads) / CACHES;
+            for (int i = 0; i < ROW_COUNTS; i++) {
+                const double start = seconds();
+                run(attention, session, x, out, contexts[c], row_counts[i], threads);
+                times[i][at] = (seconds() - start) / CACHES;
+            }
+        }
+        const double read = median(reads, repeats);
+        for (int i = 0; i < ROW_COUNTS; i++) {
+            const double time = median(times[i], repeats), rows = row_counts[i];
+            const double products = rows * (contexts[c] - (rows - 1) / 2) * 4 * WIDTH;
+            printf("%7d %5d %9.3f %9.3f %7.2f %9.1f\n", contexts[c], row_counts[i], time * 1e3, read * 1e3, read / time,
+                   products / time * 1e-9);
+        }
+        ech_session_destroy(session);
+    }
+    ech_program_destroy(write);
+    ech_program_destroy(attention);
+    free(x), free(out), free(memory);
+    return 0;
+}

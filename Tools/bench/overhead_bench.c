@@ -1,0 +1,97 @@
+/// Times what the tape costs beside the instructions' own work: a call, an instruction, a barrier.
+///
+///     clang -std=c11 -O3 -fopenmp -ffp-contract=off -fno-math-errno -I Sources/CExecutor/include
+///         Sources/CExecutor/*.c Tools/bench/overhead_bench.c -lopenblas -lm -o /tmp/overhead_bench          (one line)
+///     /tmp/overhead_bench [MOST_THREADS [REPEATS]]
+///
+/// The instructions add two vectors of 16 columns, as little work as there is, for one row. `call` is a tape of one of
+/// them; an instruction's and a barrier's costs are the differences between long and short tapes with and without
+/// barriers. Medians and best; the best is what other users of the machine disturb least.
+#define _DEFAULT_SOURCE
+#include "CExecutor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { LONG = 4000, CALLS = 50, WIDTH = 16, MOST_REPEATS = 501 };
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void require(bool fine, const char *message) {
+    if (fine) return;
+    fprintf(stderr, "%s\n", message);
+    exit(1);
+}
+
+/// A tape of `count` additions, with a barrier before each or before none.
+static ech_program *additions(int count, bool barriers, int isa) {
+    static ech_instruction instructions[LONG];
+    const ech_buffer buffers[] = {{ECH_F32, WIDTH, ECH_PARAMETER, 0, 0}, {ECH_F32, WIDTH, ECH_ARENA, 0, 0}};
+    for (int i = 0; i < count; i++)
+        instructions[i] = (ech_instruction){.opcode = ECH_ADD, .barrier = barriers, .in = {0, 0, -1, -1}, .out = {1, -1},
+                                            .weight = {-1, -1}, .cache = -1};
+    char message[ECH_MESSAGE_SIZE] = "";
+    ech_program *program =
+        ech_program_create(instructions, count, buffers, 2, NULL, 0, NULL, 0, 1, 0, WIDTH * 4, isa, message);
+    require(program, message);
+    return program;
+}
+
+static double time_calls(const ech_program *program, ech_session *session, int calls, int threads) {
+    static const float x[WIDTH];
+    const void *parameters[] = {x};
+    const ech_call call = {1, 0, 0, parameters, NULL};
+    char message[ECH_MESSAGE_SIZE] = "";
+    const double start = seconds();
+    for (int i = 0; i < calls; i++) require(ech_run(program, session, &call, threads, message), message);
+    return (seconds() - start) / calls;
+}
+
+static void print(const char *what, double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, by_value);
+    printf("  %-12s %8.0f %8.0f\n", what, values[count / 2] * 1e9, values[0] * 1e9);
+}
+
+int main(int argc, char **argv) {
+    const int most_threads = argc > 1 ? atoi(argv[1]) : ech_default_threads(), repeats = argc > 2 ? atoi(argv[2]) : 51;
+    if (most_threads < 1 || repeats < 1 || repeats > MOST_REPEATS) {
+        fprintf(stderr, "The arguments are a number of threads and 1 to %d repeats.\n", MOST_REPEATS);
+        return 1;
+    }
+    char message[ECH_MESSAGE_SIZE] = "";
+    const int isa = ech_isa_choose(message);
+    require(isa >= 0, message);
+    ech_session *session = ech_session_create(NULL, 0, 1, 1, 1, ECH_CACHE_F32, message);
+    require(session, message);
+    ech_program *single = additions(1, false, isa), *plain = additions(LONG, false, isa), *met = additions(LONG, true, isa);
+    for (int threads = 1; threads <= most_threads; threads++) {
+        double calls[MOST_REPEATS], instructions[MOST_REPEATS], barriers[MOST_REPEATS];
+        for (int r = -1; r < repeats; r++) { // the first round only warms up
+            const int at = r < 0 ? 0 : r;
+            calls[at] = time_calls(single, session, CALLS, threads);
+            const double without = time_calls(plain, session, 1, threads), with = time_calls(met, session, 1, threads);
+            instructions[at] = (without - calls[at]) / (LONG - 1);
+            barriers[at] = (with - without) / LONG;
+        }
+        printf("%s, %d thread%s: nanoseconds   median     best\n", ech_isa_name(isa), threads, threads == 1 ? "" : "s");
+        print("call", calls, repeats);
+        print("instruction", instructions, repeats);
+        print("barrier", barriers, repeats);
+    }
+    ech_program_destroy(single);
+    ech_program_destroy(plain);
+    ech_program_destroy(met);
+    ech_session_destroy(session);
+    return 0;
+}
