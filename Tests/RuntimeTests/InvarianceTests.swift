@@ -25,9 +25,9 @@ import Testing
                 states: .zeros(rows: tokens.count, width: model.shape.width)))
     }
 
-    @Test(arguments: ["micro", "odd"])
-    func `bf16 rows are the same to the bit alone and beside other sequences`(_ name: String) throws {
-        let model = try PlanModel(GoldenFiles.plan(name, weights: .bf16), sequences: 3)
+    @Test(arguments: ["micro", "odd"], [WeightFormat.bf16, .int8, .int4])
+    func `rows are the same to the bit alone and beside other sequences`(_ name: String, _ weights: WeightFormat) throws {
+        let model = try PlanModel(GoldenFiles.plan(name, weights: weights), sequences: 3)
         let entries = Self.sequences.enumerated().map { (slot: Int32($0), tokens: $1) }
         let together = try Self.prefill(entries, on: model, recurrences: 3)
         var row = 0
