@@ -12,7 +12,7 @@ import Testing
             if found == expected { same += 1 } else { different.append(question) }
         }
         let options = ["--init-scale", "0"]
-        for question in try TestModels.testQuestions(40) {
+        for question in try TestModels.testQuestions(30) {
             let exact = try generate([TestModels.wordmathPlan, question] + options)
             compare(question, try generate([TestModels.wordmathBF16Plan, question] + options).text, exact.text)
         }
