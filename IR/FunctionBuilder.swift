@@ -67,7 +67,7 @@ public struct FunctionBuilder {
 
     /// Appends an operation.
     /// - Parameters:
-    ///   - element: the results' element type where the opcode leaves a choice (``Opcode/mayStoreBF16``).
+    ///   - element: the results' element type where the opcode leaves a choice (``Opcode/storableElements``).
     ///   - hints: names for the results; a name that is taken gets a number behind it.
     @discardableResult
     public mutating func append(
@@ -78,7 +78,7 @@ public struct FunctionBuilder {
         var types: [TensorType]
         do {
             types = try operation.inferResultTypes(in: module)
-            if let element, opcode.mayStoreBF16 { types = types.map { $0.with(element) } }
+            if let element, !opcode.storableElements.isEmpty { types = types.map { $0.with(element) } }
         } catch {
             record("operation \(operations.count) `\(operation.firstLine)`: \(error)")
             let guess = operands.first?.type ?? .rows(.f32, 1)
@@ -182,7 +182,9 @@ public struct FunctionBuilder {
         one(.relativeDifference, [a, b], named: hint)
     }
 
-    public mutating func convert(_ x: Value, named hint: String? = nil) -> Value { one(.convert, [x], named: hint) }
+    public mutating func convert(_ x: Value, to element: ElementType = .bf16, named hint: String? = nil) -> Value {
+        one(.convert, [x], as: element, named: hint)
+    }
 
     public mutating func projectRopeWrite(
         _ x: Value, slot: Value, position: Value, weight: String, bias: String, _ cache: String, heads: Int,

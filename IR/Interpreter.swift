@@ -7,13 +7,13 @@ public struct InterpreterError: Error, CustomStringConvertible, Hashable {
 /// Runs functions with plain loops in float32: the meaning of the IR. A pass is right when a function means the same
 /// before and after; the executor is right when it agrees with this.
 ///
-/// Sums are taken in f32. Results that are declared bf16 are rounded to nearest even, once, after the operation.
+/// Sums are taken in f32. Results that are declared bf16 or q8 are rounded to nearest even, once, after the operation.
 public struct Interpreter: Sendable {
     private let module: Module
     private let weights: [String: Tensor]
 
-    /// - Parameter tensors: the checkpoint, f32 or bf16. A weight that is a range of columns is cut from its source, and
-    ///   one declared bf16 is rounded from f32.
+    /// - Parameter tensors: the checkpoint. A weight that is a range of columns is cut from its source, and one that is
+    ///   declared in another element type than its tensor has is rounded to it, see ``Tensor/init(_:shape:element:)``.
     /// - Throws: ``VerificationError`` for a module that is not well formed, ``InterpreterError`` for a tensor that is
     ///   missing or of another shape.
     public init(module: Module, weights tensors: [String: Tensor]) throws {
@@ -79,7 +79,8 @@ extension Weight {
             guard tensor.element != .i32, tensor.shape == extents else {
                 throw InterpreterError("the tensor for @\(name) is \(tensor.typeText), expected the shape of \(type)")
             }
-            return Tensor(tensor.floats, shape: extents, element: type.element)
+            return tensor.element == type.element
+                ? tensor : Tensor(tensor.floats, shape: extents, element: type.element)
         }
         guard tensor.element != .i32, tensor.shape.count == 2, tensor.shape[0] == extents[0],
             columns.to <= tensor.shape[1]

@@ -7,7 +7,7 @@ public enum Opcode: String, Hashable, Sendable, CaseIterable {
 
     /// `%y = embed %tokens, @w {scale}`: y[i] = w[tokens[i]] · scale.
     case embed
-    /// `%y = linear %x, @w`: y = x wᵀ, accumulated in f32. x and w have the same element type.
+    /// `%y = linear %x, @w`: y = x wᵀ, accumulated in f32. x has the element type of w, or q8 when that is q4.
     case linear
     /// `%y = slice %x {from, to}`: columns from ..< to of every row.
     case slice
@@ -38,7 +38,7 @@ public enum Opcode: String, Hashable, Sendable, CaseIterable {
     case argmax
     /// `%d = relative_difference %a, %b`: ‖a[i] − b[i]‖ / ‖a[i]‖ in the Euclidean norm; `f32[rows]`.
     case relativeDifference = "relative_difference"
-    /// `%y = convert %x`: to the result's element type, rounding to nearest, ties to even.
+    /// `%y = convert %x`: to the result's element type, bf16 or q8, rounding to nearest, ties to even.
     case convert
     /// `%r, … = repeat COUNT (%carried = %first, …) : type, … { … yield %next, … }`.
     case `repeat`

@@ -34,7 +34,7 @@ extension Module {
     ///     values    = %name { "," %name }
     ///     symbols   = @name { "," @name }
     ///     types     = type { "," type }
-    ///     type      = ( "f32" | "bf16" | "i32" ) "[" extent { "," extent } "]"
+    ///     type      = ( "f32" | "bf16" | "q8" | "q4" | "i32" ) "[" extent { "," extent } "]"
     ///     extent    = "rows" | integer
     ///
     /// Names are made of letters, digits, `_` and `.`. Line breaks are spaces, and `// …` is a comment. Operands are
@@ -134,7 +134,7 @@ private struct Parser {
 
     mutating func type() throws -> TensorType {
         guard case .word(let word) = token, let element = ElementType(rawValue: word) else {
-            throw unexpected("a type: f32, bf16 or i32 with extents, as in 'f32[rows,288]'")
+            throw unexpected("a type: f32, bf16, q8, q4 or i32 with extents, as in 'f32[rows,288]'")
         }
         try advance()
         try expect("[", " and the extents")

@@ -1,6 +1,6 @@
 /// Numbers of one element type in row-major order, with every extent known.
 public struct Tensor: Hashable, Sendable {
-    /// The numbers themselves. bf16 elements are kept as the f32 of the same value.
+    /// The numbers themselves. Elements of bf16, q8 and q4 are kept as the f32 of the same value.
     public enum Storage: Hashable, Sendable {
         case floats([Float])
         case integers([Int32])
@@ -10,12 +10,28 @@ public struct Tensor: Hashable, Sendable {
     public let shape: [Int]
     public let storage: Storage
 
-    /// - Precondition: `values` has as many elements as `shape` says. bf16 values are rounded to nearest even.
+    /// Rounds values to what the element type can hold: to the nearest bf16, of two equally near ones the even; to the
+    /// nearest multiple of a scale that follows from the largest magnitude of each row (q8) or of every 32 columns (q4).
+    /// - Precondition: `values` has as many elements as `shape` says.
     public init(_ values: [Float], shape: [Int], element: ElementType = .f32) {
+        let rounded =
+            switch element {
+            case .f32, .i32: values
+            case .bf16: values.map(\.roundedToBF16)
+            case .q8: Quantization.q8(values, width: shape.last ?? 1)
+            case .q4: Quantization.q4(values, width: shape.last ?? 1)
+            }
+        self.init(represented: rounded, shape: shape, element: element)
+    }
+
+    /// Values that the element type holds already, such as those of a packed matrix, whose scales need not be the ones
+    /// that ``init(_:shape:element:)`` would choose.
+    /// - Precondition: `values` has as many elements as `shape` says.
+    public init(represented values: [Float], shape: [Int], element: ElementType) {
         precondition(values.count == shape.reduce(1, *) && element != .i32, "values that do not fill their shape")
         self.element = element
         self.shape = shape
-        storage = .floats(element == .bf16 ? values.map(\.roundedToBF16) : values)
+        storage = .floats(values)
     }
 
     /// - Precondition: `values` has as many elements as `shape` says.
@@ -26,7 +42,7 @@ public struct Tensor: Hashable, Sendable {
         storage = .integers(values)
     }
 
-    /// The elements of an f32 or bf16 tensor; empty for i32.
+    /// The elements as floats; empty for i32.
     public var floats: [Float] { if case .floats(let values) = storage { values } else { [] } }
 
     /// The elements of an i32 tensor; empty for others.

@@ -6,20 +6,22 @@ public struct OperationError: Error, CustomStringConvertible, Hashable {
 }
 
 extension Opcode {
-    /// Whether results, f32 by nature, may be stored as bf16 instead because a matrix product reads them next.
-    public var mayStoreBF16: Bool {
+    /// The element types, besides f32, in which results that are f32 by nature may be stored because a matrix reads them
+    /// next.
+    public var storableElements: [ElementType] {
         switch self {
-        case .slice, .bias, .norm, .add, .silu, .multiply, .mix, .wavefrontAttention, .linearSiluGate, .addNorm,
-            .addNormNorm, .addKeepNorm:
-            true
-        default: false
+        case .convert, .slice, .bias, .norm, .add, .silu, .multiply, .mix, .addNorm, .addNormNorm, .addKeepNorm:
+            [.bf16, .q8]
+        // The executor divides their work over columns, so no thread sees the whole row that a q8 scale needs.
+        case .wavefrontAttention, .linearSiluGate: [.bf16]
+        default: []
         }
     }
 }
 
 extension Operation {
     /// The types that the results have by nature: f32 for everything but `argmax` (i32), `convert` (bf16) and `repeat`
-    /// (its operands' types). Where ``Opcode/mayStoreBF16`` holds, a result may have bf16 in place of f32.
+    /// (its operands' types). A result may have one of ``Opcode/storableElements`` in place of that element type.
     ///
     /// It looks at the operands, symbols and attributes, and not at ``results``.
     /// - Throws: ``OperationError`` when they do not fit the opcode or each other.
@@ -218,11 +220,11 @@ private struct OperationForm {
         throw OperationError("symbol \(index + 1) (@\(symbol)) is not declared, expected a weight")
     }
 
-    /// N and K of a weight that is to be `f32[N,K]` or `bf16[N,K]`.
+    /// N and K of a weight that is to be a matrix `[N,K]` of any element type but i32.
     func matrix(symbol index: Int) throws -> (rows: Int, columns: Int) {
         let weight = try weight(index)
         guard weight.type.element != .i32, let extents = weight.type.fixedExtents, extents.count == 2 else {
-            throw OperationError("@\(weight.name) is \(weight.type), expected a matrix f32[N,K] or bf16[N,K]")
+            throw OperationError("@\(weight.name) is \(weight.type), expected a matrix [N,K] of numbers")
         }
         return (extents[0], extents[1])
     }
@@ -239,7 +241,7 @@ private struct OperationForm {
     func linear() throws -> Int {
         let (rows, columns) = try matrix(symbol: 0)
         let type = try weight(0).type
-        try expect(0, .rows(type.element, columns), "rows for @\(operation.symbols[0]) : \(type)")
+        try expect(0, .rows(type.element.matrixInput, columns), "rows for @\(operation.symbols[0]) : \(type)")
         return rows
     }
 

@@ -74,12 +74,12 @@ private func verifyDeclarations(_ module: Module) throws {
     for weight in module.weights {
         try declare("weight", weight.name)
         guard weight.type.element != .i32, let extents = weight.type.fixedExtents, (1...2).contains(extents.count),
-            extents.allSatisfy((1...largestCount).contains)
+            extents.allSatisfy((1...largestCount).contains), !weight.type.element.isQuantized || extents.count == 2
         else {
             throw VerificationError(
                 problem:
                     "weight @\(weight.name) is \(weight.type), expected f32 or bf16 with one or two extents from 1 to "
-                    + "\(largestCount)")
+                    + "\(largestCount), or q8 or q4 with two")
         }
         try verifyColumns(weight, extents, in: module)
     }
@@ -160,6 +160,9 @@ private struct FunctionVerifier {
             return "\(what) %\(value.name) is \(value.type), expected one element a row, or a width from 1 to "
                 + "\(largestCount)"
         }
+        guard value.type.element != .q4, value.type.element != .q8 || value.type.rowWidth != nil else {
+            return "\(what) %\(value.name) is \(value.type), but q4 is for weights, and q8 for weights and rows of a width"
+        }
         scope[value.name] = value.type
         return nil
     }
@@ -208,9 +211,10 @@ private struct FunctionVerifier {
             throw fail("has \(operation.results.count) results, expected \(natural.count)")
         }
         for (number, (result, type)) in zip(operation.results, natural).enumerated() {
-            guard result.type == type || (operation.opcode.mayStoreBF16 && result.type == type.with(.bf16)) else {
-                let choice = operation.opcode.mayStoreBF16 ? " or \(type.with(.bf16))" : ""
-                throw fail("result \(number + 1) (%\(result.name)) is \(result.type), expected \(type)\(choice)")
+            let choices = [type] + operation.opcode.storableElements.filter { $0 != type.element }.map(type.with)
+            guard choices.contains(result.type) else {
+                let expected = choices.map(\.description).joined(separator: " or ")
+                throw fail("result \(number + 1) (%\(result.name)) is \(result.type), expected \(expected)")
             }
             if let problem = define(result, "result") { throw fail(problem) }
         }

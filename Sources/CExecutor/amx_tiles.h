@@ -1,11 +1,11 @@
-/// The AMX tile instructions that the kernel uses, or, with ECHELON_EMULATE_AMX, plain C that does what they do, so
-/// that the kernel's indexing is tested on machines without AMX. Meant for one source file, which then owns the
-/// emulated registers.
+/// The AMX tile instructions that the kernels use, or, with ECHELON_EMULATE_AMX, plain C that does what they do, so
+/// that the kernels' indexing is tested on machines without AMX. amx.c owns the emulated registers.
 ///
 /// Tile numbers must be literal constants.
 #ifndef ECHELON_AMX_TILES_H
 #define ECHELON_AMX_TILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,11 +20,26 @@ typedef struct {
 
 _Static_assert(sizeof(amx_configuration) == 64, "LDTILECFG reads 64 bytes");
 
+enum { AMX_ROWS = 16, AMX_ROW_BYTES = 64 };
+
+// What the kernels use the tiles for. Two input tiles × two panels of weights use all eight: four accumulators, so that
+// products, one of which can start every 16 cycles, hide the 52 cycles that each takes; and every loaded tile is used
+// twice.
+#define SUMS_00 0 // upper input tile, first panel
+#define SUMS_01 1
+#define SUMS_10 2 // lower input tile
+#define SUMS_11 3
+#define X_0 4
+#define X_1 5
+#define W_0 6
+#define W_1 7
+
 #if !defined(ECHELON_EMULATE_AMX)
 
 #include <immintrin.h>
 
-#define AMX_TARGET __attribute__((target("amx-tile,amx-bf16")))
+// Every processor with AMX has these.
+#define AMX_TARGET __attribute__((target("amx-tile,amx-bf16,amx-int8,avx512f,avx512bw,avx512dq,avx512vl")))
 /// The barrier is for GCC, whose intrinsic does not say that it reads all 64 bytes.
 #define amx_configure(configuration)                                                                                   \
     do {                                                                                                               \
@@ -38,6 +53,8 @@ _Static_assert(sizeof(amx_configuration) == 64, "LDTILECFG reads 64 bytes");
 #define amx_store(tile, address, stride) _tile_stored(tile, address, stride)
 /// sums[m][n] += a[m][2k] * b[k][2n] + a[m][2k + 1] * b[k][2n + 1], summed over k.
 #define amx_multiply_bf16(sums, a, b) _tile_dpbf16ps(sums, a, b)
+/// The same for signed bytes, four at a time, with sums in i32: sums[m][n] += a[m][4k + c] * b[k][4n + c].
+#define amx_multiply_int8(sums, a, b) _tile_dpbssd(sums, a, b)
 #define amx_prefetch(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
 
 #else
@@ -50,10 +67,12 @@ _Static_assert(sizeof(amx_configuration) == 64, "LDTILECFG reads 64 bytes");
 #define AMX_TARGET
 #define amx_prefetch(address) ((void)(address))
 
-static _Thread_local struct {
+typedef struct {
     amx_configuration configuration;
-    uint8_t tiles[8][16][64];
-} amx_state;
+    uint8_t tiles[8][AMX_ROWS][AMX_ROW_BYTES];
+} amx_registers;
+
+extern _Thread_local amx_registers amx_state;
 
 /// What the processor answers with a fault.
 static inline void amx_require(int holds, const char *what) {
@@ -110,12 +129,17 @@ static inline float amx_widen(const uint8_t *bf16) {
     return amx_flush(value);
 }
 
+static inline void amx_require_shapes(int sums, int a, int b) {
+    amx_require(sums != a && sums != b && a != b, "a product needs three different tiles");
+    amx_require(amx_rows(a) == amx_rows(sums) && amx_rows(b) == (int)amx_row_bytes(a) / 4 &&
+                    amx_row_bytes(b) == amx_row_bytes(sums),
+                "a product of tiles whose shapes do not fit");
+}
+
 /// As the SDM's TDPBF16PS: even and odd columns are summed apart, then added to each other, then to the tile.
 static inline void amx_multiply_bf16(int sums, int a, int b) {
     const int rows = amx_rows(sums), pairs = (int)amx_row_bytes(a) / 4, columns = (int)amx_row_bytes(sums) / 4;
-    amx_require(sums != a && sums != b && a != b, "TDPBF16PS needs three different tiles");
-    amx_require(amx_rows(a) == rows && amx_rows(b) == pairs && (int)amx_row_bytes(b) / 4 == columns,
-                "TDPBF16PS with tiles whose shapes do not fit");
+    amx_require_shapes(sums, a, b);
     for (int m = 0; m < rows; m++) {
         for (int n = 0; n < columns; n++) {
             float even = 0, odd = 0, sum;
@@ -132,5 +156,37 @@ static inline void amx_multiply_bf16(int sums, int a, int b) {
     }
 }
 
+/// As the SDM's TDPBSSD. Sums wrap around.
+static inline void amx_multiply_int8(int sums, int a, int b) {
+    const int rows = amx_rows(sums), quads = (int)amx_row_bytes(a) / 4, columns = (int)amx_row_bytes(sums) / 4;
+    amx_require_shapes(sums, a, b);
+    for (int m = 0; m < rows; m++) {
+        for (int n = 0; n < columns; n++) {
+            uint32_t sum;
+            uint8_t *place = &amx_state.tiles[sums][m][4 * n];
+            memcpy(&sum, place, sizeof sum);
+            for (int k = 0; k < quads; k++)
+                for (int c = 0; c < 4; c++)
+                    sum += (uint32_t)((int8_t)amx_state.tiles[a][m][4 * k + c] *
+                                      (int8_t)amx_state.tiles[b][k][4 * n + c]);
+            memcpy(place, &sum, sizeof sum);
+        }
+    }
+}
+
 #endif
+
+/// Gives the calling thread's tiles their shapes: sums of `rows` × 16 numbers, inputs of `rows` (at most 16 are used) ×
+/// `x_bytes` bytes, weights of `w_rows` × 64 bytes.
+AMX_TARGET static inline void amx_shape(int32_t rows, int x_bytes, int w_rows) {
+    const uint8_t height = (uint8_t)(rows < AMX_ROWS ? rows : AMX_ROWS);
+    amx_configuration configuration = {.palette = 1};
+    for (int tile = 0; tile < 8; tile++) {
+        const bool x = tile == X_0 || tile == X_1, w = tile == W_0 || tile == W_1;
+        configuration.row_bytes[tile] = (uint16_t)(x ? x_bytes : AMX_ROW_BYTES);
+        configuration.rows[tile] = w ? (uint8_t)w_rows : height;
+    }
+    amx_configure(&configuration);
+}
+
 #endif

@@ -3,8 +3,12 @@
 #define ECHELON_EXECUTOR_INTERNAL_H
 
 #include "CExecutor.h"
+#include "amx.h"
 #include "barrier.h"
 #include "matmul_bf16.h"
+#include "matmul_int4.h"
+#include "matmul_int8.h"
+#include "q8.h"
 
 // Limits that keep every product of two sizes within 64 bits. They are far above what any model needs.
 enum {
@@ -35,7 +39,7 @@ static inline ech_share ech_share_of(int64_t count, int thread, int threads) {
 /// What a program's instructions ask of each thread's scratch memory and of the session. Bytes.
 typedef struct {
     int64_t per_row;      ///< for each row of capacity: strips before their epilogue
-    int64_t fixed;        ///< one row in f32, or what attention keeps of a head
+    int64_t fixed;        ///< one or two rows in f32, or what attention keeps of a head
     bool best;            ///< whether there is a linear_argmax: each row's best output so far
 } ech_scratch_need;
 
@@ -113,8 +117,13 @@ const ech_rope_table *ech_session_rope(const ech_session *session, float base, i
 typedef struct {
     void *data;
     int32_t element, width;
-    int32_t tile; ///< h of ECH_BF16
+    int32_t tile; ///< h of ECH_BF16 and ECH_Q8
+    int32_t rows; ///< of the call
 } ech_view;
+
+static inline ech_q8_rows ech_q8_of(const ech_view *view) {
+    return ech_q8_rows_of(view->data, view->width, view->rows);
+}
 
 typedef struct {
     const ech_program *program;
@@ -123,6 +132,8 @@ typedef struct {
     ech_arena arena;
     const struct ech_kernels *kernels;
     ech_strip_bf16 strip_bf16;
+    ech_strip_int8 strip_int8;
+    ech_strip_int4 strip_int4;
     const int32_t *slots, *positions;
     ech_barrier barrier;
 } ech_run_state;
@@ -139,7 +150,7 @@ typedef struct {
 
 static inline ech_view ech_view_of(const ech_run_state *run, int32_t index) {
     const ech_buffer *buffer = &run->program->buffers[index];
-    ech_view view = {NULL, buffer->element, buffer->width, ech_min(run->call->rows, 16)};
+    ech_view view = {NULL, buffer->element, buffer->width, ech_min(run->call->rows, 16), run->call->rows};
     switch (buffer->storage) {
     // Parameters are never written: program.c refuses outputs there.
     case ECH_PARAMETER: view.data = (void *)(uintptr_t)run->call->parameters[buffer->index]; break;
@@ -185,7 +196,8 @@ typedef struct {
     ech_view in[4], out[2];
     const float *weight[2];
     const float *rope; ///< the table's values
-    float *scratch;    ///< one row of the widest buffer, rounded up to 16
+    float *scratch;    ///< one row of the widest buffer, rounded up to 16; where an output is q8, of two such rows the
+                       ///< second begins at the output's width, rounded up to 16
     int32_t heads, from;
     float constant;    ///< f0
     int32_t begin, end; ///< rows

@@ -1,6 +1,6 @@
 #include "CExecutor.h"
+#include "amx.h"
 #include "failure.h"
-#include "matmul_bf16.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +42,8 @@ bool ech_isa_available(int isa) {
 #if defined(ECHELON_EMULATE_AMX)
     return true; // tests on machines without AMX
 #endif
-    const uint32_t amx_bf16 = 1u << 22, amx_tile = 1u << 24;
-    return all(d7, amx_bf16 | amx_tile) && all(state, 0x60000) && ech_amx_request();
+    const uint32_t amx_bf16 = 1u << 22, amx_tile = 1u << 24, amx_int8 = 1u << 25;
+    return all(d7, amx_bf16 | amx_tile | amx_int8) && all(state, 0x60000) && ech_amx_request();
 }
 #else
 bool ech_isa_available(int isa) { return isa == ECH_ISA_PORTABLE; }

@@ -1,5 +1,5 @@
-/// Matrix products and what is fused to them. Threads take contiguous ranges of the outputs, in units of a strip (bf16)
-/// or a block of weight rows (f32). Where the units lie does not depend on the number of threads, so neither do the
+/// Matrix products and what is fused to them. Threads take contiguous ranges of the outputs, in units of a strip
+/// (packed weights) or a block of weight rows (f32). Where the units lie does not depend on the number of threads, so neither do the
 /// results.
 #include "executor.h"
 
@@ -19,25 +19,44 @@ typedef struct {
 static product product_of(const ech_walk *walk, const ech_instruction *instruction) {
     const ech_weight *weight = &walk->run->program->weights[instruction->weight[0]];
     return (product){walk->run, weight, ech_view_of(walk->run, instruction->in[0]),
-                     weight->format == ECH_WEIGHT_BF16 ? ECH_STRIP : ECH_F32_CHUNK};
+                     weight->format == ECH_WEIGHT_F32 ? ECH_F32_CHUNK : ECH_STRIP};
 }
 
-/// Computes outputs first ..< first + count of every row. With a bf16 weight, `first` is a multiple of 32 and 32 outputs
-/// are written whatever the count, those past the weight's rows being zero.
-static void compute(const product *p, int64_t first, int32_t count, float *out, ptrdiff_t stride) {
+static void compute_f32(const product *p, int64_t first, int32_t count, float *out, ptrdiff_t stride) {
     const int32_t rows = p->run->call->rows, columns = p->weight->columns;
-    if (p->weight->format == ECH_WEIGHT_BF16) {
-        const int64_t columns32 = ech_round_up(columns, 32);
-        p->run->strip_bf16((const uint16_t *)p->weight->data + first * columns32, p->input.data, rows,
-                           (int32_t)(columns32 / 32), out, stride);
-        return;
-    }
     const float *weight = (const float *)p->weight->data + first * columns, *x = p->input.data;
     if (rows == 1)
         cblas_sgemv(CblasRowMajor, CblasNoTrans, count, columns, 1, weight, columns, x, 1, 0, out, 1);
     else
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, count, columns, 1, x, columns, weight, columns, 0,
                     out, (blasint)stride);
+}
+
+/// Computes outputs first ..< first + count of every row. With a packed weight, `first` is a multiple of 32 and 32
+/// outputs are written whatever the count, those past the weight's rows being zero.
+static void compute(const product *p, int64_t first, int32_t count, float *out, ptrdiff_t stride) {
+    const int32_t rows = p->run->call->rows;
+    const ech_weight *w = p->weight;
+    const int64_t blocks32 = ech_round_up(w->columns, 32) / 32, blocks64 = ech_round_up(w->columns, 64) / 64;
+    switch (w->format) {
+    case ECH_WEIGHT_BF16:
+        p->run->strip_bf16((const uint16_t *)w->data + first * blocks32 * 32, p->input.data, rows, (int32_t)blocks32,
+                           out, stride);
+        break;
+    case ECH_WEIGHT_INT8: {
+        const ech_int8_strip strip = ech_int8_strip_at(w->data, w->rows, w->columns, first);
+        const ech_q8_rows x = ech_q8_of(&p->input);
+        p->run->strip_int8(&strip, &x, rows, (int32_t)blocks64, out, stride);
+        break;
+    }
+    case ECH_WEIGHT_INT4: {
+        const ech_q8_rows x = ech_q8_of(&p->input);
+        p->run->strip_int4((const uint8_t *)w->data + first / ECH_STRIP * blocks64 * ECH_INT4_BLOCK_BYTES, &x, rows,
+                           (int32_t)blocks64, out, stride);
+        break;
+    }
+    default: compute_f32(p, first, count, out, stride); break;
+    }
 }
 
 static ech_share share_of_units(const ech_walk *walk, int64_t outputs, int32_t unit) {
@@ -107,8 +126,8 @@ void ech_run_linear_silu_gate(ech_walk *walk, const ech_instruction *instruction
     const product p = product_of(walk, instruction);
     const ech_view out = ech_view_of(walk->run, instruction->out[0]);
     const ech_share share = share_of_units(walk, out.width, p.unit);
-    if (p.weight->format == ECH_WEIGHT_BF16) gate_packed(&p, share, (float *)walk->scratch, out);
-    else gate_f32(&p, share, (float *)walk->scratch, out);
+    if (p.weight->format == ECH_WEIGHT_F32) gate_f32(&p, share, (float *)walk->scratch, out);
+    else gate_packed(&p, share, (float *)walk->scratch, out);
 }
 
 // MARK: Argmax

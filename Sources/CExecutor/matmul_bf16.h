@@ -2,7 +2,6 @@
 #ifndef ECHELON_MATMUL_BF16_H
 #define ECHELON_MATMUL_BF16_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,13 +21,5 @@ typedef void (*ech_strip_bf16)(const uint16_t *strip, const uint16_t *x, int32_t
 /// kernel: the same method in wider registers would gain nothing for one row, which memory bounds, and those processors
 /// are too few to keep a fifth kernel for their other rows.
 ech_strip_bf16 ech_strip_bf16_for(int isa);
-
-/// Called by every thread at the start of a parallel region and at its end (AMX tile configuration); no-ops for other
-/// instruction sets. `rows` is the number of rows of every product computed in between.
-void ech_matmul_thread_begin(int isa, int32_t rows);
-void ech_matmul_thread_end(int isa);
-
-/// Asks the system for AMX once a process; false where it is refused.
-bool ech_amx_request(void);
 
 #endif

@@ -67,8 +67,8 @@ AVX2_INLINE void few_rows(const int rows, const ech_row_group *group) {
     uintptr_t ahead = group->ahead;
     const uintptr_t step = (group->ahead_step + 1) / 2; // of a panel
     for (int32_t block = 0; block < group->blocks; block++) {
-        const uint16_t *weights = group->weights + (ptrdiff_t)block * ECH_BLOCK_ELEMENTS;
-        const uint16_t *x = group->x + block * group->x_block;
+        const uint16_t *weights = ech_group_weights(group, block, ECH_BLOCK_BYTES);
+        const uint16_t *x = ech_group_x(group, block);
         add_panel(rows, sums[0], weights, x, false, ahead, step);
         add_panel(rows, sums[1], weights + ECH_PANEL_ELEMENTS, x, false, ahead + ECH_PAIRS * step, step);
         ahead += 2 * ECH_PAIRS * step;
@@ -83,10 +83,9 @@ AVX2_INLINE void many_rows(const int rows, const ech_row_group *group) {
     for (int panel = 0; panel < 2; panel++) {
         __m256 sums[MOST_ROWS][2];
         clear(rows, sums);
-        const uint16_t *panels = group->weights + panel * ECH_PANEL_ELEMENTS;
         for (int32_t block = 0; block < group->blocks; block++) {
-            const uint16_t *weights = panels + (ptrdiff_t)block * ECH_BLOCK_ELEMENTS;
-            add_panel(rows, sums, weights, group->x + block * group->x_block, true, ahead, step);
+            const uint16_t *weights = ech_group_weights(group, block, ECH_BLOCK_BYTES);
+            add_panel(rows, sums, weights + panel * ECH_PANEL_ELEMENTS, ech_group_x(group, block), true, ahead, step);
             ahead += ECH_PAIRS * step;
         }
         finish(rows, panel, sums, group);
@@ -101,7 +100,7 @@ AVX2 static void group_of_4(const ech_row_group *group) { many_rows(4, group); }
 void ech_strip_bf16_avx2(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
                          ptrdiff_t out_stride) {
     static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strip_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
+    ech_strip_bf16_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
 }
 
 #endif

@@ -65,8 +65,8 @@ AVX512_BF16_INLINE void group_of(const int rows, const ech_row_group *group) {
     uintptr_t ahead = group->ahead;
     const uintptr_t step = group->ahead_step;
     for (int32_t block = 0; block < group->blocks; block++) {
-        const uint16_t *weights = group->weights + (ptrdiff_t)block * ECH_BLOCK_ELEMENTS;
-        const uint16_t *x = group->x + block * group->x_block;
+        const uint16_t *weights = ech_group_weights(group, block, ECH_BLOCK_BYTES);
+        const uint16_t *x = ech_group_x(group, block);
         if (rows <= FEW_ROWS) {
             add_panel(rows, 0, sums, weights, x, ahead, step);
             add_panel(rows, 1, sums, weights + ECH_PANEL_ELEMENTS, x, ahead + ECH_PAIRS / 2 * step, step);
@@ -101,7 +101,7 @@ void ech_strip_bf16_avx512(const uint16_t *strip, const uint16_t *x, int32_t row
     static const ech_group_kernel kernels[MOST_ROWS] = {
         group_of_1, group_of_2, group_of_3, group_of_4, group_of_5, group_of_6, group_of_7, group_of_8,
     };
-    ech_strip_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
+    ech_strip_bf16_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
 }
 
 #endif

@@ -16,8 +16,8 @@ static inline float widen(uint16_t bits) {
 static inline void group_of(const int rows, const ech_row_group *group) {
     float sums[MOST_ROWS][ECH_STRIP_N] = {{0}};
     for (int32_t block = 0; block < group->blocks; block++) {
-        const uint16_t *weights = group->weights + (ptrdiff_t)block * ECH_BLOCK_ELEMENTS;
-        const uint16_t *x = group->x + block * group->x_block;
+        const uint16_t *weights = ech_group_weights(group, block, ECH_BLOCK_BYTES);
+        const uint16_t *x = ech_group_x(group, block);
         for (int pair = 0; pair < ECH_PAIRS; pair++) {
             float even[ECH_STRIP_N], odd[ECH_STRIP_N];
             for (int panel = 0; panel < 2; panel++) {
@@ -51,5 +51,5 @@ static void group_of_4(const ech_row_group *group) { group_of(4, group); }
 void ech_strip_bf16_portable(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
                              ptrdiff_t out_stride) {
     static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strip_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
+    ech_strip_bf16_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
 }

@@ -14,7 +14,8 @@ enum kind {
     NONE,
     F32,
     F32_OR_BF16,
-    BF16,
+    BF16_OR_Q8,
+    NUMBERS,   ///< f32, bf16 or q8
     SCALAR,    ///< f32 of width 1
     INDEX,     ///< i32 of width 1, a parameter
     I32_SCALAR, ///< i32 of width 1
@@ -31,32 +32,44 @@ typedef struct {
 
 static const form forms[ECH_OPCODE_COUNT] = {
     [ECH_EMBED] = {"embed", {INDEX}, {F32}, {MATRIX}, false},
-    [ECH_LINEAR] = {"linear", {F32_OR_BF16}, {F32}, {MATRIX}, false},
-    [ECH_SLICE] = {"slice", {F32}, {F32_OR_BF16}, {0}, false},
+    [ECH_LINEAR] = {"linear", {NUMBERS}, {F32}, {MATRIX}, false},
+    [ECH_SLICE] = {"slice", {F32}, {NUMBERS}, {0}, false},
     [ECH_CONCAT] = {"concat", {F32, F32}, {F32}, {0}, false},
-    [ECH_BIAS] = {"bias", {F32}, {F32_OR_BF16}, {VECTOR}, false},
+    [ECH_BIAS] = {"bias", {F32}, {NUMBERS}, {VECTOR}, false},
     [ECH_ROPE] = {"rope", {F32, INDEX}, {F32}, {0}, false},
     [ECH_CACHE_WRITE] = {"cache_write", {F32, F32, INDEX, INDEX}, {0}, {0}, true},
     [ECH_WAVEFRONT_ATTENTION] = {"wavefront_attention", {F32, INDEX, INDEX}, {F32_OR_BF16}, {0}, true},
-    [ECH_NORM] = {"norm", {F32}, {F32_OR_BF16}, {VECTOR}, false},
-    [ECH_ADD] = {"add", {F32, F32}, {F32_OR_BF16}, {0}, false},
-    [ECH_SILU] = {"silu", {F32}, {F32_OR_BF16}, {0}, false},
-    [ECH_MULTIPLY] = {"multiply", {F32, F32}, {F32_OR_BF16}, {0}, false},
-    [ECH_MIX] = {"mix", {F32, F32, SCALAR, SCALAR}, {F32_OR_BF16}, {0}, false},
+    [ECH_NORM] = {"norm", {F32}, {NUMBERS}, {VECTOR}, false},
+    [ECH_ADD] = {"add", {F32, F32}, {NUMBERS}, {0}, false},
+    [ECH_SILU] = {"silu", {F32}, {NUMBERS}, {0}, false},
+    [ECH_MULTIPLY] = {"multiply", {F32, F32}, {NUMBERS}, {0}, false},
+    [ECH_MIX] = {"mix", {F32, F32, SCALAR, SCALAR}, {NUMBERS}, {0}, false},
     [ECH_ARGMAX] = {"argmax", {F32}, {I32_SCALAR}, {0}, false},
     [ECH_RELATIVE_DIFFERENCE] = {"relative_difference", {F32, F32}, {SCALAR}, {0}, false},
-    [ECH_CONVERT] = {"convert", {F32}, {BF16}, {0}, false},
-    [ECH_PROJECT_ROPE_WRITE] = {"project_rope_write", {F32_OR_BF16, INDEX, INDEX}, {F32}, {MATRIX, VECTOR}, true},
-    [ECH_LINEAR_SILU_GATE] = {"linear_silu_gate", {F32_OR_BF16}, {F32_OR_BF16}, {MATRIX}, false},
-    [ECH_ADD_NORM] = {"add_norm", {F32, F32}, {F32_OR_BF16}, {VECTOR}, false},
-    [ECH_ADD_NORM_NORM] = {"add_norm_norm", {F32, F32}, {F32_OR_BF16, F32_OR_BF16}, {VECTOR, VECTOR}, false},
-    [ECH_ADD_KEEP_NORM] = {"add_keep_norm", {F32, F32}, {F32_OR_BF16, F32_OR_BF16}, {VECTOR}, false},
-    [ECH_LINEAR_ARGMAX] = {"linear_argmax", {F32_OR_BF16}, {I32_SCALAR}, {MATRIX}, false},
+    [ECH_CONVERT] = {"convert", {F32}, {BF16_OR_Q8}, {0}, false},
+    [ECH_PROJECT_ROPE_WRITE] = {"project_rope_write", {NUMBERS, INDEX, INDEX}, {F32}, {MATRIX, VECTOR}, true},
+    [ECH_LINEAR_SILU_GATE] = {"linear_silu_gate", {NUMBERS}, {F32_OR_BF16}, {MATRIX}, false},
+    [ECH_ADD_NORM] = {"add_norm", {F32, F32}, {NUMBERS}, {VECTOR}, false},
+    [ECH_ADD_NORM_NORM] = {"add_norm_norm", {F32, F32}, {NUMBERS, NUMBERS}, {VECTOR, VECTOR}, false},
+    [ECH_ADD_KEEP_NORM] = {"add_keep_norm", {F32, F32}, {NUMBERS, NUMBERS}, {VECTOR}, false},
+    [ECH_LINEAR_ARGMAX] = {"linear_argmax", {NUMBERS}, {I32_SCALAR}, {MATRIX}, false},
     [ECH_COPY] = {"copy", {ANY}, {ANY}, {0}, false},
     [ECH_REPEAT] = {"repeat", {0}, {0}, {0}, false},
 };
 
-static const char *const element_names[] = {"f32", "i32", "bf16"};
+static const char *const element_names[] = {"f32", "i32", "bf16", "q8"};
+
+/// Formats of weights, with the element of the input that a product with them takes.
+static const struct {
+    const char *name;
+    int32_t input;
+} formats[] = {
+    [ECH_WEIGHT_F32] = {"f32", ECH_F32},
+    [ECH_WEIGHT_BF16] = {"bf16", ECH_BF16},
+    [ECH_WEIGHT_INT8] = {"int8", ECH_Q8},
+    [ECH_WEIGHT_INT4] = {"int4", ECH_Q8},
+};
+enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
 
 /// A check of one instruction under way.
 typedef struct {
@@ -79,13 +92,17 @@ static const ech_cache *cache(const check *c) { return &c->program->caches[c->in
 // MARK: Tables
 
 static int64_t bytes_per_row(const ech_buffer *buffer) {
-    return buffer->element == ECH_BF16 ? ech_round_up(buffer->width, 32) * 2 : (int64_t)buffer->width * 4;
+    switch (buffer->element) {
+    case ECH_BF16: return ech_round_up(buffer->width, 32) * 2;
+    case ECH_Q8: return ech_q8_bytes_per_row(buffer->width);
+    default: return (int64_t)buffer->width * 4;
+    }
 }
 
 static bool check_buffers(const ech_program *program, char *message) {
     for (int32_t i = 0; i < program->buffer_count; i++) {
         const ech_buffer *buffer = &program->buffers[i];
-        if (buffer->element < ECH_F32 || buffer->element > ECH_BF16)
+        if (buffer->element < ECH_F32 || buffer->element > ECH_Q8)
             return ech_fail(message, "Buffer %d of the plan has the unknown element type %d.", i, buffer->element);
         if (buffer->width < 1 || buffer->width > ECH_WIDTH_LIMIT)
             return ech_fail(message, "Buffer %d of the plan has the width %d, which is not in 1 ... %d.", i,
@@ -105,9 +122,9 @@ static bool check_buffers(const ech_program *program, char *message) {
         if (buffer->index < 0 || buffer->index >= (parameter ? program->parameter_count : program->result_count))
             return ech_fail(message, "Buffer %d of the plan is %s %d, which the function does not have.", i,
                             parameter ? "parameter" : "result", buffer->index);
-        if (buffer->element == ECH_BF16)
-            return ech_fail(message, "Buffer %d of the plan is a %s in bf16, a type that only the arena can hold.", i,
-                            parameter ? "parameter" : "result");
+        if (buffer->element == ECH_BF16 || buffer->element == ECH_Q8)
+            return ech_fail(message, "Buffer %d of the plan is a %s in %s, a type that only the arena can hold.", i,
+                            parameter ? "parameter" : "result", element_names[buffer->element]);
     }
     return true;
 }
@@ -132,26 +149,32 @@ static bool check_agreement(const ech_program *program, int32_t storage, int32_t
     return agree;
 }
 
+/// The bytes of a weight whose rows and columns are within ECH_WIDTH_LIMIT, so that no product leaves 64 bits.
+static int64_t bytes_of(const ech_weight *w) {
+    const int64_t rows32 = ech_round_up(w->rows, 32), columns64 = ech_round_up(w->columns, 64);
+    switch (w->format) {
+    case ECH_WEIGHT_BF16: return rows32 * ech_round_up(w->columns, 32) * 2;
+    case ECH_WEIGHT_INT8: return rows32 * columns64 + rows32 * (int64_t)(sizeof(float) + sizeof(int32_t));
+    case ECH_WEIGHT_INT4: return rows32 / 32 * (columns64 / 64) * ECH_INT4_BLOCK_BYTES;
+    default: return (int64_t)w->rows * w->columns * (int64_t)sizeof(float);
+    }
+}
+
 static bool check_weights(const ech_program *program, char *message) {
     for (int32_t i = 0; i < program->weight_count; i++) {
         const ech_weight *w = &program->weights[i];
         if (w->rows < 1 || w->rows > ECH_WIDTH_LIMIT || w->columns < 1 || w->columns > ECH_WIDTH_LIMIT)
             return ech_fail(message, "Weight %d of the plan has %d rows and %d columns; each has to be in 1 ... %d.", i,
                             w->rows, w->columns, ECH_WIDTH_LIMIT);
-        int64_t bytes;
-        size_t alignment;
-        if (w->format == ECH_WEIGHT_F32) {
-            bytes = (int64_t)w->rows * w->columns * 4;
-            alignment = sizeof(float);
-        } else if (w->format == ECH_WEIGHT_BF16) {
-            bytes = ech_round_up(w->rows, 32) * ech_round_up(w->columns, 32) * 2;
-            alignment = 64;
-        } else {
+        if (w->format < 0 || w->format >= FORMAT_COUNT)
             return ech_fail(message, "Weight %d of the plan has the unknown format %d.", i, w->format);
-        }
-        if (w->bytes != bytes)
+        if (w->format == ECH_WEIGHT_INT8 && w->columns > ECH_INT8_COLUMNS_LIMIT)
+            return ech_fail(message, "Weight %d of the plan has %d columns; there can be %d in int8.", i, w->columns,
+                            ECH_INT8_COLUMNS_LIMIT);
+        if (w->bytes != bytes_of(w))
             return ech_fail(message, "Weight %d of the plan has %lld bytes instead of %lld.", i, (long long)w->bytes,
-                            (long long)bytes);
+                            (long long)bytes_of(w));
+        const size_t alignment = w->format == ECH_WEIGHT_F32 ? sizeof(float) : 64;
         if (!w->data || (uintptr_t)w->data % alignment != 0)
             return ech_fail(message, "Weight %d of the plan lies at an address that is not a multiple of %zu.", i,
                             alignment);
@@ -181,8 +204,9 @@ static bool check_operand(const check *c, const char *place, int k, int32_t inde
     bool fits = true;
     switch (kind) {
     case F32: fits = buffer->element == ECH_F32; break;
-    case BF16: fits = buffer->element == ECH_BF16; break;
-    case F32_OR_BF16: fits = buffer->element != ECH_I32; break;
+    case F32_OR_BF16: fits = buffer->element == ECH_F32 || buffer->element == ECH_BF16; break;
+    case BF16_OR_Q8: fits = buffer->element == ECH_BF16 || buffer->element == ECH_Q8; break;
+    case NUMBERS: fits = buffer->element != ECH_I32; break;
     case SCALAR: fits = buffer->element == ECH_F32 && buffer->width == 1; break;
     case I32_SCALAR: fits = buffer->element == ECH_I32 && buffer->width == 1; break;
     case INDEX: fits = buffer->element == ECH_I32 && buffer->width == 1 && buffer->storage == ECH_PARAMETER; break;
@@ -222,12 +246,12 @@ static bool same_width(const check *c, int64_t width, int64_t expected, const ch
     return FAIL(c, "has the width %lld as that of %s; %lld is needed.", (long long)width, what, (long long)expected);
 }
 
-/// A matrix product's input: f32 for an f32 weight, bf16 for a bf16 weight, of K columns.
+/// A matrix product's input: of the element that the weight's format takes, and of K columns.
 static bool check_product(const check *c) {
     const ech_weight *w = weight(c, 0);
-    if ((w->format == ECH_WEIGHT_BF16) != (in(c, 0)->element == ECH_BF16))
-        return FAIL(c, "multiplies a weight in %s by an input in %s; they have to be the same.",
-                    w->format == ECH_WEIGHT_BF16 ? "bf16" : "f32", element_names[in(c, 0)->element]);
+    if (in(c, 0)->element != formats[w->format].input)
+        return FAIL(c, "multiplies a weight in %s by an input in %s; it has to be in %s.", formats[w->format].name,
+                    element_names[in(c, 0)->element], element_names[formats[w->format].input]);
     return same_width(c, in(c, 0)->width, w->columns, "its input");
 }
 
@@ -279,12 +303,19 @@ static void need(int64_t *known, int64_t bytes) {
 }
 
 static void need_units(const check *c, int32_t strips, int32_t chunks) {
-    bool packed = weight(c, 0)->format == ECH_WEIGHT_BF16;
+    bool packed = weight(c, 0)->format != ECH_WEIGHT_F32;
     need(&c->program->scratch.per_row, (int64_t)sizeof(float) * (packed ? strips * ECH_STRIP : chunks * ECH_F32_CHUNK));
 }
 
 static void need_row(const check *c, int64_t width) {
     need(&c->program->scratch.fixed, ech_round_up(width, 16) * (int64_t)sizeof(float));
+}
+
+/// q8 outputs, which only instructions split by rows have, are put together in a second row.
+static void need_rows_of_q8(const check *c) {
+    for (int k = 0; k < 2; k++)
+        if (c->instruction->out[k] >= 0 && out(c, k)->element == ECH_Q8)
+            need(&c->program->scratch.fixed, 2 * ech_round_up(out(c, k)->width, 16) * (int64_t)sizeof(float));
 }
 
 static bool check_loop(const check *c) {
@@ -406,6 +437,7 @@ static bool check_tape(ech_program *program, char *message) {
         if (i >= loop_end) loop_end = 0;
         const check c = {program, instruction, i, loop_end, message};
         if (!check_operands(&c) || !check_relations(&c)) return false;
+        need_rows_of_q8(&c);
         if (instruction->opcode == ECH_REPEAT) loop_end = i + 1 + instruction->i0;
     }
     return true;

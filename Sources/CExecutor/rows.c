@@ -3,28 +3,51 @@
 
 #include <string.h>
 
-/// Element (n, k) of a packed weight, see ECH_WEIGHT_BF16.
-static float packed_element(const uint16_t *data, int64_t columns32, int64_t n, int64_t k) {
-    const uint16_t half =
-        data[n / 32 * 32 * columns32 + k / 32 * 1024 + n % 32 / 16 * 512 + k % 32 / 2 * 32 + n % 16 * 2 + k % 2];
+static float widen(uint16_t half) {
     const uint32_t bits = (uint32_t)half << 16;
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
+/// Element (n, k) of a packed weight, see ECH_WEIGHT_BF16.
+static float bf16_element(const uint16_t *data, int64_t columns32, int64_t n, int64_t k) {
+    return widen(
+        data[n / 32 * 32 * columns32 + k / 32 * 1024 + n % 32 / 16 * 512 + k % 32 / 2 * 32 + n % 16 * 2 + k % 2]);
+}
+
+/// See ECH_WEIGHT_INT8.
+static float int8_element(const ech_weight *weight, int64_t n, int64_t k) {
+    const ech_int8_strip strip = ech_int8_strip_at(weight->data, weight->rows, weight->columns, n / 32 * 32);
+    const int8_t q = strip.values[k / 64 * 2048 + n % 32 / 16 * 1024 + k % 64 / 4 * 64 + n % 16 * 4 + k % 4];
+    return (float)q * strip.scales[n % 32];
+}
+
+/// See ECH_WEIGHT_INT4.
+static float int4_element(const uint8_t *data, int64_t columns64, int64_t n, int64_t k) {
+    const uint8_t *block = data + (n / 32 * (columns64 / 64) + k / 64) * ECH_INT4_BLOCK_BYTES;
+    const int64_t group = k % 64 / 32;
+    const uint8_t both = block[n % 32 / 16 * 512 + k % 32 / 4 * 64 + n % 16 * 4 + k % 4];
+    uint16_t scale;
+    memcpy(&scale, block + 1024 + group * 64 + n % 32 * 2, sizeof scale);
+    return (float)((group ? both >> 4 : both & 15) - 8) * widen(scale);
+}
+
+/// Element (n, k) of a weight.
+static float element_of(const ech_weight *weight, int64_t n, int64_t k) {
+    switch (weight->format) {
+    case ECH_WEIGHT_BF16: return bf16_element(weight->data, ech_round_up(weight->columns, 32), n, k);
+    case ECH_WEIGHT_INT8: return int8_element(weight, n, k);
+    case ECH_WEIGHT_INT4: return int4_element(weight->data, ech_round_up(weight->columns, 64), n, k);
+    default: return ((const float *)weight->data)[n * weight->columns + k];
+    }
+}
+
 static void embed(const ech_row_work *work, const ech_weight *weight) {
     const int32_t *tokens = work->in[0].data;
-    const int64_t columns32 = ech_round_up(weight->columns, 32);
     for (int64_t i = work->begin; i < work->end; i++) {
         float *out = (float *)work->out[0].data + i * weight->columns;
-        if (weight->format == ECH_WEIGHT_BF16) {
-            for (int64_t k = 0; k < weight->columns; k++)
-                out[k] = packed_element(weight->data, columns32, tokens[i], k) * work->constant;
-        } else {
-            const float *row = (const float *)weight->data + (int64_t)tokens[i] * weight->columns;
-            for (int64_t k = 0; k < weight->columns; k++) out[k] = row[k] * work->constant;
-        }
+        for (int64_t k = 0; k < weight->columns; k++) out[k] = element_of(weight, tokens[i], k) * work->constant;
     }
 }
 
@@ -37,9 +60,25 @@ static void concat(const ech_row_work *work) {
     }
 }
 
+static void copy_q8(ech_q8_rows from, ech_q8_rows to, int64_t tile, int64_t begin, int64_t end) {
+    const int64_t groups = from.columns64 / 32;
+    for (int64_t i = begin; i < end; i++) {
+        for (int64_t k = 0; k < from.columns64; k += 64) {
+            const int64_t offset = i / tile * tile * from.columns64 + k * tile + i % tile * 64;
+            memmove(to.values + offset, from.values + offset, 64);
+        }
+        to.scales[i] = from.scales[i];
+        memmove(to.sums + i * groups, from.sums + i * groups, (size_t)groups * sizeof *to.sums);
+    }
+}
+
 static void copy(const ech_row_work *work) {
     const ech_view from = work->in[0], to = work->out[0];
     if (from.data == to.data) return;
+    if (from.element == ECH_Q8) {
+        copy_q8(ech_q8_of(&from), ech_q8_of(&to), from.tile, work->begin, work->end);
+        return;
+    }
     if (from.element != ECH_BF16) {
         const int64_t bytes = (int64_t)from.width * 4;
         memmove((char *)to.data + work->begin * bytes, (const char *)from.data + work->begin * bytes,

@@ -1,17 +1,38 @@
 // The instructions that are split by rows, and the epilogues of matrix products. Included by a kernels_*.c file for
 // each instruction set. No include guard: this is a template.
 
-/// Where one row is written, as f32 or tiled bf16.
+/// Where one row is written, as f32, tiled bf16 or tiled q8. A q8 row is put together in f32, as its scale depends on
+/// all of it, and quantized in the end.
 typedef struct {
     float *floats;
     uint16_t *halves;
-    ptrdiff_t block; ///< halves from one block of 32 columns to the next
+    ptrdiff_t block; ///< halves or bytes from one block of columns to the next
+    int8_t *bytes;   ///< of a q8 row
+    float *scale;
+    int32_t *sums;
 } row_writer;
 
+/// A writer of an f32 or bf16 row.
 INLINE row_writer writer(const ech_view *view, int64_t row) {
-    if (view->element != ECH_BF16) return (row_writer){(float *)view->data + row * view->width, NULL, 0};
+    if (view->element != ECH_BF16) return (row_writer){.floats = (float *)view->data + row * view->width};
     const int64_t tile = view->tile, width32 = ech_round_up(view->width, 32);
-    return (row_writer){NULL, (uint16_t *)view->data + row / tile * tile * width32 + row % tile * 32, tile * 32};
+    return (row_writer){.halves = (uint16_t *)view->data + row / tile * tile * width32 + row % tile * 32,
+                        .block = tile * 32};
+}
+
+/// A writer of row `row` of output k, of any element.
+INLINE row_writer output_writer(const ech_row_work *work, int k, int64_t row) {
+    const ech_view *view = &work->out[k];
+    if (view->element != ECH_Q8) return writer(view, row);
+    const ech_q8_rows q8 = ech_q8_of(view);
+    const int64_t tile = view->tile;
+    return (row_writer){
+        .floats = work->scratch + ech_round_up(view->width, 16),
+        .block = tile * 64,
+        .bytes = q8.values + row / tile * tile * q8.columns64 + row % tile * 64,
+        .scale = q8.scales + row,
+        .sums = q8.sums + row * (q8.columns64 / 32),
+    };
 }
 
 /// Writes the first n of 16 columns from `column`, a multiple of 16; n ≥ 16 writes all. In bf16 the others become zero.
@@ -25,9 +46,42 @@ INLINE void put(row_writer out, int32_t column, v16f x, int32_t n) {
     if (n < 16) memset(p + n, 0, (size_t)(16 - n) * sizeof *p);
 }
 
-/// Zeroes the second half of the last block of 32 columns where the row ends in the first half.
-INLINE void put_padding(row_writer out, int32_t width) {
-    if (out.halves && (width + 15) / 16 % 2 == 1)
+/// The magnitudes' bits are ordered as the magnitudes are; those of infinity and, above it, NaN come last.
+INLINE int32_t largest_magnitude_bits(const float *x, int32_t width) {
+    v16i bits = {0};
+    for (int32_t c = 0; c < width; c += 16) bits = larger(bits, (v16i)load_first(x + c, width - c) & 0x7fffffff);
+    return largest_integer(bits);
+}
+
+/// Quantizes a finished row, see ECH_Q8.
+INLINE void quantize_row(row_writer out, int32_t width) {
+    const int32_t bits = largest_magnitude_bits(out.floats, width);
+    float largest_magnitude;
+    memcpy(&largest_magnitude, &bits, sizeof bits);
+    const float inverse = 127.0f / largest_magnitude;
+    const bool is_number = largest_magnitude <= __FLT_MAX__, is_zero = !(inverse <= __FLT_MAX__);
+    *out.scale = !is_number ? __builtin_nanf("") : is_zero ? 0 : largest_magnitude / 127.0f;
+    const bool has_values = is_number && !is_zero;
+    // No clamp: two roundings do not bring the largest product to 127.5.
+    for (int32_t group = 0; group < (int32_t)(ech_round_up(width, 64) / 32); group++) {
+        int8_t *p = out.bytes + group / 2 * out.block + group % 2 * 32;
+        v16i sums = {0};
+        for (int32_t c = 0; c < 32; c += 16) {
+            const int32_t left = width - group * 32 - c;
+            v16i q = {0};
+            if (has_values && left > 0) q = nearest(load_first(out.floats + group * 32 + c, left) * inverse);
+            *(v16b_any *)(p + c) = __builtin_convertvector(q, v16b);
+            sums += q;
+        }
+        out.sums[group] = sum_integers(sums);
+    }
+}
+
+/// To be called when all columns are put: zeroes the second half of a bf16 row's last block of 32 columns where the row
+/// ends in the first half, and quantizes a q8 row.
+INLINE void finish_row(row_writer out, int32_t width) {
+    if (out.bytes) quantize_row(out, width);
+    else if (out.halves && (width + 15) / 16 % 2 == 1)
         memset(out.halves + width / 32 * out.block + 16, 0, 16 * sizeof *out.halves);
 }
 
@@ -61,45 +115,45 @@ INLINE float norm_scale(const float *x, int32_t width, float eps) {
 KERNEL_TARGET static void row_copy(const ech_row_work *work) {
     FOR_ROWS(work) {
         const float *x = reader(&work->in[0], i) + work->from;
-        row_writer out = writer(&work->out[0], i);
+        row_writer out = output_writer(work, 0, i);
         FOR_COLUMNS(work->out[0].width) put(out, c, load_first(x + c, n), n);
-        put_padding(out, work->out[0].width);
+        finish_row(out, work->out[0].width);
     }
 }
 
 KERNEL_TARGET static void row_bias(const ech_row_work *work) {
     FOR_ROWS(work) {
         const float *x = reader(&work->in[0], i), *bias = work->weight[0];
-        row_writer out = writer(&work->out[0], i);
+        row_writer out = output_writer(work, 0, i);
         FOR_COLUMNS(work->out[0].width) put(out, c, load_first(x + c, n) + load_first(bias + c, n), n);
-        put_padding(out, work->out[0].width);
+        finish_row(out, work->out[0].width);
     }
 }
 
 KERNEL_TARGET static void row_add(const ech_row_work *work) {
     FOR_ROWS(work) {
         const float *a = reader(&work->in[0], i), *b = reader(&work->in[1], i);
-        row_writer out = writer(&work->out[0], i);
+        row_writer out = output_writer(work, 0, i);
         FOR_COLUMNS(work->out[0].width) put(out, c, load_first(a + c, n) + load_first(b + c, n), n);
-        put_padding(out, work->out[0].width);
+        finish_row(out, work->out[0].width);
     }
 }
 
 KERNEL_TARGET static void row_multiply(const ech_row_work *work) {
     FOR_ROWS(work) {
         const float *a = reader(&work->in[0], i), *b = reader(&work->in[1], i);
-        row_writer out = writer(&work->out[0], i);
+        row_writer out = output_writer(work, 0, i);
         FOR_COLUMNS(work->out[0].width) put(out, c, load_first(a + c, n) * load_first(b + c, n), n);
-        put_padding(out, work->out[0].width);
+        finish_row(out, work->out[0].width);
     }
 }
 
 KERNEL_TARGET static void row_silu(const ech_row_work *work) {
     FOR_ROWS(work) {
         const float *x = reader(&work->in[0], i);
-        row_writer out = writer(&work->out[0], i);
+        row_writer out = output_writer(work, 0, i);
         FOR_COLUMNS(work->out[0].width) put(out, c, silu(load_first(x + c, n)), n);
-        put_padding(out, work->out[0].width);
+        finish_row(out, work->out[0].width);
     }
 }
 
@@ -107,9 +161,9 @@ KERNEL_TARGET static void row_mix(const ech_row_work *work) {
     FOR_ROWS(work) {
         const float *a = reader(&work->in[0], i), *b = reader(&work->in[1], i);
         const v16f p = splat(*reader(&work->in[2], i)), q = splat(*reader(&work->in[3], i));
-        row_writer out = writer(&work->out[0], i);
+        row_writer out = output_writer(work, 0, i);
         FOR_COLUMNS(work->out[0].width) put(out, c, p * load_first(a + c, n) + q * load_first(b + c, n), n);
-        put_padding(out, work->out[0].width);
+        finish_row(out, work->out[0].width);
     }
 }
 
@@ -117,14 +171,14 @@ KERNEL_TARGET static void row_mix(const ech_row_work *work) {
 INLINE void put_scaled(row_writer out, const float *x, float scale, const float *weight, int32_t width) {
     const v16f scales = splat(scale);
     FOR_COLUMNS(width) put(out, c, load_first(x + c, n) * scales * load_first(weight + c, n), n);
-    put_padding(out, width);
+    finish_row(out, width);
 }
 
 KERNEL_TARGET static void row_norm(const ech_row_work *work) {
     const int32_t width = work->in[0].width;
     FOR_ROWS(work) {
         const float *x = reader(&work->in[0], i);
-        put_scaled(writer(&work->out[0], i), x, norm_scale(x, width, work->constant), work->weight[0], width);
+        put_scaled(output_writer(work, 0, i), x, norm_scale(x, width, work->constant), work->weight[0], width);
     }
 }
 
@@ -140,7 +194,7 @@ KERNEL_TARGET static void row_add_norm(const ech_row_work *work) {
     FOR_ROWS(work) {
         add_to_scratch(work, i);
         float scale = norm_scale(work->scratch, width, work->constant);
-        put_scaled(writer(&work->out[0], i), work->scratch, scale, work->weight[0], width);
+        put_scaled(output_writer(work, 0, i), work->scratch, scale, work->weight[0], width);
     }
 }
 
@@ -149,15 +203,15 @@ KERNEL_TARGET static void row_add_norm_norm(const ech_row_work *work) {
     FOR_ROWS(work) {
         add_to_scratch(work, i);
         const v16f scale = splat(norm_scale(work->scratch, width, work->constant));
-        row_writer out = writer(&work->out[0], i);
+        row_writer out = output_writer(work, 0, i);
         FOR_COLUMNS(width) {
             v16f x = load(work->scratch + c) * scale * load_first(work->weight[0] + c, n);
             store(work->scratch + c, x);
             put(out, c, x, n);
         }
-        put_padding(out, width);
+        finish_row(out, width);
         float second = norm_scale(work->scratch, width, work->constant);
-        put_scaled(writer(&work->out[1], i), work->scratch, second, work->weight[1], width);
+        put_scaled(output_writer(work, 1, i), work->scratch, second, work->weight[1], width);
     }
 }
 
@@ -165,11 +219,11 @@ KERNEL_TARGET static void row_add_keep_norm(const ech_row_work *work) {
     const int32_t width = work->in[0].width;
     FOR_ROWS(work) {
         add_to_scratch(work, i);
-        row_writer out = writer(&work->out[0], i);
+        row_writer out = output_writer(work, 0, i);
         FOR_COLUMNS(width) put(out, c, load(work->scratch + c), n);
-        put_padding(out, width);
+        finish_row(out, width);
         float scale = norm_scale(work->scratch, width, work->constant);
-        put_scaled(writer(&work->out[1], i), work->scratch, scale, work->weight[0], width);
+        put_scaled(output_writer(work, 1, i), work->scratch, scale, work->weight[0], width);
     }
 }
 
@@ -199,7 +253,7 @@ KERNEL_TARGET static void row_rope(const ech_row_work *work) {
     FOR_ROWS(work) {
         const float *cosine = work->rope + (int64_t)positions[i] * 2 * dim;
         const float *x = reader(&work->in[0], i);
-        float *out = writer(&work->out[0], i).floats;
+        float *out = output_writer(work, 0, i).floats;
         for (int64_t head = 0; head < work->heads; head++)
             bias_rope(x + head * dim, NULL, cosine, cosine + dim, dim, out + head * dim);
     }
@@ -213,7 +267,7 @@ KERNEL_TARGET static void silu_gate(const float *gate, ptrdiff_t gate_stride, co
             v16f y = silu(load_first(gate + i * gate_stride + c, n)) * load_first(up + i * up_stride + c, n);
             put(out, column + c, y, n);
         }
-        if (column + count == view.width) put_padding(out, view.width);
+        if (column + count == view.width) finish_row(out, view.width);
     }
 }
 

@@ -17,9 +17,11 @@ typedef float v16f __attribute__((vector_size(64)));
 typedef int32_t v16i __attribute__((vector_size(64)));
 typedef uint32_t v16u __attribute__((vector_size(64)));
 typedef uint16_t v16h __attribute__((vector_size(32)));
-// As they lie in memory: at any float's or half's address.
+typedef int8_t v16b __attribute__((vector_size(16)));
+// As they lie in memory: at any float's, half's or byte's address.
 typedef float v16f_any __attribute__((vector_size(64), aligned(4), may_alias));
 typedef uint16_t v16h_any __attribute__((vector_size(32), aligned(2), may_alias));
+typedef int8_t v16b_any __attribute__((vector_size(16), aligned(1), may_alias));
 
 INLINE v16f splat(float x) { return (v16f){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 INLINE v16f load(const float *p) { return *(const v16f_any *)p; }
@@ -69,6 +71,32 @@ INLINE v16h to_bf16(v16f x) {
     v16u quiet = (bits >> 16) | 0x40u;
     v16u nan = (v16u)((bits & 0x7fffffffu) > 0x7f800000u);
     return __builtin_convertvector((quiet & nan) | (rounded & ~nan), v16h);
+}
+
+/// The nearest integer, ties to even, of numbers of at most 2^22 in magnitude. Adding 1.5 · 2^23 leaves it in the low
+/// bits.
+INLINE v16i nearest(v16f x) { return (v16i)(x + 12582912.0f) - 0x4b400000; }
+
+INLINE v16i larger(v16i a, v16i b) {
+    const v16i mask = a > b;
+    return (a & mask) | (b & ~mask);
+}
+
+/// The largest of the lanes.
+INLINE int32_t largest_integer(v16i x) {
+    x = larger(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    x = larger(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    x = larger(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+    x = larger(x, __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+    return x[0];
+}
+
+INLINE int32_t sum_integers(v16i x) {
+    x += __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    x += __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    x += __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    x += __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+    return x[0];
 }
 
 /// e^x to about one unit in the last place. x is kept within ±87.3, where the result is a normal number.

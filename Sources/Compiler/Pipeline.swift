@@ -2,13 +2,15 @@ import IR
 
 /// What to compile for.
 public struct CompilerOptions: Hashable, Sendable {
-    /// The format of matrices: `f32` or `bf16`.
-    public var weights: ElementType
+    /// The element types that matrices are stored in.
+    public var weights: MatrixFormats
     /// Functions to unroll, and for how many recurrences.
     public var specializations: [Specialization]
 
-    public init(weights: ElementType = .f32, specializations: [Specialization] = []) {
-        self.weights = weights
+    public init(
+        weights: ElementType = .f32, rules: [MatrixFormats.Rule] = [], specializations: [Specialization] = []
+    ) {
+        self.weights = MatrixFormats(weights, rules: rules)
         self.specializations = specializations
     }
 }

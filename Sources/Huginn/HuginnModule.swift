@@ -48,10 +48,12 @@ public struct HuginnModule {
         }
     }
 
-    private static let embedding = "transformer.wte.weight"
+    /// The name of the embedding's matrix.
+    public static let embedding = "transformer.wte.weight"
     private static let adapter = "transformer.adapter.weight"
     private static let finalNorm = "transformer.ln_f.weight"
-    private var head: String { configuration.tiesEmbeddings ? Self.embedding : "lm_head.weight" }
+    /// The name of the head's matrix, which is the embedding's when the checkpoint ties them.
+    public var head: String { configuration.tiesEmbeddings ? Self.embedding : "lm_head.weight" }
 
     /// Every tensor that the model reads, group by group in the order of a call. A bias of shape (2, 1, H, D) is one
     /// vector of 2E here: all of the queries', then all of the keys'.

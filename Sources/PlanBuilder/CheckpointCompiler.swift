@@ -1,5 +1,6 @@
 import Checkpoints
 import Compiler
+import Foundation
 import Huginn
 import IR
 import Plans
@@ -8,14 +9,21 @@ import Plans
 public struct CheckpointCompiler {
     public let checkpoint: Checkpoint
     public let model: ModelCompiler
+    /// Threads that convert and pack weights. Their number changes no bit of the plan.
+    public let workers: Int
 
+    /// - Parameter workers: nil for as many as the machine has cores.
     /// - Throws: ``CompilerError`` when the settings do not fit the checkpoint.
-    public init(_ checkpoint: Checkpoint, _ settings: CompilationSettings = CompilationSettings()) throws {
+    public init(
+        _ checkpoint: Checkpoint, _ settings: CompilationSettings = CompilationSettings(), workers: Int? = nil
+    ) throws {
         self.checkpoint = checkpoint
+        self.workers = max(1, workers ?? ProcessInfo.processInfo.activeProcessorCount)
         model = try ModelCompiler(checkpoint.configuration, settings)
     }
 
-    /// Told of the bytes of weights stored so far and of all. What it throws ends the compilation.
+    /// Told of the bytes of weights stored so far and of all, which never become fewer. What it throws ends the
+    /// compilation. It is called from several threads, but never by two at once.
     public typealias Progress = (_ done: Int, _ total: Int) throws -> Void
 
     /// Compiles to a plan file, which appears only when it is complete.
@@ -53,7 +61,8 @@ public struct CheckpointCompiler {
                 let shape = stored[declaration.columns?.source ?? weight.name]
             else { throw CompilerError("The schedule names a weight that the model lacks: \(weight.name).") }
             let tensor = try checkpoint.tensor(declaration.columns?.source ?? weight.name, shape: shape)
-            try WeightPacker(weight, tensor: tensor, columns: declaration.columns.map { $0.from..<$0.to }).pack { bytes in
+            let packer = WeightPacker(weight, tensor: tensor, columns: declaration.columns.map { $0.from..<$0.to })
+            try packer.pack(workers: workers) { bytes in
                 try append(bytes)
                 done += bytes.count
                 try progress(done, total)

@@ -6,7 +6,10 @@ import Plans
 
 /// What to compile a checkpoint for.
 public struct CompilationSettings: Hashable, Sendable {
+    /// The format of matrices that no rule is for.
     public var weights: WeightFormat
+    /// Formats of matrices by name, or by the words `embedding` and `head`; the first rule that matches counts.
+    public var weightRules: [WeightRule]
     /// The recurrences of a decode to unroll; nil for the checkpoint's own mean.
     public var recurrence: Int?
     /// The recurrences of a diffusion forcing step to unroll.
@@ -17,10 +20,11 @@ public struct CompilationSettings: Hashable, Sendable {
     public var context: Int?
 
     public init(
-        weights: WeightFormat = .f32, recurrence: Int? = nil, innerRecurrence: Int = 4, maxRows: Int? = nil,
-        context: Int? = nil
+        weights: WeightFormat = .f32, weightRules: [WeightRule] = [], recurrence: Int? = nil, innerRecurrence: Int = 4,
+        maxRows: Int? = nil, context: Int? = nil
     ) {
         self.weights = weights
+        self.weightRules = weightRules
         self.recurrence = recurrence
         self.innerRecurrence = innerRecurrence
         self.maxRows = maxRows
@@ -54,9 +58,27 @@ public struct ModelCompiler: Sendable {
             settings: PlanSettings(
                 width: configuration.width, vocabulary: configuration.vocabulary, context: context,
                 maxRows: try bounded(settings.maxRows ?? context, "The number of rows", 1...context),
-                weights: settings.weights,
+                weights: settings.weights, weightRules: try Self.rules(settings.weightRules, configuration),
                 recurrence: try bounded(recurrence, "The recurrence", 0...Self.mostUnrolled),
                 innerRecurrence: try bounded(settings.innerRecurrence, "The inner recurrence", 1...Self.mostUnrolled)))
+    }
+
+    /// The rules with the names of the embedding and the head in place of the words.
+    private static func rules(_ rules: [WeightRule], _ configuration: HuginnConfiguration) throws -> [WeightRule] {
+        let head = HuginnModule(configuration).head
+        let formats = ["embedding", "head"].map { word in rules.first { $0.pattern == word }?.format }
+        if configuration.tiesEmbeddings, let embedding = formats[0], let head = formats[1], embedding != head {
+            throw CompilerError(
+                "The checkpoint has one matrix for embedding and head, so it cannot be \(embedding.rawValue) for one and "
+                    + "\(head.rawValue) for the other. Give both the same format.")
+        }
+        return rules.map { rule in
+            switch rule.pattern {
+            case "embedding": WeightRule(pattern: HuginnModule.embedding, format: rule.format)
+            case "head": WeightRule(pattern: head, format: rule.format)
+            default: rule
+            }
+        }
     }
 
     /// For the settings of an existing plan.
@@ -67,7 +89,8 @@ public struct ModelCompiler: Sendable {
 
     public var options: CompilerOptions {
         CompilerOptions(
-            weights: settings.weights == .bf16 ? .bf16 : .f32,
+            weights: settings.weights.element,
+            rules: settings.weightRules.map { MatrixFormats.Rule($0.pattern, $0.format.element) },
             specializations: ["", ".logits"].flatMap { head in
                 [
                     Specialization("decode\(head)", recurrences: settings.recurrence),

@@ -44,22 +44,53 @@ public struct PlanSettings: Codable, Hashable, Sendable {
     public var context: Int
     /// The most rows that one call may have.
     public var maxRows: Int
+    /// The format of matrices that no rule is for.
     public var weights: WeightFormat
+    /// Formats of matrices by name; the first rule that matches counts.
+    public var weightRules: [WeightRule]
     /// The recurrences of a decode and of a step that are unrolled; any other number runs as a loop.
     public var recurrence: Int
     public var innerRecurrence: Int
 
     public init(
-        width: Int, vocabulary: Int, context: Int, maxRows: Int, weights: WeightFormat, recurrence: Int,
-        innerRecurrence: Int
+        width: Int, vocabulary: Int, context: Int, maxRows: Int, weights: WeightFormat, weightRules: [WeightRule] = [],
+        recurrence: Int, innerRecurrence: Int
     ) {
         self.width = width
         self.vocabulary = vocabulary
         self.context = context
         self.maxRows = maxRows
         self.weights = weights
+        self.weightRules = weightRules
         self.recurrence = recurrence
         self.innerRecurrence = innerRecurrence
+    }
+}
+
+extension PlanSettings {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            width: try values.decode(Int.self, forKey: .width),
+            vocabulary: try values.decode(Int.self, forKey: .vocabulary),
+            context: try values.decode(Int.self, forKey: .context),
+            maxRows: try values.decode(Int.self, forKey: .maxRows),
+            weights: try values.decode(WeightFormat.self, forKey: .weights),
+            // Plans from before there were rules have none.
+            weightRules: try values.decodeIfPresent([WeightRule].self, forKey: .weightRules) ?? [],
+            recurrence: try values.decode(Int.self, forKey: .recurrence),
+            innerRecurrence: try values.decode(Int.self, forKey: .innerRecurrence))
+    }
+}
+
+/// The format of matrices whose names match a shell-style pattern.
+public struct WeightRule: Codable, Hashable, Sendable {
+    public var pattern: String
+    public var format: WeightFormat
+
+    public init(pattern: String, format: WeightFormat) {
+        self.pattern = pattern
+        self.format = format
     }
 }
 

@@ -56,6 +56,20 @@ enum PlanFile {
                     PackedBF16.roundedUp(weight.rows) / block, PackedBF16.roundedUp(weight.columns) / block,
                     block / PackedBF16.panel, block / 2, PackedBF16.panel, 2,
                 ])
+        // Scales are of another type than the codes beside them. A shape tells at least the bytes: to each output of an int8
+        // matrix its codes, scale and sum; those of an int4 matrix by strip and block.
+        case .int8:
+            let (rows, codes) = (
+                rounded(weight.rows, to: PackedInt8.strip), rounded(weight.columns, to: PackedInt8.block)
+            )
+            return .init(weight.name, .i8, [rows, codes + 8])
+        case .int4:
+            return .init(
+                weight.name, .u8,
+                [
+                    rounded(weight.rows, to: PackedInt4.strip) / PackedInt4.strip,
+                    rounded(weight.columns, to: PackedInt4.block) / PackedInt4.block, PackedInt4.blockBytes,
+                ])
         }
     }
 

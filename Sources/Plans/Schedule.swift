@@ -18,6 +18,10 @@ public enum WeightFormat: String, Codable, Hashable, Sendable, CaseIterable {
     case f32
     /// bf16 in packed strips of 32 outputs.
     case bf16
+    /// Integers from −127 to 127 in packed strips of 32 outputs, with an f32 scale for each output.
+    case int8
+    /// Integers from −8 to 7 in packed strips of 32 outputs, with a bf16 scale for every 32 inputs of an output.
+    case int4
 }
 
 /// One weight of a plan: a matrix of `rows` outputs by `columns` inputs, or a vector (`rows` is 1).
@@ -39,13 +43,23 @@ public struct ScheduledWeight: Codable, Hashable, Sendable {
     public var byteCount: Int? {
         switch format {
         case .f32: product(rows, columns, 4)
-        case .bf16: product(roundedUp(rows), roundedUp(columns), 2)
+        case .bf16: product(roundedUp(rows, PackedBF16.block), roundedUp(columns, PackedBF16.block), 2)
+        // To the codes of a row, its scale and its sum.
+        case .int8: product(roundedUp(rows, PackedInt8.strip), sum(roundedUp(columns, PackedInt8.block), 4 + 4))
+        case .int4:
+            product(
+                roundedUp(rows, PackedInt4.strip).map { $0 / PackedInt4.strip },
+                roundedUp(columns, PackedInt4.block).map { $0 / PackedInt4.block }, PackedInt4.blockBytes)
         }
     }
 
-    private func roundedUp(_ extent: Int) -> Int? {
-        let (sum, overflow) = extent.addingReportingOverflow(PackedBF16.block - 1)
-        return overflow || extent < 0 ? nil : sum / PackedBF16.block * PackedBF16.block
+    private func roundedUp(_ extent: Int, _ multiple: Int) -> Int? {
+        extent < 0 ? nil : sum(extent, multiple - 1).map { $0 / multiple * multiple }
+    }
+
+    private func sum(_ a: Int?, _ b: Int) -> Int? {
+        guard let (sum, overflow) = a?.addingReportingOverflow(b) else { return nil }
+        return overflow ? nil : sum
     }
 
     private func product(_ factors: Int?...) -> Int? {
@@ -79,11 +93,19 @@ public enum BufferElement: String, Codable, Hashable, Sendable {
     case f32, i32
     /// The input of a bf16 matrix, stored in tiles of up to 16 rows by 32 columns.
     case bf16
+    /// The input of an int8 or int4 matrix: rows of integers with a scale each, in tiles of up to 16 rows by 64 columns.
+    case q8
 
     /// Bytes that one row of `width` elements takes, rounded up to 64 so that every buffer of the arena stays aligned.
     public func bytesPerRow(width: Int) -> Int {
-        let columns = self == .bf16 ? (width + 31) / 32 * 32 : width
-        return (columns * (self == .bf16 ? 2 : 4) + 63) / 64 * 64
+        switch self {
+        case .f32, .i32: return rounded(width * 4, to: 64)
+        case .bf16: return rounded(rounded(width, to: 32) * 2, to: 64)
+        case .q8:
+            let columns = rounded(width, to: 64)
+            // Bytes, a scale in a cache line of its own, and an i32 sum for every 32 columns.
+            return rounded(columns + 64 + columns / 32 * 4, to: 64)
+        }
     }
 }
 

@@ -6,6 +6,11 @@ extension Schedule {
         for weight in weights where weight.rows < 1 || weight.columns < 1 {
             throw PlanError("the weight \(weight.name) has the size \(weight.rows) × \(weight.columns).")
         }
+        for weight in weights where weight.format == .int8 && weight.columns > PackedInt8.mostColumns {
+            throw PlanError(
+                "the int8 weight \(weight.name) has \(weight.columns) columns, more than the \(PackedInt8.mostColumns) "
+                    + "that can be summed.")
+        }
         for cache in caches where cache.heads < 1 || cache.dim < 1 {
             throw PlanError("the cache \(cache.name) has \(cache.heads) heads of \(cache.dim) columns.")
         }

@@ -99,6 +99,7 @@ extension WeightFormat {
         switch self {
         case .f32: .f32
         case .bf16: .bf16
+        case .int8, .int4: .q8
         }
     }
 }

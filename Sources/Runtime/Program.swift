@@ -19,7 +19,7 @@ final class Program {
             let bytes = try plan.unownedBytes(of: weight)
             return ech_weight(
                 data: bytes.baseAddress, bytes: Int64(bytes.count),
-                format: Int32((weight.format == .bf16 ? ECH_WEIGHT_BF16 : ECH_WEIGHT_F32).rawValue),
+                format: Int32(Self.format(weight.format).rawValue),
                 rows: try narrow(weight.rows), columns: try narrow(weight.columns))
         }
         let parameterCount = try narrow(function.parameters.count)
@@ -33,12 +33,22 @@ final class Program {
 
     deinit { ech_program_destroy(handle) }
 
+    private static func format(_ format: WeightFormat) -> ech_format {
+        switch format {
+        case .f32: ECH_WEIGHT_F32
+        case .bf16: ECH_WEIGHT_BF16
+        case .int8: ECH_WEIGHT_INT8
+        case .int4: ECH_WEIGHT_INT4
+        }
+    }
+
     private static func buffer(_ buffer: ScheduledBuffer) throws -> ech_buffer {
         let element =
             switch buffer.element {
             case .f32: ECH_F32
             case .i32: ECH_I32
             case .bf16: ECH_BF16
+            case .q8: ECH_Q8
             }
         var result = ech_buffer(
             element: Int32(element.rawValue), width: try narrow(buffer.width), storage: 0, index: 0, offset_per_row: 0)

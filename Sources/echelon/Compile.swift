@@ -15,7 +15,10 @@ struct Compile: ParsableCommand {
             its name only when it is complete.
 
               echelon compile path/to/huginn-0125 -o huginn.plan --weights bf16
+              echelon compile path/to/huginn-0125 -o huginn.plan --weights int4 --weights-for head=int8
               echelon compile path/to/huginn-0125 -o huginn.plan --print-after fuse-gate
+
+            A checkpoint that ties embedding and head has one matrix for both, in one format.
 
             Passes, in order: \(Pipeline(CompilerOptions()).passes.map(\.name).joined(separator: ", ")).
             """)
@@ -26,8 +29,19 @@ struct Compile: ParsableCommand {
     @Option(name: [.short, .long], help: "Where to write the plan.")
     var output: String
 
-    @Option(help: "Format of the matrices: f32, the reference, or bf16, half the bytes a pass.")
+    @Option(
+        help: """
+            Format of the matrices: f32, the reference; bf16, half the bytes a pass; int8, a quarter, with a scale for \
+            each output; int4, a seventh, with a scale for every 32 inputs. Rows are quantized to int8 for the last two.
+            """)
     var weights: WeightFormat = .f32
+
+    @Option(
+        help: ArgumentHelp(
+            "Format of the matrices whose names match a pattern (*, ?, [a-z]), or of `embedding` or `head`. May be given "
+                + "again; the first that matches counts.",
+            valueName: "pattern=format"))
+    var weightsFor: [WeightRule] = []
 
     @Option(
         parsing: .unconditional,
@@ -71,8 +85,8 @@ struct Compile: ParsableCommand {
         let compiler = try CheckpointCompiler(
             Checkpoint(folder: checkpoint),
             CompilationSettings(
-                weights: weights, recurrence: recurrence, innerRecurrence: innerRecurrence, maxRows: maxRows,
-                context: context))
+                weights: weights, weightRules: weightsFor, recurrence: recurrence, innerRecurrence: innerRecurrence,
+                maxRows: maxRows, context: context))
         let lowered = try compiler.model.lower { pass, module in
             guard printAfter.contains("all") || printAfter.contains(pass.name) else { return }
             try Terminal.write("// after \(pass.name): \(pass.summary)\n\(module)\n")

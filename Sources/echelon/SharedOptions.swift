@@ -5,13 +5,29 @@ import Plans
 
 extension WeightFormat: ExpressibleByArgument {}
 
+extension WeightRule: ExpressibleByArgument {
+    /// `PATTERN=FORMAT`.
+    public init?(argument: String) {
+        guard let sign = argument.lastIndex(of: "="), sign > argument.startIndex,
+            let format = WeightFormat(rawValue: String(argument[argument.index(after: sign)...]))
+        else { return nil }
+        self.init(pattern: String(argument[..<sign]), format: format)
+    }
+}
+
 /// How a checkpoint is compiled when a command is given one in place of a plan.
 struct CompileOnTheFlyOptions: ParsableArguments {
-    @Option(help: "Format of the matrices when MODEL is a checkpoint: f32 or bf16. A plan has its own.")
+    @Option(help: "Format of the matrices when MODEL is a checkpoint: f32, bf16, int8 or int4. A plan has its own.")
     var weights: WeightFormat = .f32
 
+    @Option(
+        help: ArgumentHelp(
+            "Format of some matrices when MODEL is a checkpoint, as in compile.", valueName: "pattern=format"))
+    var weightsFor: [WeightRule] = []
+
     func settings(recurrence: Int? = nil, innerRecurrence: Int = 4) -> CompilationSettings {
-        CompilationSettings(weights: weights, recurrence: recurrence, innerRecurrence: innerRecurrence)
+        CompilationSettings(
+            weights: weights, weightRules: weightsFor, recurrence: recurrence, innerRecurrence: innerRecurrence)
     }
 }
 

@@ -168,6 +168,73 @@ import Testing
         #expect(results == [Self.rows([[2]])])
     }
 
+    @Test func `q8 rows are whole multiples of a 127th of each row's largest magnitude, to nearest, ties to even`() throws {
+        let results = try Self.run(
+            "%y = convert %x : q8[rows,4]\n%z = add %x, %o : q8[rows,4]",
+            returns: "%y : q8[rows,4]; %z : q8[rows,4]",
+            parameters: [
+                ("x", Self.rows([[127, 2.5, -3.5, 0.49], [0, 0, 0, 0], [-0.5, 0.25, 0, 0.002]])),
+                ("o", Self.rows([[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])),
+            ])
+        // A 127th of 0.5 is 0.003937: a quarter is 63.5 of them, and 0.002 just over half of one.
+        let step: Float = 0.5 / 127
+        for result in results {
+            #expect(result.element == .q8)
+            Self.expect(result, [127, 2, -4, 0, 0, 0, 0, 0, -0.5, 64 * step, 0, step])
+        }
+    }
+
+    @Test func `rows that no scale can tell apart from zero are zero, and a NaN or an infinity spoils its row alone`() {
+        let tensor = Tensor(
+            [0x1p-140, -0x1p-140, .infinity, 1, .nan, 1, 127, -127], shape: [4, 2], element: .q8)
+        #expect(tensor.floats.prefix(2) == [0, 0])
+        #expect(tensor.floats[2...5].allSatisfy { $0.isNaN })
+        #expect(tensor.floats.suffix(2) == [127, -127])
+    }
+
+    @Test func `q4 has a bf16 scale for every 32 columns of a row, counted from the row's start`() {
+        // Rows of 40 columns: 32 whose largest is 7, so that they are whole numbers, and 8 whose largest is 700.
+        let row = (0..<32).map { Float($0 % 15) - 7 } + [700, -700, 149, 151, 0, 51, 49, -49]
+        let tensor = Tensor(row + row, shape: [2, 40], element: .q4)
+        let expected = Array(row.prefix(32)) + [700, -700, 100, 200, 0, 100, 0, 0]
+        #expect(tensor.floats == expected + expected)
+        // 1 / 7 is no bf16 number; what 7 of its nearest one make is what is kept of 1.
+        let scale = (Float(1) / 7).roundedToBF16
+        #expect(Tensor([1, -1], shape: [1, 2], element: .q4).floats == [7 * scale, -7 * scale])
+    }
+
+    @Test func `products and embeddings of quantized matrices take their numbers times their scales`() throws {
+        let results = try Self.run(
+            """
+            %x8 = convert %x : q8[rows,2]
+            %a = linear %x8, @eight : f32[rows,2]
+            %b = linear %x8, @four : f32[rows,2]
+            %c = embed %t, @eight {scale = 2.0} : f32[rows,2]
+            %d = embed %t, @four {scale = 2.0} : f32[rows,2]
+            """,
+            returns: ["a", "b", "c", "d"].map { "%\($0) : f32[rows,2]" }.joined(separator: ";"),
+            declarations: "weight @eight : q8[2,2]\nweight @four : q4[2,2]",
+            parameters: [("x", Self.rows([[254, 3]])), ("t", Self.column([1]))],
+            weights: ["eight": Self.rows([[127, 0.6], [12.7, 0]]), "four": Self.rows([[7, 3.4], [0, 14]])])
+        // x is 127 · 2 and 2 · 2, its 3 lying between 1 and 2 of its steps, at the even one.
+        Self.expect(results[0], [254 * 127 + 4 * 1, 254 * 12.7])
+        Self.expect(results[1], [254 * 7 + 4 * 3, 4 * 14])
+        Self.expect(results[2], [25.4, 0])
+        Self.expect(results[3], [0, 28])
+    }
+
+    @Test func `a tensor that is quantized already keeps its scales`() throws {
+        // The nearest to 5 and 2 with a scale from the largest would be 5 and 1.97 in q8, and 5 and 2.14 in q4.
+        for element in [ElementType.q8, .q4] {
+            let weight = Tensor(represented: [5, 2], shape: [1, 2], element: element)
+            let results = try Self.run(
+                "%x8 = convert %x : q8[rows,2]\n%y = linear %x8, @w : f32[rows,1]", returns: "%y : f32[rows,1]",
+                declarations: "weight @w : \(element.rawValue)[1,2]", parameters: [("x", Self.rows([[0, 127]]))],
+                weights: ["w": weight])
+            #expect(results == [Self.rows([[254]])])
+        }
+    }
+
     // MARK: Fused operations mean what they fuse
 
     @Test func `fused norms are the sum and its norms`() throws {

@@ -10,6 +10,8 @@ let canonicalText = """
     weight @qkv : bf16[24,8]
     weight @qk_bias : f32[16]
     weight @ln_f : f32[8]
+    weight @eight : q8[8,8]
+    weight @four : q4[8,8]
     cache @prelude.0 : f32[2,4]
     cache @core.0 : f32[2,4] recurrent
 
@@ -29,6 +31,10 @@ let canonicalText = """
         yield %b, %a
       }
       %9 = add %7, %8 : f32[rows,8]
+      %e = convert %9 : q8[rows,8]
+      %f = linear %e, @eight : f32[rows,8]
+      %g = silu %f : q8[rows,8]
+      %h = linear %g, @four : f32[rows,8]
       %3.1 = convert %9 : bf16[rows,8]
       %10 = linear_argmax %3.1, @transformer.wte.weight : i32[rows]
       return %9, %10

@@ -6,6 +6,8 @@ import Testing
     static let declarations = """
         weight @w : f32[6,4]
         weight @half : bf16[6,4]
+        weight @q8 : q8[6,4]
+        weight @q4 : q4[6,4]
         weight @odd : f32[5,4]
         weight @v : f32[4]
         weight @v8 : f32[8]
@@ -19,7 +21,7 @@ import Testing
     /// A function with these operations, which may read a few parameters.
     static func text(_ operations: String) -> String {
         declarations + """
-            func @f(%x: f32[rows,4], %y: f32[rows,4], %z: f32[rows,6], %b: bf16[rows,4], %i: i32[rows], %p: f32[rows]) -> f32[rows,4] {
+            func @f(%x: f32[rows,4], %y: f32[rows,4], %z: f32[rows,6], %b: bf16[rows,4], %q: q8[rows,4], %i: i32[rows], %p: f32[rows]) -> f32[rows,4] {
               \(operations)
               return %x
             }
@@ -39,7 +41,10 @@ import Testing
     static let wellFormed = [
         "%r = linear %x, @w : f32[rows,6]",
         "%r = linear %b, @half : f32[rows,6]",
+        "%r = linear %q, @q8 : f32[rows,6]",
+        "%r = linear %q, @q4 : f32[rows,6]",
         "%r = embed %i, @half {scale = -1.0} : f32[rows,4]",
+        "%r = embed %i, @q4 {scale = -1.0} : f32[rows,4]",
         "%r = slice %x {from = 3, to = 4} : bf16[rows,1]",
         "%r = concat %x, %z : f32[rows,10]",
         "%r = norm %x, @v {eps = 0.0} : bf16[rows,4]",
@@ -48,6 +53,10 @@ import Testing
         "%r = argmax %x : i32[rows]",
         "%r = relative_difference %x, %y : f32[rows]",
         "%r = convert %x : bf16[rows,4]",
+        "%r = convert %x : q8[rows,4]",
+        "%r = silu %x : q8[rows,4]",
+        "%r, %s = add_keep_norm %x, %y, @v {eps = 1.0} : f32[rows,4], q8[rows,4]",
+        "%r = linear_silu_gate %q, @q4 : bf16[rows,3]",
         "cache_write %x, %y, %i, %i, @deep {recurrence = 7}",
         "%r = project_rope_write %x, %i, %i, @qkv, @v8, @deep {heads = 2, base = 1.0, recurrence = 3} : f32[rows,4]",
         "%r = linear_silu_gate %x, @w : bf16[rows,3]",
@@ -70,7 +79,7 @@ import Testing
         ("%r = linear %x, @plain : f32[rows,6]", "symbol 1 (@plain) is a cache, expected a weight"),
         ("cache_write %x, %y, %i, %i, @w {recurrence = 0}", "symbol 1 (@w) is a weight, expected a cache"),
         ("cache_write %x, %y, %i, %i, @c {recurrence = 0}", "symbol 1 (@c) is not declared, expected a cache"),
-        ("%r = linear %x, @v : f32[rows,6]", "@v is f32[4], expected a matrix f32[N,K] or bf16[N,K]"),
+        ("%r = linear %x, @v : f32[rows,6]", "@v is f32[4], expected a matrix [N,K] of numbers"),
         (
             "%r = linear %z, @w : f32[rows,6]",
             "operand 1 (%z) is f32[rows,6], expected f32[rows,4], rows for @w : f32[6,4]"
@@ -81,7 +90,29 @@ import Testing
         ),
         ("%r = linear %x, @w : f32[rows,4]", "result 1 (%r) is f32[rows,4], expected f32[rows,6]"),
         ("%r = linear %x, @w : bf16[rows,6]", "result 1 (%r) is bf16[rows,6], expected f32[rows,6]"),
-        ("%r = silu %x : i32[rows,4]", "result 1 (%r) is i32[rows,4], expected f32[rows,4] or bf16[rows,4]"),
+        (
+            "%r = linear %x, @q8 : f32[rows,6]",
+            "operand 1 (%x) is f32[rows,4], expected q8[rows,4], rows for @q8 : q8[6,4]"
+        ),
+        (
+            "%r = linear %b, @q4 : f32[rows,6]",
+            "operand 1 (%b) is bf16[rows,4], expected q8[rows,4], rows for @q4 : q4[6,4]"
+        ),
+        (
+            "%r = silu %x : i32[rows,4]",
+            "result 1 (%r) is i32[rows,4], expected f32[rows,4] or bf16[rows,4] or q8[rows,4]"
+        ),
+        ("%r = silu %x : q4[rows,4]", "result 1 (%r) is q4[rows,4], expected f32[rows,4] or bf16[rows,4] or q8[rows,4]"),
+        (
+            "%r = linear_silu_gate %x, @w : q8[rows,3]",
+            "result 1 (%r) is q8[rows,3], expected f32[rows,3] or bf16[rows,3]"
+        ),
+        (
+            "%r = wavefront_attention %x, %i, %i, @deep {heads = 2, recurrence = 0} : q8[rows,4]",
+            "result 1 (%r) is q8[rows,4], expected f32[rows,4] or bf16[rows,4]"
+        ),
+        ("%r = convert %x : f32[rows,4]", "result 1 (%r) is f32[rows,4], expected bf16[rows,4] or q8[rows,4]"),
+        ("%r = convert %q : bf16[rows,4]", "operand 1 (%q) is q8[rows,4], expected a matrix f32[rows,K]"),
         ("silu %x", "has 0 results, expected 1"),
         (
             "%r = embed %p, @w {scale = 1.0} : f32[rows,4]",
@@ -305,6 +336,8 @@ import Testing
     @Test func `parameters have one element or one width a row`() {
         for type in [
             TensorType(.f32, []), .fixed(.f32, 4), .rows(.f32, 0), .rows(.f32, -4), TensorType(.f32, [.rows, .rows]),
+            // Quantized numbers share a row's scale, and only weights are q4.
+            .rows(.q8), .rows(.q4, 4),
         ] {
             let function = Function("f", parameters: [Value("p", type)])
             #expect(throws: VerificationError.self, "\(type)") { try verify(Module(functions: [function])) }
@@ -316,6 +349,8 @@ import Testing
             Module(weights: [Weight("w", .fixed(.i32, 4))]),
             "weight @w is i32[4], expected f32 or bf16 with one or two extents"
         ),
+        (Module(weights: [Weight("w", .fixed(.q8, 4))]), "weight @w is q8[4], expected f32 or bf16 with one or two extents"),
+        (Module(weights: [Weight("w", .fixed(.q4, 4))]), "weight @w is q4[4], expected f32 or bf16 with one or two extents"),
         (Module(weights: [Weight("w", .fixed(.f32, 1, 2, 3))]), "weight @w is f32[1,2,3], expected"),
         (Module(weights: [Weight("w", .fixed(.f32, 0))]), "weight @w is f32[0], expected"),
         (Module(weights: [Weight("w", .rows(.f32, 4))]), "weight @w is f32[rows,4], expected"),

@@ -43,6 +43,10 @@ import Testing
         #expect(file["norm"]?.type == .f32)
         #expect(file["matrix"]?.shape == [1, 1, 2, 16, 16, 2])
         #expect(file["matrix"]?.type == .bf16)
+        #expect(file["eight"]?.shape == [64, 128 + 8])
+        #expect(file["eight"]?.type == .i8)
+        #expect(file["four"]?.shape == [2, 2, 1152])
+        #expect(file["four"]?.type == .u8)
         #expect(Plan.isPlan(path: folder.path("a")))
     }
 
@@ -56,6 +60,36 @@ import Testing
         try Plan.write(sample.contents, to: folder.path("a"), weights: sample.source())
         let read = try Plan(path: folder.path("a")).contents.schedule.functions[0].instructions
         #expect(read.map(\.float.bitPattern) == floats.map(\.bitPattern))
+    }
+
+    @Test func `settings without rules, as older plans have them, are read`() throws {
+        let (sample, folder) = (SamplePlan(), try TemporaryFolder())
+        let settings = #"{"context":64,"innerRecurrence":2,"maxRows":16,"recurrence":3,"vocabulary":5,"weights":"bf16","width":7}"#
+        try sample.forge(at: folder.path("a"), metadata: ["settings": settings])
+        var expected = sample.contents.settings
+        expected.weightRules = []
+        #expect(try Plan(path: folder.path("a")).contents.settings == expected)
+    }
+
+    @Test func `sizes that overflow are no sizes, in every format`() {
+        for format in WeightFormat.allCases {
+            for (rows, columns) in [(Int.max, 1), (1, Int.max), (Int.max / 2, Int.max / 2), (-1, 4), (4, -1)] {
+                let weight = ScheduledWeight(name: "w", format: format, rows: rows, columns: columns)
+                #expect(weight.byteCount == nil, "\(format), \(rows) × \(columns)")
+            }
+            #expect(ScheduledWeight(name: "w", format: format, rows: 40, columns: 70).byteCount != nil)
+        }
+    }
+
+    @Test func `weights and quantized rows take the bytes that their layouts say`() {
+        func bytes(_ format: WeightFormat) -> Int? {
+            ScheduledWeight(name: "w", format: format, rows: 33, columns: 65).byteCount
+        }
+        #expect(bytes(.int8) == 64 * 128 + 64 * 4 + 64 * 4)
+        #expect(bytes(.int4) == 2 * 2 * (2 * 512 + 128))
+        #expect(BufferElement.q8.bytesPerRow(width: 64) == 192)
+        #expect(BufferElement.q8.bytesPerRow(width: 65) == 256)
+        #expect(BufferElement.q8.bytesPerRow(width: 5280) == 5312 + 64 + 664 + 40)
     }
 
     @Test func `a plan may have no weights and no functions`() throws {

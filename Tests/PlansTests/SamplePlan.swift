@@ -16,6 +16,7 @@ struct SamplePlan {
                 ScheduledBuffer(name: "tokens", element: .i32, width: 1, storage: .parameter(0)),
                 ScheduledBuffer(name: "logits", element: .f32, width: 5, storage: .result(0)),
                 ScheduledBuffer(name: "x", element: .bf16, width: 7, storage: .arena(offsetPerRow: 64)),
+                ScheduledBuffer(name: "q", element: .q8, width: 7, storage: .arena(offsetPerRow: 128)),
             ],
             instructions: [
                 Instruction(opcode: "embed", inputs: [0], outputs: [2], weights: [0], float: 0.1),
@@ -23,15 +24,19 @@ struct SamplePlan {
                     opcode: "project_rope_write", inputs: [2, 0, 0], outputs: [1], weights: [1, 2], cache: 0,
                     recurrence: Instruction.induction, integers: [2], float: 50000, barrier: true),
             ],
-            arenaBytesPerRow: 128, unplannedBytesPerRow: 192)
+            arenaBytesPerRow: 320, unplannedBytesPerRow: 320)
         contents = PlanContents(
             settings: PlanSettings(
-                width: 7, vocabulary: 5, context: 64, maxRows: 16, weights: .bf16, recurrence: 3, innerRecurrence: 2),
+                width: 7, vocabulary: 5, context: 64, maxRows: 16, weights: .bf16,
+                weightRules: [WeightRule(pattern: "e*", format: .int8), WeightRule(pattern: "four", format: .int4)],
+                recurrence: 3, innerRecurrence: 2),
             schedule: Schedule(
                 weights: [
                     ScheduledWeight(name: "norm", format: .f32, rows: 1, columns: 7),
                     ScheduledWeight(name: "matrix", format: .bf16, rows: 5, columns: 7),
                     ScheduledWeight(name: "bias", format: .f32, rows: 1, columns: 3),
+                    ScheduledWeight(name: "eight", format: .int8, rows: 33, columns: 65),
+                    ScheduledWeight(name: "four", format: .int4, rows: 33, columns: 65),
                 ],
                 caches: [ScheduledCache(name: "core.0", heads: 2, dim: 4, isRecurrent: true)], functions: [function]),
             documents: [

@@ -4,8 +4,8 @@
 /// changes from call to call: the caches of some sequences, and the arena. `ech_run` opens one OpenMP parallel region,
 /// in which the threads walk the tape together; inside it nothing is allocated and no lock is taken.
 ///
-/// Every row-major buffer of `rows` rows has rows of `width` elements without gaps. bf16 buffers are the exception:
-/// they hold the input of a matrix product and are *tiled*, see ECH_BF16.
+/// Every row-major buffer of `rows` rows has rows of `width` elements without gaps. bf16 and q8 buffers are the
+/// exception: they hold the input of a matrix product and are *tiled*, see ECH_BF16 and ECH_Q8.
 #ifndef ECHELON_EXECUTOR_H
 #define ECHELON_EXECUTOR_H
 
@@ -26,6 +26,18 @@ enum ech_element {
     /// K32 being the width rounded up to a multiple of 32. Columns past the width are zero; rows past R are anything.
     /// Only in the arena.
     ECH_BF16 = 2,
+    /// Rows quantized to 8 bits, each with a scale of its own: x ≈ q · scale with scale = max |x| / 127 and
+    /// q = x · (127 / max |x|), rounded to the nearest integer (ties to even), which lies in −127 ... 127. With R rows
+    /// in the call, h = min(R, 16), R16 = R rounded up to a multiple of 16 and K64 = the width rounded up to a multiple
+    /// of 64, the buffer has three parts:
+    /// - the values, a byte each: (row i, column k) at  (i / h) * h * K64 + (k / 64) * h * 64 + (i % h) * 64 + k % 64.
+    ///   Columns past the width are zero; rows past R are anything.
+    /// - from byte R16 * K64 on: R scales, f32 (64 bytes are reserved for each of R16 rows).
+    /// - from byte R16 * K64 + R16 * 64 on: the sums of each 32 columns' values, i32, [R][K64 / 32].
+    /// So a row of capacity takes K64 + 64 + K64 / 8 bytes, rounded up to a multiple of 64. A row in which 127 / max |x|
+    /// is not finite (zeros, or nothing above 3.7e-37) has scale 0 and values 0; one with an infinity or a NaN has
+    /// scale NaN and values 0. Only in the arena.
+    ECH_Q8 = 3,
 };
 
 /// Where a buffer lies.
@@ -55,6 +67,19 @@ enum ech_format {
     /// 16 rows × 2 columns (64 bytes: one row of an AMX tile, one AVX-512 register). So element (n, k) lies at
     ///   (n / 32) * 32 * K32 + (k / 32) * 1024 + (n % 32 / 16) * 512 + (k % 32 / 2) * 32 + (n % 16) * 2 + k % 2.
     ECH_WEIGHT_BF16 = 1,
+    /// Signed bytes −127 ... 127 with a scale for each output, w ≈ q · scale; q is zero-padded to N32 = multiple of 32
+    /// outputs and K64 = multiple of 64 columns. K is at most 65536. A strip of 32 outputs is K64 / 64 blocks; a block is
+    /// two panels of 16 outputs; a panel is 16 quads of columns; a quad is 16 outputs × 4 columns (64 bytes). So (n, k)
+    /// lies at byte
+    ///   (n / 32) * 32 * K64 + (k / 64) * 2048 + (n % 32 / 16) * 1024 + (k % 64 / 4) * 64 + (n % 16) * 4 + k % 4.
+    /// After all strips: N32 scales, f32, and N32 sums of the outputs' q, i32.
+    ECH_WEIGHT_INT8 = 2,
+    /// Nibbles with a scale for each output's 32 columns ("group"), w ≈ q · scale with q in −8 ... 7; padded as
+    /// ECH_WEIGHT_INT8. A strip of 32 outputs is K64 / 64 blocks of 1152 bytes, each of two groups of columns: two panels
+    /// of 512 bytes, and 128 bytes of scales. Row r = 0 ... 7 of a panel is 64 bytes, of which byte 4 * n + j has
+    /// q(n, 4 * r + j) + 8 in the low nibble and q(n, 32 + 4 * r + j) + 8 in the high one (n in the panel, columns in
+    /// the block). The scales are bf16: 32 outputs' for the first group, then for the second.
+    ECH_WEIGHT_INT4 = 3,
 };
 
 typedef struct {
@@ -75,7 +100,8 @@ typedef struct {
 /// operands is fixed by the opcode: buffers read in `in`, buffers written in `out`, `weights`, `cache`.
 enum ech_opcode {
     ECH_EMBED = 0,                ///< out = w[in0: i32] * f0
-    ECH_LINEAR = 1,               ///< out: f32 = in0 · w0ᵀ; in0 f32 with an f32 weight, bf16 with a bf16 weight
+    ECH_LINEAR = 1,               ///< out: f32 = in0 · w0ᵀ; in0 f32 with an f32 weight, bf16 with a bf16 weight, q8
+                                  ///< with an int8 or int4 weight
     ECH_SLICE = 2,                ///< out = columns i0 ..< i1 of in0
     ECH_CONCAT = 3,
     ECH_BIAS = 4,                 ///< out = in0 + w0
@@ -89,7 +115,7 @@ enum ech_opcode {
     ECH_MIX = 12,                 ///< in0, in1 f32 of one width; in2, in3 f32 of width 1
     ECH_ARGMAX = 13,              ///< out i32 of width 1
     ECH_RELATIVE_DIFFERENCE = 14, ///< out f32 of width 1
-    ECH_CONVERT = 15,             ///< f32 to bf16 (tiled)
+    ECH_CONVERT = 15,             ///< f32 to bf16 or q8 (tiled)
     ECH_PROJECT_ROPE_WRITE = 16,  ///< in0 x, in1 slots, in2 positions; w0, w1 bias (2K); cache; i0 heads, f0 base
     ECH_LINEAR_SILU_GATE = 17,    ///< w0 of 2N rows; out of width N, f32 or bf16
     ECH_ADD_NORM = 18,            ///< out0 = norm(in0 + in1, w0); f0 eps
@@ -101,8 +127,9 @@ enum ech_opcode {
     ECH_OPCODE_COUNT
 };
 // Every row-wise instruction (NORM, ADD, SILU, MULTIPLY, MIX, SLICE, BIAS, ADD_*) reads f32 and writes each output as
-// f32 or as bf16 (tiled), whichever the output buffer's element says; out0 of ADD_NORM_NORM and ADD_KEEP_NORM too, and
-// out1 is computed from the unrounded values. WAVEFRONT_ATTENTION's output may be f32 or bf16 as well.
+// f32, bf16 or q8 (tiled), whichever the output buffer's element says; out0 of ADD_NORM_NORM and ADD_KEEP_NORM too, and
+// out1 is computed from the unrounded values. WAVEFRONT_ATTENTION's output may be f32 or bf16 as well; not q8, as no
+// thread has a whole row of it, and neither has one of LINEAR_SILU_GATE's.
 //
 // How the threads share an instruction, which decides where barriers are needed:
 // - LINEAR, PROJECT_ROPE_WRITE, LINEAR_SILU_GATE and LINEAR_ARGMAX by outputs: every thread reads all of in0, and writes

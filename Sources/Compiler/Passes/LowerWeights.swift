@@ -1,50 +1,71 @@
 import IR
 
-/// Gives every matrix its storage format. A bf16 matrix reads bf16 rows, so conversions of its input are inserted; the
-/// embedding shares the head's matrix when they are tied, and is read from that format.
+/// Gives every f32 matrix its storage format. A matrix of another element type reads rows of another one too
+/// (``ElementType/matrixInput``), so conversions of its input are inserted, one for each element type that a value is read
+/// in. The embedding shares the head's matrix when they are tied, and is read from that format.
 public struct LowerWeights: Pass {
     public let name = "lower-weights"
-    public let summary = "gives matrices their storage format and converts what they read: half the bytes a pass in bf16"
-    public var element: ElementType
+    public let summary =
+        "gives matrices their storage format and converts what they read: fewer bytes a pass in bf16, int8 and int4"
+    public var formats: MatrixFormats
 
-    /// - Parameter element: `f32`, which changes nothing, or `bf16`.
-    public init(_ element: ElementType) { self.element = element }
+    public init(_ formats: MatrixFormats) { self.formats = formats }
 
+    /// - Parameter element: of all matrices; `f32` changes nothing.
+    public init(_ element: ElementType) { formats = MatrixFormats(element) }
+
+    /// - Throws: ``CompilerError`` for a rule that is for no matrix of the module.
     public func run(_ module: Module) throws -> Module {
-        if element == .f32 { return module }
+        let elements = try lowered(module)
         var module = module
-        var lowered: Set<String> = []
+        for index in module.weights.indices {
+            if let element = elements[module.weights[index].name] { module.weights[index].type.element = element }
+        }
         for index in module.functions.indices {
             var names = FreshNames(for: module.functions[index])
             module.functions[index].rewriteBlocks { operations, _ in
-                var converted: [String: Value] = [:]
+                var converted: [Value: Value] = [:]
                 return operations.flatMap { operation -> [Operation] in
-                    guard operation.opcode.readsMatrix, let input = operation.operands.first else {
-                        if operation.opcode == .embed { lowered.formUnion(operation.symbols) }
-                        return [operation]
-                    }
-                    lowered.insert(operation.symbols[0])
-                    if input.type.element == element { return [operation] }
-                    var result: [Operation] = []
-                    let operand: Value
-                    if let earlier = converted[input.name] {
-                        operand = earlier
-                    } else {
-                        operand = Value(
-                            names.next("\(input.name).\(element.rawValue)"), TensorType(element, input.type.shape))
-                        converted[input.name] = operand
-                        result.append(Operation(.convert, [input], results: [operand]))
-                    }
+                    guard operation.opcode.readsMatrix, let input = operation.operands.first,
+                        let element = operation.symbols.first.flatMap({ elements[$0] })?.matrixInput,
+                        input.type.element != element
+                    else { return [operation] }
+                    // The value as that element type, under the name that it has in another: the key of the pair.
+                    let key = Value(input.name, input.type.with(element))
                     var lowered = operation
+                    if let earlier = converted[key] {
+                        lowered.operands[0] = earlier
+                        return [lowered]
+                    }
+                    let operand = Value(names.next("\(input.name).\(element.rawValue)"), key.type)
+                    converted[key] = operand
                     lowered.operands[0] = operand
-                    return result + [lowered]
+                    return [Operation(.convert, [input], results: [operand]), lowered]
                 }
             }
         }
-        for index in module.weights.indices where lowered.contains(module.weights[index].name) {
-            module.weights[index].type.element = element
-        }
         return module
+    }
+
+    /// The new element type of each f32 matrix that gets another.
+    private func lowered(_ module: Module) throws -> [String: ElementType] {
+        var matrices: Set<String> = []
+        for function in module.functions {
+            function.forEachOperation { operation, _ in
+                if operation.opcode.readsMatrix || operation.opcode == .embed { matrices.formUnion(operation.symbols) }
+            }
+        }
+        let weights = module.weights.filter { matrices.contains($0.name) && $0.type.shape.count == 2 }
+        if let unused = formats.rules.first(where: { !weights.contains(where: $0.covers) }) {
+            throw CompilerError(
+                "No matrix of the model has a name like \(unused.pattern). Its matrices are "
+                    + "\(weights.map(\.name).joined(separator: ", ")).")
+        }
+        let changes = weights.compactMap { weight -> (String, ElementType)? in
+            let element = formats.element(of: weight)
+            return weight.type.element == .f32 && element != .f32 ? (weight.name, element) : nil
+        }
+        return Dictionary(changes) { first, _ in first }
     }
 }
 

@@ -73,6 +73,8 @@ extension BufferElement {
         case .f32: self = .f32
         case .bf16: self = .bf16
         case .i32: self = .i32
+        case .q8: self = .q8
+        case .q4: throw CompilerError("%\(value.name) cannot be scheduled: q4 is for weights only.")
         }
     }
 }

@@ -69,7 +69,13 @@ private struct TapeBuilder {
     }
 
     private func ports(_ values: [Value]) throws -> [Port] {
-        try values.map { Port(name: $0.name, element: try BufferElement($0), width: $0.type.width) }
+        try values.map { value in
+            guard value.type.element == .f32 || value.type.element == .i32 else {
+                throw CompilerError(
+                    "%\(value.name) in @\(function.name) is \(value.type): what goes in or out has to be f32 or i32.")
+            }
+            return Port(name: value.name, element: try BufferElement(value), width: value.type.width)
+        }
     }
 
     private func number(_ value: Value) throws -> Int {
@@ -113,12 +119,38 @@ extension ScheduledWeight {
     init(_ weight: Weight) throws {
         var extents = weight.type.shape.compactMap { extent in if case .fixed(let n) = extent { n } else { nil } }
         if extents.count == 1 { extents.insert(1, at: 0) }
-        guard extents.count == 2, weight.type.element != .i32 else {
+        guard extents.count == 2, let format = WeightFormat(weight.type.element) else {
             throw CompilerError("The weight @\(weight.name) is neither a matrix nor a vector of floats.")
         }
-        self.init(
-            name: weight.name, format: weight.type.element == .bf16 ? .bf16 : .f32, rows: extents[0],
-            columns: extents[1])
+        guard format != .int8 || extents[1] <= PackedInt8.mostColumns else {
+            throw CompilerError(
+                "The weight @\(weight.name) has \(extents[1]) columns; int8 can sum \(PackedInt8.mostColumns). "
+                    + "Give it another format.")
+        }
+        self.init(name: weight.name, format: format, rows: extents[0], columns: extents[1])
+    }
+}
+
+extension WeightFormat {
+    /// The format that stores weights of an element type; nil for i32.
+    init?(_ element: ElementType) {
+        switch element {
+        case .f32: self = .f32
+        case .bf16: self = .bf16
+        case .q8: self = .int8
+        case .q4: self = .int4
+        case .i32: return nil
+        }
+    }
+
+    /// The element type of a weight that is stored so.
+    public var element: ElementType {
+        switch self {
+        case .f32: .f32
+        case .bf16: .bf16
+        case .int8: .q8
+        case .int4: .q4
+        }
     }
 }
 

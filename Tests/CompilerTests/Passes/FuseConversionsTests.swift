@@ -6,6 +6,9 @@ import Testing
         """
         weight @n : f32[4]
         weight @w : bf16[4,4]
+        weight @q : q8[4,4]
+        weight @g : q4[8,4]
+        cache @c : f32[2,2]
         func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> \(returns) {
         \(body)
         }
@@ -63,6 +66,37 @@ import Testing
                 """))
     }
 
+    @Test func `rows are quantized by what computes them, unless it works in shares of columns`() throws {
+        let kept = """
+              cache_write %x, %x, %slot, %position, @c {recurrence = 0}
+              %a = wavefront_attention %x, %slot, %position, @c {heads = 2, recurrence = 0} : f32[rows,4]
+              %a8 = convert %a : q8[rows,4]
+              %y = linear %a8, @q : f32[rows,4]
+            """
+        let rest = """
+              %g8 = convert %g : q8[rows,4]
+              %z = linear %g8, @q : f32[rows,4]
+              return %z
+            """
+        try expect(
+            FuseConversions(),
+            of: Self.text(
+                kept + """
+
+                  %s, %m = add_keep_norm %y, %x, @n {eps = 0.5} : f32[rows,4], f32[rows,4]
+                  %m8 = convert %m : q8[rows,4]
+                  %g = linear_silu_gate %m8, @g : f32[rows,4]
+
+                """ + rest),
+            toGive: Self.text(
+                kept + """
+
+                  %s, %m8 = add_keep_norm %y, %x, @n {eps = 0.5} : f32[rows,4], q8[rows,4]
+                  %g = linear_silu_gate %m8, @g : f32[rows,4]
+
+                """ + rest))
+    }
+
     @Test(arguments: [
         // Another reader needs the f32 value.
         """
@@ -91,6 +125,15 @@ import Testing
         %y = linear %l, @w : f32[rows,4]
         %k = convert %y : bf16[rows,4]
         %z = linear %k, @w : f32[rows,4]
+        return %z
+        """,
+        // Two matrices want it in two formats.
+        """
+        %m = norm %x, @n {eps = 0.5} : f32[rows,4]
+        %l = convert %m : bf16[rows,4]
+        %k = convert %m : q8[rows,4]
+        %y = linear %l, @w : f32[rows,4]
+        %z = linear %k, @q : f32[rows,4]
         return %z
         """,
         // Computed once, converted in every iteration.

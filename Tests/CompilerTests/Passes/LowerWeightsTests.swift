@@ -122,4 +122,79 @@ import Testing
                 }
                 """)
     }
+
+    /// The standard format int8, but bf16 for the halves of a split matrix, and int4 and f32 for some by name.
+    static let mixed = LowerWeights(
+        MatrixFormats(
+            .q8,
+            rules: [
+                MatrixFormats.Rule("source", .bf16), MatrixFormats.Rule("mlp.[0-1].*", .q4),
+                MatrixFormats.Rule("*.plain", .f32), MatrixFormats.Rule("mlp.*", .bf16),
+            ]))
+
+    @Test func `the first rule that matches decides, and a value is converted once for each format that reads it`() throws {
+        try expect(
+            Self.mixed,
+            of: """
+                weight @half : f32[4,4] = @source[:, 2:6]
+                weight @mlp.0.up : f32[4,4]
+                weight @mlp.1.up : f32[4,4]
+                weight @mlp.2.up : f32[4,4]
+                weight @mlp.plain : f32[4,4]
+                weight @a.plain : f32[4,4]
+                weight @b : f32[4,4]
+                weight @c : f32[4,4]
+                weight @n : f32[4]
+                func @f(%x: f32[rows,4], %tokens: i32[rows]) -> f32[rows,4] {
+                  %m = norm %x, @n {eps = 0.5} : f32[rows,4]
+                  %1 = linear %m, @half : f32[rows,4]
+                  %2 = linear %m, @mlp.0.up : f32[rows,4]
+                  %3 = linear %m, @mlp.1.up : f32[rows,4]
+                  %4 = linear %m, @mlp.2.up : f32[rows,4]
+                  %5 = linear %m, @mlp.plain : f32[rows,4]
+                  %6 = linear %m, @a.plain : f32[rows,4]
+                  %7 = linear %m, @b : f32[rows,4]
+                  %8 = embed %tokens, @c {scale = 1.0} : f32[rows,4]
+                  %9 = linear %8, @c : f32[rows,4]
+                  return %9
+                }
+                """,
+            toGive: """
+                weight @half : bf16[4,4] = @source[:, 2:6]
+                weight @mlp.0.up : q4[4,4]
+                weight @mlp.1.up : q4[4,4]
+                weight @mlp.2.up : bf16[4,4]
+                weight @mlp.plain : f32[4,4]
+                weight @a.plain : f32[4,4]
+                weight @b : q8[4,4]
+                weight @c : q8[4,4]
+                weight @n : f32[4]
+                func @f(%x: f32[rows,4], %tokens: i32[rows]) -> f32[rows,4] {
+                  %m = norm %x, @n {eps = 0.5} : f32[rows,4]
+                  %m.bf16 = convert %m : bf16[rows,4]
+                  %1 = linear %m.bf16, @half : f32[rows,4]
+                  %m.q8 = convert %m : q8[rows,4]
+                  %2 = linear %m.q8, @mlp.0.up : f32[rows,4]
+                  %3 = linear %m.q8, @mlp.1.up : f32[rows,4]
+                  %4 = linear %m.bf16, @mlp.2.up : f32[rows,4]
+                  %5 = linear %m, @mlp.plain : f32[rows,4]
+                  %6 = linear %m, @a.plain : f32[rows,4]
+                  %7 = linear %m.q8, @b : f32[rows,4]
+                  %8 = embed %tokens, @c {scale = 1.0} : f32[rows,4]
+                  %8.q8 = convert %8 : q8[rows,4]
+                  %9 = linear %8.q8, @c : f32[rows,4]
+                  return %9
+                }
+                """)
+    }
+
+    @Test func `a rule that is for no matrix is refused with the names that there are`() throws {
+        // @n is a vector, and those stay f32.
+        for pattern in ["z*", "n", "@w"] {
+            let pass = LowerWeights(MatrixFormats(.f32, rules: [MatrixFormats.Rule(pattern, .q8)]))
+            let error = #expect(throws: CompilerError.self) { try pass.run(module(Self.text)) }
+            #expect(error?.description.contains(pattern) == true)
+            #expect(error?.description.contains("w, v") == true)
+        }
+    }
 }

@@ -81,19 +81,20 @@ import Testing
         #expect(plan.bytesPerRow == 0)
     }
 
-    @Test func `sizes are whole cache lines, and bf16 rows whole tiles`() throws {
+    @Test func `sizes are whole cache lines, and bf16 and q8 rows whole tiles`() throws {
         let plan = try Self.plan(
             """
             weight @w : bf16[5,33]
             func @f(%x: f32[rows,33], %tokens: i32[rows]) -> f32[rows,5] {
               %low = convert %x : bf16[rows,33]
               %y = linear %low, @w : f32[rows,5]
+              %low8 = convert %x : q8[rows,33]
               %t = argmax %y : i32[rows]
               %z = silu %y : f32[rows,5]
               return %z
             }
             """)
         let sizes = Dictionary(uniqueKeysWithValues: plan.placements.map { ($0.value.name, $0.bytesPerRow) })
-        #expect(sizes == ["low": 128, "y": 64, "t": 64])
+        #expect(sizes == ["low": 128, "y": 64, "low8": 192, "t": 64])
     }
 }

@@ -4,7 +4,7 @@ import Plans
 import RandomGraphs
 import Testing
 
-/// Schedules of random graphs, as loops and unrolled, in both weight formats.
+/// Schedules of random graphs, as loops and unrolled, in every weight format.
 @Suite struct SchedulingPropertyTests {
     /// A scheduled function beside what it was made from.
     struct Scheduled {
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [ElementType.f32, .bf16])
+    @Test(arguments: [ElementType.f32, .bf16, .q8])
     func `nothing is written over a value that is still to be read, in any iteration`(_ weights: ElementType) throws {
         for scheduled in try Self.scheduled(weights) {
             for recurrences in 0...3 {
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [ElementType.f32, .bf16])
+    @Test(arguments: [ElementType.f32, .bf16, .q8])
     func `a barrier stands between any two instructions of which one writes what the other touches`(
         _ weights: ElementType
     ) throws {
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [ElementType.f32, .bf16])
+    @Test(arguments: [ElementType.f32, .bf16, .q8])
     func `tapes compute on an arena of bytes what the functions compute`(_ weights: ElementType) throws {
         for scheduled in try Self.scheduled(weights) {
             let program = scheduled.program

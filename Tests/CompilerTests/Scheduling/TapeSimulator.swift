@@ -44,6 +44,9 @@ struct TapeSimulator {
         // NaN and nonsense, so that what is read before it is written shows.
         var arena = [UInt8](repeating: 0xFF, count: rows * function.arenaBytesPerRow)
         var results = [Int: [UInt8]]()
+        // Quantized rows have no bytes here that give the same bits again, so a number all over their memory stands for
+        // them: when something else is written to any part of it, nothing is found.
+        var quantized = [[UInt8]: Tensor]()
         func load(_ number: Int) -> Tensor {
             let buffer = function.buffers[number]
             let shape = type(buffer).shape.map { extent in if case .fixed(let n) = extent { n } else { rows } }
@@ -53,15 +56,24 @@ struct TapeSimulator {
             case .result(let index): elements = results[index] ?? []
             case .arena(let offset): elements = Array(arena[(offset * rows)...].prefix(byteCount(buffer, rows)))
             }
+            if buffer.element == .q8 {
+                return quantized[elements] ?? Tensor([Float](repeating: .nan, count: rows * buffer.width), shape: shape)
+            }
             let words = elements.words(of: buffer.element == .bf16 ? 2 : 4)
             return switch buffer.element {
             case .i32: Tensor(words.map(Int32.init(bitPattern:)), shape: shape)
             case .f32: Tensor(words.map(Float.init(bitPattern:)), shape: shape)
-            case .bf16: Tensor(words.map { Float(bitPattern: $0 << 16) }, shape: shape, element: .bf16)
+            case .bf16, .q8: Tensor(words.map { Float(bitPattern: $0 << 16) }, shape: shape, element: .bf16)
             }
         }
         func store(_ tensor: Tensor, _ number: Int) {
             let buffer = function.buffers[number]
+            if buffer.element == .q8, case .arena(let offset) = buffer.storage {
+                let mark = UInt32(quantized.count)
+                let bytes = [UInt32](repeating: mark, count: byteCount(buffer, rows) / 4).bytes(of: 4)
+                quantized[bytes] = tensor
+                return arena.replaceSubrange(offset * rows..<offset * rows + bytes.count, with: bytes)
+            }
             let words = tensor.bits.map { buffer.element == .bf16 ? $0 >> 16 : $0 }
             let bytes = words.bytes(of: buffer.element == .bf16 ? 2 : 4)
             switch buffer.storage {
@@ -116,12 +128,16 @@ struct TapeSimulator {
     private func type(_ buffer: ScheduledBuffer) -> TensorType {
         if let type = types[buffer.name] { return type }
         // The copies that scheduling makes have names of their own. Nothing but copies touches them.
-        let element: ElementType = buffer.element == .i32 ? .i32 : buffer.element == .bf16 ? .bf16 : .f32
+        guard let element = ElementType(rawValue: buffer.element.rawValue) else { return .rows(.f32, buffer.width) }
         return element == .i32 ? .rows(.i32) : .rows(element, buffer.width)
     }
 
     private func byteCount(_ buffer: ScheduledBuffer, _ rows: Int) -> Int {
-        rows * buffer.width * (buffer.element == .bf16 ? 2 : 4)
+        switch buffer.element {
+        case .f32, .i32: rows * buffer.width * 4
+        case .bf16: rows * buffer.width * 2
+        case .q8: rows * buffer.element.bytesPerRow(width: buffer.width)
+        }
     }
 
     private func unique<Element: Hashable>(_ elements: [Element]) -> [Element] {

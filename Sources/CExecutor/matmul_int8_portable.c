@@ -1,0 +1,56 @@
+/// The int8 kernel in plain C, written so that compilers turn its inner loops into vector instructions.
+#include "matmul_int8_kernels.h"
+
+#include <string.h>
+
+/// Rows that share one widening of the weights.
+enum { MOST_ROWS = 4 };
+
+/// Adds what an earlier chunk left in the output.
+static inline void resume(int32_t sums[ECH_STRIP_N], const float *out) {
+    int32_t earlier[ECH_STRIP_N];
+    memcpy(earlier, out, sizeof earlier);
+    for (int j = 0; j < ECH_STRIP_N; j++) sums[j] += earlier[j];
+}
+
+static inline void group_of(const int rows, const ech_row_group *group) {
+    int32_t sums[MOST_ROWS][ECH_STRIP_N] = {{0}};
+    for (int32_t block = 0; block < group->blocks; block++) {
+        const int8_t *weights = ech_group_weights(group, block, ECH_INT8_BLOCK_BYTES);
+        const int8_t *x = ech_group_x(group, block);
+        for (int quad = 0; quad < ECH_INT8_QUADS; quad++) {
+            int16_t wide[4][ECH_STRIP_N];
+            for (int panel = 0; panel < 2; panel++) {
+                const int8_t *w = weights + panel * ECH_INT8_PANEL_BYTES + quad * ECH_INT8_QUAD_BYTES;
+                for (int j = 0; j < ECH_PANEL_N; j++)
+                    for (int c = 0; c < 4; c++) wide[c][panel * ECH_PANEL_N + j] = w[4 * j + c];
+            }
+            for (int i = 0; i < rows; i++) {
+                const int8_t *xi = x + i * ECH_ROW_BYTES + 4 * quad;
+                const int16_t x0 = xi[0], x1 = xi[1], x2 = xi[2], x3 = xi[3];
+                for (int j = 0; j < ECH_STRIP_N; j++)
+                    sums[i][j] += wide[0][j] * x0 + wide[1][j] * x1 + wide[2][j] * x2 + wide[3][j] * x3;
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++) {
+        float *out = group->out + i * group->out_stride;
+        if (!group->first) resume(sums[i], out);
+        if (!group->last) {
+            memcpy(out, sums[i], sizeof sums[i]);
+            continue;
+        }
+        for (int j = 0; j < ECH_STRIP_N; j++) out[j] = (float)sums[i][j] * (group->weight_scales[j] * group->scales[i]);
+    }
+}
+
+static void group_of_1(const ech_row_group *group) { group_of(1, group); }
+static void group_of_2(const ech_row_group *group) { group_of(2, group); }
+static void group_of_3(const ech_row_group *group) { group_of(3, group); }
+static void group_of_4(const ech_row_group *group) { group_of(4, group); }
+
+void ech_strip_int8_portable(const ech_int8_strip *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks,
+                             float *out, ptrdiff_t out_stride) {
+    static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
+    ech_strip_int8_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
+}

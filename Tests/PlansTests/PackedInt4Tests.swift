@@ -1,0 +1,87 @@
+import Plans
+import Testing
+
+@Suite struct PackedInt4Tests {
+    /// A whole matrix in strips, over memory that held something else before.
+    static func packed(_ source: [Float], rows: Int, columns: Int) -> [UInt8] {
+        let weight = ScheduledWeight(name: "w", format: .int4, rows: rows, columns: columns)
+        var result = [UInt8](repeating: 0xAB, count: weight.byteCount ?? 0)
+        let stripBytes = PackedInt4.stripBytes(columns: columns)
+        source.withUnsafeBufferPointer { source in
+            result.withUnsafeMutableBytes { result in
+                for first in stride(from: 0, to: rows, by: PackedInt4.strip) {
+                    let place = first / PackedInt4.strip * stripBytes
+                    PackedInt4.packStrip(
+                        UnsafeBufferPointer(rebasing: source[(first * columns)...]), rows: min(32, rows - first),
+                        columns: columns, into: UnsafeMutableRawBufferPointer(rebasing: result[place..<place + stripBytes]))
+                }
+            }
+        }
+        return result
+    }
+
+    @Test(arguments: PackedInt8Tests.sizes)
+    func `int4 codes come back from every place of matrices of any size, and padding is zero`(
+        _ rows: Int, _ columns: Int
+    ) {
+        var random = SeededGenerator(seed: 1)
+        // Each group holds −8, 7 and whole numbers other than 0 between, times a power of two of its own.
+        let codes = (0..<rows * columns).map { index -> Float in
+            let k = index % columns
+            let code = k % 32 == 0 ? -8 : k % 32 == 1 ? 7 : Int.random(in: 1...7, using: &random)
+            return Float(code) * Float(1 << (index / columns % 3 + k / 32 % 5))
+        }
+        let packed = Self.packed(codes, rows: rows, columns: columns)
+        let (height, width) = ((rows + 31) / 32 * 32, (columns + 63) / 64 * 64)
+        packed.withUnsafeBytes { packed in
+            for n in 0..<height {
+                for k in 0..<width {
+                    let expected = n < rows && k < columns ? codes[n * columns + k] : 0
+                    let found = PackedInt4.element(packed, n: n, k: k, columns: columns)
+                    // A group of one number may get any scale that divides it.
+                    #expect(abs(found - expected) <= abs(expected) / 256, "output \(n), input \(k)")
+                    let (byte, isHigh) = PackedInt4.place(n: n, k: k, columns: columns)
+                    let nibble = isHigh ? packed[byte] >> 4 : packed[byte] & 15
+                    if n >= rows || k >= columns { #expect(nibble == 8, "output \(n), input \(k)") }
+                }
+            }
+        }
+    }
+
+    @Test func `nibbles and scales fill the strips, and no two share a place`() {
+        for columns in [1, 64, 65, 130] {
+            let width = (columns + 63) / 64 * 64
+            var halves: [Int: Int] = [:]
+            var scales: Set<Int> = []
+            for n in 0..<64 {
+                for k in 0..<width {
+                    let (byte, isHigh) = PackedInt4.place(n: n, k: k, columns: columns)
+                    halves[byte, default: 0] += isHigh ? 16 : 1
+                    scales.insert(PackedInt4.scaleOffset(n: n, k: k, columns: columns))
+                }
+            }
+            #expect(halves.values.allSatisfy { $0 == 17 })
+            #expect(scales.count == 64 * width / 32)
+            let bytes = Set(scales.flatMap { [$0, $0 + 1] })
+            #expect(bytes.isDisjoint(with: halves.keys))
+            #expect(bytes.union(halves.keys) == Set(0..<2 * PackedInt4.stripBytes(columns: columns)))
+        }
+    }
+
+    @Test func `the layout is the one that the executor reads: a block's two groups in the halves of a byte`() {
+        func expect(_ place: (byte: Int, isHigh: Bool), _ byte: Int, _ isHigh: Bool) {
+            #expect(place.byte == byte && place.isHigh == isHigh)
+        }
+        expect(PackedInt4.place(n: 0, k: 1, columns: 128), 1, false)
+        expect(PackedInt4.place(n: 1, k: 0, columns: 128), 4, false)
+        expect(PackedInt4.place(n: 0, k: 4, columns: 128), 64, false)
+        expect(PackedInt4.place(n: 0, k: 32, columns: 128), 0, true)
+        expect(PackedInt4.place(n: 16, k: 37, columns: 128), 512 + 64 + 1, true)
+        expect(PackedInt4.place(n: 0, k: 64, columns: 128), 1152, false)
+        expect(PackedInt4.place(n: 32, k: 0, columns: 65), 2304, false)
+        #expect(PackedInt4.scaleOffset(n: 0, k: 0, columns: 128) == 1024)
+        #expect(PackedInt4.scaleOffset(n: 5, k: 31, columns: 128) == 1024 + 10)
+        #expect(PackedInt4.scaleOffset(n: 5, k: 32, columns: 128) == 1024 + 64 + 10)
+        #expect(PackedInt4.scaleOffset(n: 37, k: 64, columns: 128) == 2304 + 1152 + 1024 + 10)
+    }
+}
