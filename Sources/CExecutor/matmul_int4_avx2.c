@@ -8,7 +8,7 @@
 // 16 bits, 8 quads × 2 products × 15 · 127 = 30480, so they are widened and scaled once a group. Eight outputs at a
 // time: 8 accumulators for 4 rows, two registers of nibbles and the mask; the float sums of the strip are used once a
 // group and may lie in the first-level cache.
-enum { MOST_ROWS = 4, LANES = 8, PIECES = ECH_STRIP_N / LANES };
+enum { MOST_ROWS = 4, LANES = 8, PIECES = ECH_STRIP_N / LANES, BLOCK_LINES = ECH_INT4_BLOCK_BYTES / 64 };
 
 #define AVX2 __attribute__((target("avx2")))
 #define AVX2_INLINE static inline __attribute__((always_inline, target("avx2")))
@@ -66,11 +66,11 @@ AVX2_INLINE void group_of(const int rows, const ech_row_group *group) {
             sums[i][piece] = group->first ? _mm256_setzero_ps()
                                           : _mm256_loadu_ps(group->out + i * group->out_stride + piece * LANES);
     uintptr_t ahead = group->ahead;
+    const uintptr_t step = (group->ahead_step + 1) / 2; // of a line
     for (int32_t block = 0; block < group->blocks; block++) {
-        for (int line = 0; line < 9; line++) { // a block is 9 times 128 bytes
-            _mm_prefetch((const char *)ahead, _MM_HINT_T1);
-            ahead += group->ahead_step;
-        }
+        for (int line = 0; line < BLOCK_LINES; line++)
+            if (rows > 1 || line % 2 == 0) _mm_prefetch((const char *)(ahead + line * step), _MM_HINT_T1);
+        ahead += BLOCK_LINES * step;
         const uint8_t *weights = ech_group_weights(group, block, ECH_INT4_BLOCK_BYTES);
         const int8_t *x = ech_group_x(group, block);
         for (int piece = 0; piece < PIECES; piece++) add_piece(rows, piece, sums, weights, x, corrections, block);

@@ -8,10 +8,13 @@
 // sums start from the correction −8 Σ x, are exact after 8 products, and go to the float sums by one multiplication and
 // one addition.
 //
-// Up to 4 rows the weights are read in the order in which they lie (see matmul_bf16_avx512.c), and 8 float and 8 integer
-// accumulators are in use. With more rows, one panel at a time passes over the chunk: 8 float and 16 integer
-// accumulators, two registers of nibbles and the mask.
-enum { MOST_ROWS = 8, FEW_ROWS = 4 };
+// One row, which memory bounds, reads the weights in the order in which they lie and prefetches every second line (see
+// matmul_bf16_avx512.c). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
+// accumulators, two registers of nibbles and the mask; and every line is prefetched.
+enum {
+    MOST_ROWS = 8,
+    PANEL_LINES = ECH_INT4_QUADS + 1, ///< lines of a panel with its scales
+};
 
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vnni")))
 #define VNNI_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512vnni")))
@@ -33,10 +36,10 @@ VNNI_INLINE __m512 add_scaled(__m512 sum, __m512 scale, __m512i products) {
     return _mm512_add_ps(sum, _mm512_mul_ps(scale, _mm512_cvtepi32_ps(products)));
 }
 
-/// Adds one panel's products with a block of the inputs, and prefetches `ahead_step` bytes for each two quads.
-VNNI_INLINE void add_panel(const int rows, const int panel, __m512 *sums, const int stride, const uint8_t *weights,
+/// Adds one panel's products with a block of the inputs to sums[row], and prefetches `step` bytes for each quad.
+VNNI_INLINE void add_panel(const int rows, const int panel, __m512 *sums, const uint8_t *weights,
                            const int8_t *x, const correction_table *corrections, int32_t block, uintptr_t ahead,
-                           uintptr_t ahead_step) {
+                           uintptr_t step) {
     __m512i low[MOST_ROWS], high[MOST_ROWS];
     for (int i = 0; i < rows; i++) {
         low[i] = _mm512_set1_epi32(corrections[i][2 * block]);
@@ -45,7 +48,7 @@ VNNI_INLINE void add_panel(const int rows, const int panel, __m512 *sums, const 
     const uint8_t *quads = weights + panel * ECH_INT4_PANEL_BYTES;
     const __m512i mask = _mm512_set1_epi8(15);
     for (int quad = 0; quad < ECH_INT4_QUADS; quad++) {
-        if (quad % 2 == 0) _mm_prefetch((const char *)(ahead + quad / 2 * ahead_step), _MM_HINT_T1);
+        if (rows > 1 || quad % 2 == 0) _mm_prefetch((const char *)(ahead + quad * step), _MM_HINT_T1);
         const __m512i nibbles = _mm512_loadu_si512(quads + quad * ECH_INT4_QUAD_BYTES);
         const __m512i w0 = _mm512_and_si512(nibbles, mask);
         const __m512i w1 = _mm512_and_si512(_mm512_srli_epi16(nibbles, 4), mask);
@@ -58,9 +61,8 @@ VNNI_INLINE void add_panel(const int rows, const int panel, __m512 *sums, const 
     const uint8_t *scales = weights + ECH_INT4_SCALES_AT + panel * ECH_PANEL_N * 2;
     const __m512 scale0 = load_scales(scales), scale1 = load_scales(scales + ECH_STRIP_N * 2);
     for (int i = 0; i < rows; i++) {
-        __m512 *sum = &sums[i * stride];
-        *sum = add_scaled(*sum, scale0, low[i]);
-        *sum = add_scaled(*sum, scale1, high[i]);
+        sums[i] = add_scaled(sums[i], scale0, low[i]);
+        sums[i] = add_scaled(sums[i], scale1, high[i]);
     }
 }
 
@@ -74,27 +76,25 @@ VNNI_INLINE void finish(const ech_row_group *group, int i, int panel, __m512 sum
     _mm512_storeu_ps(group->out + i * group->out_stride + panel * ECH_PANEL_N, sum);
 }
 
-VNNI_INLINE void few_rows(const int rows, const ech_row_group *group) {
-    correction_table corrections[FEW_ROWS];
-    ech_int4_corrections(rows, group, corrections);
-    __m512 sums[FEW_ROWS][2];
-    for (int i = 0; i < rows; i++)
-        for (int panel = 0; panel < 2; panel++) sums[i][panel] = begin(group, i, panel);
+VNNI static void group_of_1(const ech_row_group *group) {
+    correction_table corrections[1];
+    ech_int4_corrections(1, group, corrections);
+    __m512 sums[2] = {begin(group, 0, 0), begin(group, 0, 1)};
     uintptr_t ahead = group->ahead;
-    const uintptr_t step = group->ahead_step;
+    const uintptr_t step = (group->ahead_step + 1) / 2; // of a panel
     for (int32_t block = 0; block < group->blocks; block++) {
         const uint8_t *weights = ech_group_weights(group, block, ECH_INT4_BLOCK_BYTES);
         const int8_t *x = ech_group_x(group, block);
-        add_panel(rows, 0, &sums[0][0], 2, weights, x, corrections, block, ahead, step);
-        add_panel(rows, 1, &sums[0][1], 2, weights, x, corrections, block, ahead + 4 * step, step);
-        _mm_prefetch((const char *)(ahead + 8 * step), _MM_HINT_T1);
-        ahead += 9 * step; // a block is 9 times 128 bytes
+        add_panel(1, 0, &sums[0], weights, x, corrections, block, ahead, step);
+        add_panel(1, 1, &sums[1], weights, x, corrections, block, ahead + ECH_INT4_QUADS * step, step);
+        _mm_prefetch((const char *)(ahead + 2 * ECH_INT4_QUADS * step), _MM_HINT_T1);
+        ahead += 2 * PANEL_LINES * step;
     }
-    for (int i = 0; i < rows; i++)
-        for (int panel = 0; panel < 2; panel++) finish(group, i, panel, sums[i][panel]);
+    finish(group, 0, 0, sums[0]);
+    finish(group, 0, 1, sums[1]);
 }
 
-VNNI_INLINE void many_rows(const int rows, const ech_row_group *group) {
+VNNI_INLINE void group_of(const int rows, const ech_row_group *group) {
     correction_table corrections[MOST_ROWS];
     ech_int4_corrections(rows, group, corrections);
     uintptr_t ahead = group->ahead;
@@ -104,22 +104,21 @@ VNNI_INLINE void many_rows(const int rows, const ech_row_group *group) {
         for (int i = 0; i < rows; i++) sums[i] = begin(group, i, panel);
         for (int32_t block = 0; block < group->blocks; block++) {
             const uint8_t *weights = ech_group_weights(group, block, ECH_INT4_BLOCK_BYTES);
-            add_panel(rows, panel, sums, 1, weights, ech_group_x(group, block), corrections, block, ahead, 2 * step);
-            _mm_prefetch((const char *)(ahead + 8 * step), _MM_HINT_T1);
-            ahead += 9 * step;
+            add_panel(rows, panel, sums, weights, ech_group_x(group, block), corrections, block, ahead, step);
+            _mm_prefetch((const char *)(ahead + ECH_INT4_QUADS * step), _MM_HINT_T1);
+            ahead += PANEL_LINES * step;
         }
         for (int i = 0; i < rows; i++) finish(group, i, panel, sums[i]);
     }
 }
 
-VNNI static void group_of_1(const ech_row_group *group) { few_rows(1, group); }
-VNNI static void group_of_2(const ech_row_group *group) { few_rows(2, group); }
-VNNI static void group_of_3(const ech_row_group *group) { few_rows(3, group); }
-VNNI static void group_of_4(const ech_row_group *group) { few_rows(4, group); }
-VNNI static void group_of_5(const ech_row_group *group) { many_rows(5, group); }
-VNNI static void group_of_6(const ech_row_group *group) { many_rows(6, group); }
-VNNI static void group_of_7(const ech_row_group *group) { many_rows(7, group); }
-VNNI static void group_of_8(const ech_row_group *group) { many_rows(8, group); }
+VNNI static void group_of_2(const ech_row_group *group) { group_of(2, group); }
+VNNI static void group_of_3(const ech_row_group *group) { group_of(3, group); }
+VNNI static void group_of_4(const ech_row_group *group) { group_of(4, group); }
+VNNI static void group_of_5(const ech_row_group *group) { group_of(5, group); }
+VNNI static void group_of_6(const ech_row_group *group) { group_of(6, group); }
+VNNI static void group_of_7(const ech_row_group *group) { group_of(7, group); }
+VNNI static void group_of_8(const ech_row_group *group) { group_of(8, group); }
 
 void ech_strip_int4_avx512(const uint8_t *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
                            ptrdiff_t out_stride) {

@@ -38,12 +38,13 @@ static inline float ech_int4_scale(const uint8_t *block, int group, int output) 
     return value;
 }
 
-/// What the groups' sums of the nibbles are to be raised by, −8 Σ x, for a group's rows and the groups of its chunk.
+/// What sums over a group of columns start from, −8 Σ x, for a group's rows and the columns of its chunk.
+/// A damaged plan may have let other values overwrite the sums: the numbers wrap around.
 static inline void ech_int4_corrections(const int rows, const ech_row_group *group,
                                         int32_t corrections[][2 * ECH_CHUNK_BLOCKS]) {
     for (int i = 0; i < rows; i++)
         for (int32_t g = 0; g < 2 * group->blocks; g++)
-            corrections[i][g] = -ECH_INT4_OFFSET * group->sums[i * group->sums_stride + g];
+            corrections[i][g] = (int32_t)(0u - ECH_INT4_OFFSET * (uint32_t)group->sums[i * group->sums_stride + g]);
 }
 
 /// Runs a strip by a kernel's functions for groups of 1 to `most` rows. Between chunks they keep their float sums in

@@ -1,36 +1,40 @@
-/// The int4 kernel in plain C, written so that compilers turn its inner loops into vector instructions.
+/// The int4 kernel in plain C, written so that compilers turn its inner loops into vector instructions. It adds the
+/// products of a group, small integers, in float, which is exact.
 #include "matmul_int4_kernels.h"
 
 /// Rows that share one unpacking of the weights.
 enum { MOST_ROWS = 4 };
 
-/// The sums of one panel's products with one row's columns of a group.
-static inline void add_panel(const uint8_t *panel, int shift, const int8_t *x, int32_t sums[ECH_PANEL_N]) {
-    for (int quad = 0; quad < ECH_INT4_QUADS; quad++)
+/// Four columns of 32 outputs.
+static inline void unpack(const uint8_t *weights, int group, int quad, float wide[4][ECH_STRIP_N]) {
+    for (int panel = 0; panel < 2; panel++) {
+        const uint8_t *nibbles = weights + panel * ECH_INT4_PANEL_BYTES + quad * ECH_INT4_QUAD_BYTES;
         for (int j = 0; j < ECH_PANEL_N; j++)
             for (int c = 0; c < 4; c++)
-                sums[j] += (panel[quad * ECH_INT4_QUAD_BYTES + 4 * j + c] >> shift & 15) * x[4 * quad + c];
+                wide[c][panel * ECH_PANEL_N + j] = (float)((nibbles[4 * j + c] >> 4 * group & 15) - ECH_INT4_OFFSET);
+    }
 }
 
 static inline void group_of(const int rows, const ech_row_group *group) {
-    int32_t corrections[MOST_ROWS][2 * ECH_CHUNK_BLOCKS];
-    ech_int4_corrections(rows, group, corrections);
     if (group->first)
         for (int i = 0; i < rows; i++) memset(group->out + i * group->out_stride, 0, ECH_STRIP_N * sizeof(float));
-    for (int32_t block = 0; block < group->blocks; block++) {
-        const uint8_t *weights = ech_group_weights(group, block, ECH_INT4_BLOCK_BYTES);
-        const int8_t *x = ech_group_x(group, block);
+    for (int32_t half = 0; half < 2 * group->blocks; half++) {
+        const uint8_t *weights = ech_group_weights(group, half / 2, ECH_INT4_BLOCK_BYTES);
+        const int8_t *x = (const int8_t *)ech_group_x(group, half / 2) + half % 2 * ECH_INT4_GROUP_K;
+        float sums[MOST_ROWS][ECH_STRIP_N] = {{0}};
+        for (int quad = 0; quad < ECH_INT4_QUADS; quad++) {
+            float wide[4][ECH_STRIP_N];
+            unpack(weights, half % 2, quad, wide);
+            for (int i = 0; i < rows; i++) {
+                const int8_t *xi = x + i * ECH_ROW_BYTES + 4 * quad;
+                const float x0 = xi[0], x1 = xi[1], x2 = xi[2], x3 = xi[3];
+                for (int j = 0; j < ECH_STRIP_N; j++)
+                    sums[i][j] += wide[0][j] * x0 + wide[1][j] * x1 + wide[2][j] * x2 + wide[3][j] * x3;
+            }
+        }
         for (int i = 0; i < rows; i++)
-            for (int g = 0; g < 2; g++)
-                for (int panel = 0; panel < 2; panel++) {
-                    int32_t sums[ECH_PANEL_N];
-                    for (int j = 0; j < ECH_PANEL_N; j++) sums[j] = corrections[i][2 * block + g];
-                    add_panel(weights + panel * ECH_INT4_PANEL_BYTES, 4 * g, x + i * ECH_ROW_BYTES + g * ECH_INT4_GROUP_K,
-                              sums);
-                    float *out = group->out + i * group->out_stride + panel * ECH_PANEL_N;
-                    for (int j = 0; j < ECH_PANEL_N; j++)
-                        out[j] += ech_int4_scale(weights, g, panel * ECH_PANEL_N + j) * (float)sums[j];
-                }
+            for (int j = 0; j < ECH_STRIP_N; j++)
+                group->out[i * group->out_stride + j] += ech_int4_scale(weights, half % 2, j) * sums[i][j];
     }
     if (!group->last) return;
     for (int i = 0; i < rows; i++)

@@ -16,26 +16,38 @@ enum { MOST_ROWS = 8, FEW_ROWS = 4 };
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vnni")))
 #define VNNI_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512vnni")))
 
-/// Four columns of a row in every lane, raised by 128.
-VNNI_INLINE __m512i raised_quad(const int8_t *x) {
-    uint32_t quad;
+/// A group's rows in a chunk, raised by 128.
+typedef uint8_t raised_rows[ECH_CHUNK_BLOCKS][MOST_ROWS * ECH_ROW_BYTES];
+
+VNNI_INLINE void raise(const int rows, const ech_row_group *group, raised_rows raised) {
+    const __m512i top_bits = _mm512_set1_epi8(-128);
+    for (int32_t block = 0; block < group->blocks; block++) {
+        const int8_t *x = ech_group_x(group, block);
+        for (int i = 0; i < rows * ECH_ROW_BYTES; i += ECH_ROW_BYTES)
+            _mm512_storeu_si512(raised[block] + i, _mm512_xor_si512(_mm512_loadu_si512(x + i), top_bits));
+    }
+}
+
+/// Four columns of a row in every lane.
+VNNI_INLINE __m512i broadcast_quad(const uint8_t *x) {
+    int32_t quad;
     memcpy(&quad, x, sizeof quad);
-    return _mm512_set1_epi32((int32_t)(quad ^ 0x80808080u));
+    return _mm512_set1_epi32(quad);
 }
 
 /// Adds one panel's products with a block of the inputs, and prefetches every second line of as many bytes.
 VNNI_INLINE void add_panel(const int rows, const int panel, __m512i sums[MOST_ROWS][2], const int8_t *weights,
-                           const int8_t *x, uintptr_t ahead, uintptr_t ahead_step) {
+                           const uint8_t *x, uintptr_t ahead, uintptr_t ahead_step) {
     for (int quad = 0; quad < ECH_INT8_QUADS; quad++) {
         if (quad % 2 == 0) _mm_prefetch((const char *)(ahead + quad / 2 * ahead_step), _MM_HINT_T1);
         const __m512i w = _mm512_loadu_si512(weights + quad * ECH_INT8_QUAD_BYTES);
         for (int i = 0; i < rows; i++)
-            sums[i][panel] = _mm512_dpbusd_epi32(sums[i][panel], raised_quad(x + i * ECH_ROW_BYTES + 4 * quad), w);
+            sums[i][panel] = _mm512_dpbusd_epi32(sums[i][panel], broadcast_quad(x + i * ECH_ROW_BYTES + 4 * quad), w);
     }
 }
 
 /// Adds both panels' products, and prefetches as many bytes.
-VNNI_INLINE void add_block(const int rows, __m512i sums[MOST_ROWS][2], const int8_t *weights, const int8_t *x,
+VNNI_INLINE void add_block(const int rows, __m512i sums[MOST_ROWS][2], const int8_t *weights, const uint8_t *x,
                            uintptr_t ahead, uintptr_t ahead_step) {
     for (int quad = 0; quad < ECH_INT8_QUADS; quad++) {
         _mm_prefetch((const char *)(ahead + quad * ahead_step), _MM_HINT_T1);
@@ -43,7 +55,7 @@ VNNI_INLINE void add_block(const int rows, __m512i sums[MOST_ROWS][2], const int
         const __m512i w0 = _mm512_loadu_si512(weights + quad * ECH_INT8_QUAD_BYTES);
         const __m512i w1 = _mm512_loadu_si512(weights + ECH_INT8_PANEL_BYTES + quad * ECH_INT8_QUAD_BYTES);
         for (int i = 0; i < rows; i++) {
-            const __m512i xi = raised_quad(x + i * ECH_ROW_BYTES + 4 * quad);
+            const __m512i xi = broadcast_quad(x + i * ECH_ROW_BYTES + 4 * quad);
             sums[i][0] = _mm512_dpbusd_epi32(sums[i][0], xi, w0);
             sums[i][1] = _mm512_dpbusd_epi32(sums[i][1], xi, w1);
         }
@@ -71,11 +83,13 @@ VNNI_INLINE void group_of(const int rows, const ech_row_group *group) {
     __m512i sums[MOST_ROWS][2];
     for (int i = 0; i < rows; i++) sums[i][0] = sums[i][1] = _mm512_setzero_si512();
 
+    raised_rows raised;
+    raise(rows, group, raised);
     uintptr_t ahead = group->ahead;
     const uintptr_t step = group->ahead_step;
     for (int32_t block = 0; block < group->blocks; block++) {
         const int8_t *weights = ech_group_weights(group, block, ECH_INT8_BLOCK_BYTES);
-        const int8_t *x = ech_group_x(group, block);
+        const uint8_t *x = raised[block];
         if (rows <= FEW_ROWS) {
             add_panel(rows, 0, sums, weights, x, ahead, step);
             add_panel(rows, 1, sums, weights + ECH_INT8_PANEL_BYTES, x, ahead + ECH_INT8_QUADS / 2 * step, step);

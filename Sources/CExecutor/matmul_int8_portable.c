@@ -1,4 +1,5 @@
-/// The int8 kernel in plain C, written so that compilers turn its inner loops into vector instructions.
+/// The int8 kernel in plain C, written so that compilers turn its inner loops into vector instructions. It adds in
+/// float: the sums of a chunk, of at most 512 products of at most 128 · 127, are below 2^24, so each is exact.
 #include "matmul_int8_kernels.h"
 
 #include <string.h>
@@ -6,20 +7,15 @@
 /// Rows that share one widening of the weights.
 enum { MOST_ROWS = 4 };
 
-/// Adds what an earlier chunk left in the output.
-static inline void resume(int32_t sums[ECH_STRIP_N], const float *out) {
-    int32_t earlier[ECH_STRIP_N];
-    memcpy(earlier, out, sizeof earlier);
-    for (int j = 0; j < ECH_STRIP_N; j++) sums[j] += earlier[j];
-}
+_Static_assert(ECH_CHUNK_BLOCKS * 64 * 128 * 127 < 1 << 24, "a chunk's sums have to be exact in float");
 
 static inline void group_of(const int rows, const ech_row_group *group) {
-    int32_t sums[MOST_ROWS][ECH_STRIP_N] = {{0}};
+    float sums[MOST_ROWS][ECH_STRIP_N] = {{0}};
     for (int32_t block = 0; block < group->blocks; block++) {
         const int8_t *weights = ech_group_weights(group, block, ECH_INT8_BLOCK_BYTES);
         const int8_t *x = ech_group_x(group, block);
         for (int quad = 0; quad < ECH_INT8_QUADS; quad++) {
-            int16_t wide[4][ECH_STRIP_N];
+            float wide[4][ECH_STRIP_N];
             for (int panel = 0; panel < 2; panel++) {
                 const int8_t *w = weights + panel * ECH_INT8_PANEL_BYTES + quad * ECH_INT8_QUAD_BYTES;
                 for (int j = 0; j < ECH_PANEL_N; j++)
@@ -27,7 +23,7 @@ static inline void group_of(const int rows, const ech_row_group *group) {
             }
             for (int i = 0; i < rows; i++) {
                 const int8_t *xi = x + i * ECH_ROW_BYTES + 4 * quad;
-                const int16_t x0 = xi[0], x1 = xi[1], x2 = xi[2], x3 = xi[3];
+                const float x0 = xi[0], x1 = xi[1], x2 = xi[2], x3 = xi[3];
                 for (int j = 0; j < ECH_STRIP_N; j++)
                     sums[i][j] += wide[0][j] * x0 + wide[1][j] * x1 + wide[2][j] * x2 + wide[3][j] * x3;
             }
@@ -35,12 +31,14 @@ static inline void group_of(const int rows, const ech_row_group *group) {
     }
     for (int i = 0; i < rows; i++) {
         float *out = group->out + i * group->out_stride;
-        if (!group->first) resume(sums[i], out);
+        int32_t whole[ECH_STRIP_N] = {0};
+        if (!group->first) memcpy(whole, out, sizeof whole);
+        for (int j = 0; j < ECH_STRIP_N; j++) whole[j] += (int32_t)sums[i][j];
         if (!group->last) {
-            memcpy(out, sums[i], sizeof sums[i]);
+            memcpy(out, whole, sizeof whole);
             continue;
         }
-        for (int j = 0; j < ECH_STRIP_N; j++) out[j] = (float)sums[i][j] * (group->weight_scales[j] * group->scales[i]);
+        for (int j = 0; j < ECH_STRIP_N; j++) out[j] = (float)whole[j] * (group->weight_scales[j] * group->scales[i]);
     }
 }
 

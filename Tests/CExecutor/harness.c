@@ -83,6 +83,94 @@ float rounded_to_bf16(float value) {
     return value;
 }
 
+// MARK: Quantized rows and weights
+
+void round_to_q8(float *row, int width) {
+    float largest = 0;
+    for (int j = 0; j < width; j++) largest = fmaxf(largest, fabsf(row[j]));
+    const float inverse = 127 / largest, scale = isfinite(inverse) ? largest / 127 : 0;
+    for (int j = 0; j < width; j++) row[j] = isfinite(inverse) ? rintf(row[j] * inverse) * scale : 0;
+}
+
+int scales_of_row(int format, int columns) { return format == ECH_WEIGHT_INT8 ? 1 : (columns + 31) / 32; }
+
+quantized_weight quantize_weight(int format, int rows, int columns, const float *data) {
+    const int scales = scales_of_row(format, columns), most = format == ECH_WEIGHT_INT8 ? 127 : 7;
+    quantized_weight weight = {format, rows, columns, malloc((size_t)rows * (size_t)columns),
+                               malloc((size_t)rows * (size_t)scales * sizeof(float))};
+    for (int n = 0; n < rows; n++)
+        for (int g = 0; g < scales; g++) {
+            const int begin = g * 32, end = format == ECH_WEIGHT_INT8 || begin + 32 > columns ? columns : begin + 32;
+            float largest = 0;
+            for (int k = begin; k < end; k++) largest = fmaxf(largest, fabsf(data[n * columns + k]));
+            float scale = largest / (float)most;
+            if (format == ECH_WEIGHT_INT4) scale = rounded_to_bf16(scale);
+            weight.scales[n * scales + g] = scale;
+            for (int k = begin; k < end; k++) {
+                const float q = scale == 0 ? 0 : rintf(data[n * columns + k] / scale);
+                weight.q[n * columns + k] = (int8_t)fmaxf(fminf(q, (float)most), (float)-most);
+            }
+        }
+    return weight;
+}
+
+void free_quantized(quantized_weight *weight) {
+    free(weight->q);
+    free(weight->scales);
+}
+
+void *pack_quantized(const quantized_weight *weight, int64_t *bytes) {
+    const int64_t rows32 = (weight->rows + 31) / 32 * 32, columns64 = (weight->columns + 63) / 64 * 64;
+    const bool int8 = weight->format == ECH_WEIGHT_INT8;
+    *bytes = int8 ? rows32 * columns64 + rows32 * 8 : rows32 / 32 * (columns64 / 64) * 1152;
+    uint8_t *packed = aligned_alloc(64, (size_t)(*bytes + 63) / 64 * 64);
+    memset(packed, 0, (size_t)*bytes);
+    float *row_scales = (float *)(packed + rows32 * columns64);
+    int32_t *row_sums = (int32_t *)(row_scales + rows32);
+    if (!int8)
+        for (int64_t block = 0; block < *bytes; block += 1152) memset(packed + block, 0x88, 1024);
+    const int scales = scales_of_row(weight->format, weight->columns);
+    for (int64_t n = 0; n < weight->rows; n++) {
+        if (int8) row_scales[n] = weight->scales[n];
+        for (int64_t k = 0; k < weight->columns; k++) {
+            const int8_t q = weight->q[n * weight->columns + k];
+            if (int8) {
+                packed[n / 32 * 32 * columns64 + k / 64 * 2048 + n % 32 / 16 * 1024 + k % 64 / 4 * 64 + n % 16 * 4 +
+                       k % 4] = (uint8_t)q;
+                row_sums[n] += q;
+                continue;
+            }
+            uint8_t *block = packed + (n / 32 * (columns64 / 64) + k / 64) * 1152;
+            const int64_t group = k % 64 / 32;
+            uint8_t *byte = block + n % 32 / 16 * 512 + k % 32 / 4 * 64 + n % 16 * 4 + k % 4;
+            *byte = (uint8_t)(group ? (*byte & 15) | (q + 8) << 4 : (*byte & 0xf0) | (q + 8));
+            const uint16_t scale = bf16_of(weight->scales[n * scales + k / 32]);
+            memcpy(block + 1024 + group * 64 + n % 32 * 2, &scale, sizeof scale);
+        }
+    }
+    return packed;
+}
+
+void round_weight(int format, int rows, int columns, float *data) {
+    if (format == ECH_WEIGHT_BF16)
+        for (int64_t i = 0; i < (int64_t)rows * columns; i++) data[i] = rounded_to_bf16(data[i]);
+    if (format != ECH_WEIGHT_INT8 && format != ECH_WEIGHT_INT4) return;
+    quantized_weight weight = quantize_weight(format, rows, columns, data);
+    const int scales = scales_of_row(format, columns);
+    for (int n = 0; n < rows; n++)
+        for (int k = 0; k < columns; k++)
+            data[n * columns + k] = (float)weight.q[n * columns + k] * weight.scales[n * scales + (scales > 1 ? k / 32 : 0)];
+    free_quantized(&weight);
+}
+
+int input_element(int format) {
+    switch (format) {
+    case ECH_WEIGHT_F32: return ECH_F32;
+    case ECH_WEIGHT_BF16: return ECH_BF16;
+    default: return ECH_Q8;
+    }
+}
+
 // MARK: Tapes
 
 static void *own(tape *tape, void *memory) {
@@ -102,7 +190,10 @@ static int add_buffer(tape *tape, ech_buffer buffer) {
 }
 
 int tape_arena(tape *tape, int element, int width) {
-    const int64_t bytes = element == ECH_BF16 ? (width + 31) / 32 * 64 : width * 4;
+    const int64_t columns64 = (width + 63) / 64 * 64;
+    const int64_t bytes = element == ECH_BF16 ? (width + 31) / 32 * 64
+                          : element == ECH_Q8 ? columns64 + 64 + columns64 / 8
+                                              : width * 4;
     const int64_t offset = tape->arena_bytes;
     tape->arena_bytes += (bytes + 63) / 64 * 64;
     return add_buffer(tape, (ech_buffer){element, width, ECH_ARENA, 0, offset});
@@ -118,8 +209,25 @@ int tape_result(tape *tape, int element, int width, void *data) {
     return add_buffer(tape, (ech_buffer){element, width, ECH_RESULT, tape->result_count++, 0});
 }
 
-int tape_weight(tape *tape, int format, int rows, int columns, const float *data) {
+static int add_weight(tape *tape, ech_weight weight) {
     if (tape->weight_count == TAPE_LIMIT) abort();
+    tape->weights[tape->weight_count] = weight;
+    return tape->weight_count++;
+}
+
+int tape_quantized_weight(tape *tape, const quantized_weight *weight) {
+    int64_t bytes;
+    void *packed = own(tape, pack_quantized(weight, &bytes));
+    return add_weight(tape, (ech_weight){packed, bytes, weight->format, weight->rows, weight->columns});
+}
+
+int tape_weight(tape *tape, int format, int rows, int columns, const float *data) {
+    if (format == ECH_WEIGHT_INT8 || format == ECH_WEIGHT_INT4) {
+        quantized_weight quantized = quantize_weight(format, rows, columns, data);
+        const int index = tape_quantized_weight(tape, &quantized);
+        free_quantized(&quantized);
+        return index;
+    }
     ech_weight weight = {NULL, (int64_t)rows * columns * 4, format, rows, columns};
     if (format == ECH_WEIGHT_F32) {
         float *copy = own(tape, malloc((size_t)weight.bytes));
@@ -136,8 +244,7 @@ int tape_weight(tape *tape, int format, int rows, int columns, const float *data
                        k % 2] = bf16_of(data[n * columns + k]);
         weight.data = packed;
     }
-    tape->weights[tape->weight_count] = weight;
-    return tape->weight_count++;
+    return add_weight(tape, weight);
 }
 
 int tape_cache(tape *tape, int heads, int dim, bool recurrent) {
@@ -159,15 +266,32 @@ ech_instruction *tape_add(tape *tape, int opcode) {
     return instruction;
 }
 
-void tape_reveal(tape *tape, int buffer, int result) {
-    const int width = tape->buffers[buffer].width;
+static int quantized_identity_weight(tape *tape, int format, int width) {
+    const int scales = scales_of_row(format, width);
+    quantized_weight weight = {format, width, width, calloc((size_t)width, (size_t)width),
+                               malloc((size_t)width * (size_t)scales * sizeof(float))};
+    for (int i = 0; i < width; i++) weight.q[i * width + i] = 1;
+    for (int i = 0; i < width * scales; i++) weight.scales[i] = 1;
+    const int index = tape_quantized_weight(tape, &weight);
+    free_quantized(&weight);
+    return index;
+}
+
+static int bf16_identity_weight(tape *tape, int width) {
     float *identity = calloc((size_t)width * (size_t)width, sizeof *identity);
     for (int i = 0; i < width; i++) identity[i * width + i] = 1;
+    const int index = tape_weight(tape, ECH_WEIGHT_BF16, width, width, identity);
+    free(identity);
+    return index;
+}
+
+void tape_reveal(tape *tape, int buffer, int result) {
+    const int width = tape->buffers[buffer].width;
     ech_instruction *instruction = tape_add(tape, ECH_LINEAR);
     instruction->in[0] = buffer;
     instruction->out[0] = result;
-    instruction->weight[0] = tape_weight(tape, ECH_WEIGHT_BF16, width, width, identity);
-    free(identity);
+    instruction->weight[0] = tape->buffers[buffer].element == ECH_Q8 ? quantized_identity_weight(tape, ECH_WEIGHT_INT4, width)
+                                                                     : bf16_identity_weight(tape, width);
 }
 
 ech_program *tape_program(const tape *tape, int isa) {

@@ -38,6 +38,13 @@ float *random_floats(int64_t count);
 uint16_t bf16_of(float value);
 float rounded_to_bf16(float value);
 
+/// Replaces a row by what ECH_Q8 holds of it; finite rows only.
+void round_to_q8(float *row, int width);
+/// Replaces a `rows` × `columns` weight by what tape_weight stores of it in a format.
+void round_weight(int format, int rows, int columns, float *data);
+/// The element of the input that a product with a format's weights takes.
+int input_element(int format);
+
 // MARK: Tapes
 
 enum { TAPE_LIMIT = 64 };
@@ -60,13 +67,29 @@ void tape_free(tape *tape);
 int tape_arena(tape *tape, int element, int width);
 int tape_parameter(tape *tape, int element, int width, const void *data);
 int tape_result(tape *tape, int element, int width, void *data);
-/// A weight of `rows` × `columns`, as f32 or rounded to bf16 and packed; returns its index.
+/// A weight of `rows` × `columns`, as f32 or rounded to bf16 or quantized, and packed; returns its index.
 int tape_weight(tape *tape, int format, int rows, int columns, const float *data);
 int tape_cache(tape *tape, int heads, int dim, bool recurrent);
 /// A new instruction without operands, with a barrier; returned to be filled in.
 ech_instruction *tape_add(tape *tape, int opcode);
 
-/// Writes a bf16 buffer to an f32 result of the same width, by a product with the identity matrix, which is exact.
+/// A quantized weight's numbers: q of `rows` × `columns`, and scales: one a row in int8, one for each row's 32 columns
+/// ([rows][columns / 32, rounded up], bf16 numbers) in int4.
+typedef struct {
+    int format, rows, columns;
+    int8_t *q;
+    float *scales;
+} quantized_weight;
+
+int scales_of_row(int format, int columns);
+quantized_weight quantize_weight(int format, int rows, int columns, const float *data);
+void free_quantized(quantized_weight *weight);
+/// The layout of ECH_WEIGHT_INT8 or ECH_WEIGHT_INT4, aligned to 64 bytes.
+void *pack_quantized(const quantized_weight *weight, int64_t *bytes);
+int tape_quantized_weight(tape *tape, const quantized_weight *weight);
+
+/// Writes a bf16 or q8 buffer to an f32 result of the same width, by a product with the identity matrix, which is exact.
+/// With q8 the matrix is int4, whose products take values, scales and sums.
 void tape_reveal(tape *tape, int buffer, int result);
 
 ech_program *tape_program(const tape *tape, int isa);

@@ -5,6 +5,7 @@
 ///         -I Sources/CExecutor -I Sources/CExecutor/include Sources/CExecutor/*.c
 ///         Tests/CExecutor/matmul_bf16_test.c -lopenblas -lm -o /tmp/matmul_bf16_test                        (one line)
 #include "CExecutor.h"
+#include "amx.h"
 #include "matmul_bf16.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
-/// Matrix products and what is fused to them, against plain loops in double precision: odd shapes, both weight formats,
-/// the same bits for every number of threads, and with bf16 weights for every company in the call.
+/// Matrix products and what is fused to them, against plain loops in double precision: odd shapes, all weight formats,
+/// the same bits for every number of threads, with packed weights for every company in the call, and with quantized
+/// weights for every instruction set.
 #include "harness.h"
 
 #include <math.h>
@@ -9,19 +10,22 @@
 #define COUNT(array) (int)(sizeof(array) / sizeof *(array))
 static const int row_counts[] = {1, 2, 15, 16, 17, 33, 40};
 
-/// x (rows × columns) and w (outputs × columns), already rounded where the format is bf16.
+/// x (rows × columns) and w (outputs × columns), already rounded as the format rounds them.
 typedef struct {
     int format, rows, columns, outputs;
     float *x, *w;
 } operands;
 
+static bool is_quantized(int format) { return format == ECH_WEIGHT_INT8 || format == ECH_WEIGHT_INT4; }
+
 static operands random_operands(int format, int rows, int columns, int outputs) {
     operands o = {format, rows, columns, outputs, random_floats((int64_t)rows * columns),
                   random_floats((int64_t)outputs * columns)};
-    if (format == ECH_WEIGHT_BF16) {
+    round_weight(format, outputs, columns, o.w);
+    if (format == ECH_WEIGHT_BF16)
         for (int i = 0; i < rows * columns; i++) o.x[i] = rounded_to_bf16(o.x[i]);
-        for (int i = 0; i < outputs * columns; i++) o.w[i] = rounded_to_bf16(o.w[i]);
-    }
+    if (is_quantized(format))
+        for (int i = 0; i < rows; i++) round_to_q8(o.x + i * columns, columns);
     return o;
 }
 
@@ -36,13 +40,13 @@ static double product_at(const operands *o, int row, int output) {
     return sum;
 }
 
-/// The buffer that a product reads: the parameter itself, or its conversion to bf16.
+/// The buffer that a product reads: the parameter itself, or its conversion to bf16 or q8.
 static int add_input(tape *t, const operands *o, int first) {
     const int parameter = tape_parameter(t, ECH_F32, o->columns, o->x + (int64_t)first * o->columns);
     if (o->format == ECH_WEIGHT_F32) return parameter;
     ech_instruction *convert = tape_add(t, ECH_CONVERT);
     convert->in[0] = parameter;
-    return convert->out[0] = tape_arena(t, ECH_BF16, o->columns);
+    return convert->out[0] = tape_arena(t, input_element(o->format), o->columns);
 }
 
 /// Runs one product instruction over `rows` rows from `first` on.
@@ -70,12 +74,16 @@ static double expect_gate(const operands *o, int row, int column) {
 
 static void check_product(const operands *o, int opcode, int out_width, expected_element expected) {
     const size_t count = (size_t)o->rows * (size_t)out_width;
-    float *first = malloc(count * 4), *other = malloc(count * 4);
+    float *first = malloc(count * 4), *other = malloc(count * 4), *portable = malloc(count * 4);
     int isas[4];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++) {
         const char *name = ech_isa_name(isas[s]);
         run_product(o, opcode, ECH_F32, out_width, isas[s], 1, 0, o->rows, first);
+        if (isas[s] == ECH_ISA_PORTABLE) memcpy(portable, first, count * 4);
+        CHECK(!is_quantized(o->format) || memcmp(first, portable, count * 4) == 0,
+              "opcode %d, format %d, %d rows, %d × %d: %s differs from portable", opcode, o->format, o->rows, o->outputs,
+              o->columns, name);
         // A column of every strip and every kind of column is enough of the plain loop.
         for (int i = 0; i < o->rows; i++)
             for (int j = random_below(7); j < out_width; j += o->rows > 2 ? 13 : 1)
@@ -91,7 +99,7 @@ static void check_product(const operands *o, int opcode, int out_width, expected
         run_product(o, opcode, ECH_F32, out_width, isas[s], 2, row, 1, other);
         for (int j = 0; j < out_width; j++) {
             const float together = first[row * out_width + j];
-            CHECK(o->format == ECH_WEIGHT_BF16 ? together == other[j] : is_close(together, other[j], 1e-5 * o->columns),
+            CHECK(o->format != ECH_WEIGHT_F32 ? together == other[j] : is_close(together, other[j], 1e-5 * o->columns),
                   "opcode %d, format %d, %d rows, %d × %d, %s: row %d alone has %g, not %g", opcode, o->format, o->rows,
                   o->outputs, o->columns, name, row, other[j], together);
         }
@@ -103,11 +111,12 @@ static void check_product(const operands *o, int opcode, int out_width, expected
     }
     free(first);
     free(other);
+    free(portable);
 }
 
 static void test_linear(void) {
     static const int shapes[][2] = {{1, 1}, {31, 33}, {33, 31}, {440, 128}, {64, 129}, {96, 300}};
-    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_BF16; format++)
+    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++)
         for (int n = 0; n < COUNT(row_counts); n++)
             for (int m = 0; m < COUNT(shapes); m++) {
                 operands o = random_operands(format, row_counts[n], shapes[m][0], shapes[m][1]);
@@ -118,7 +127,7 @@ static void test_linear(void) {
 
 static void test_linear_silu_gate(void) {
     static const int shapes[][2] = {{31, 1}, {33, 32}, {40, 33}, {17, 31}, {96, 440}, {64, 130}};
-    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_BF16; format++)
+    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++)
         for (int n = 0; n < COUNT(row_counts); n++)
             for (int m = 0; m < COUNT(shapes); m++) {
                 operands o = random_operands(format, row_counts[n], shapes[m][0], 2 * shapes[m][1]);
@@ -131,7 +140,7 @@ static void test_linear_argmax(void) {
     static const int shapes[][2] = {{5, 1}, {31, 40}, {96, 300}, {64, 1000}};
     int isas[4];
     const int isa_count = available_isas(isas);
-    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_BF16; format++)
+    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++)
         for (int n = 0; n < COUNT(row_counts); n++)
             for (int m = 0; m < COUNT(shapes); m++) {
                 operands o = random_operands(format, row_counts[n], shapes[m][0], shapes[m][1]);
@@ -160,7 +169,7 @@ static void test_linear_argmax(void) {
 
 static void test_linear_argmax_of_nan(void) {
     enum { ROWS = 18, COLUMNS = 40, OUTPUTS = 70 };
-    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_BF16; format++) {
+    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++) {
         operands o = random_operands(format, ROWS, COLUMNS, OUTPUTS);
         int32_t known[ROWS], columns[ROWS];
         run_product(&o, ECH_LINEAR_ARGMAX, ECH_I32, 1, ECH_ISA_PORTABLE, 1, 0, ROWS, known);
@@ -250,7 +259,7 @@ static void test_project_rope_write(void) {
     static const int shapes[][3] = {{1, 2, 9}, {3, 32, 31}, {5, 96, 33}, {3, 10, 40}};
     int isas[4];
     const int isa_count = available_isas(isas);
-    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_BF16; format++)
+    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++)
         for (int m = 0; m < COUNT(shapes); m++)
             for (int rows = 1; rows <= 33; rows += 16) {
                 const int heads = shapes[m][0], dim = shapes[m][1], width = heads * dim;

@@ -1,5 +1,5 @@
 /// Every row-wise instruction against a plain loop in double precision; the same bits for every instruction set, number
-/// of threads, and company in the call; bf16 outputs as the rounded f32 outputs.
+/// of threads, and company in the call; bf16 and q8 outputs as the rounded f32 outputs.
 #include "harness.h"
 
 #include <math.h>
@@ -113,8 +113,8 @@ static void run_row_opcode(const row_opcode *op, const row_data *data, int eleme
     for (int k = 0; k < op->weights; k++) instruction->weight[k] = weights[k];
     for (int k = 0; k < op->outputs; k++) {
         int result = tape_result(&t, ECH_F32, data->width, out[k]);
-        instruction->out[k] = element == ECH_BF16 ? tape_arena(&t, ECH_BF16, data->width) : result;
-        if (element == ECH_BF16) tape_reveal(&t, instruction->out[k], result);
+        instruction->out[k] = element == ECH_F32 ? result : tape_arena(&t, element, data->width);
+        if (element != ECH_F32) tape_reveal(&t, instruction->out[k], result);
     }
     tape_run_alone(&t, isa, rows, threads);
     tape_free(&t);
@@ -138,6 +138,13 @@ static void check_row_opcode(const row_opcode *op, const row_data *data) {
                 CHECK(is_close(known[k][o + j], expected[k][j], 2e-6), "opcode %d, width %d, output %d, row %d: %g, not %g",
                       op->opcode, data->width, k, i, known[k][o + j], expected[k][j]);
     }
+    float *rounded[2];
+    for (int k = 0; k < 2; k++) {
+        rounded[k] = malloc((size_t)count * sizeof(float));
+        memcpy(rounded[k], known[k], (size_t)count * sizeof(float));
+        for (int i = 0; i < data->rows; i++) round_to_q8(rounded[k] + (int64_t)i * data->width, data->width);
+        for (int64_t j = 0; j < count; j++) rounded[k][j] += 0.0f; // a product's sum is never −0
+    }
     int isas[4];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++) {
@@ -151,6 +158,10 @@ static void check_row_opcode(const row_opcode *op, const row_data *data) {
             for (int64_t j = 0; j < count; j++)
                 CHECK(other[k][j] == rounded_to_bf16(known[k][j]), "opcode %d, width %d, rows %d, %s: %g rounds to %g",
                       op->opcode, data->width, data->rows, ech_isa_name(isas[s]), known[k][j], other[k][j]);
+        run_row_opcode(op, data, ECH_Q8, isas[s], threads, 0, data->rows, other);
+        for (int k = 0; k < op->outputs; k++)
+            CHECK(memcmp(rounded[k], other[k], (size_t)count * 4) == 0, "opcode %d, width %d, rows %d, %s: output %d is "
+                  "not the quantized f32", op->opcode, data->width, data->rows, ech_isa_name(isas[s]), k);
         const int alone = random_below(data->rows);
         run_row_opcode(op, data, ECH_F32, isas[s], 1, alone, 1, other);
         for (int k = 0; k < op->outputs; k++)
@@ -160,6 +171,7 @@ static void check_row_opcode(const row_opcode *op, const row_data *data) {
     for (int k = 0; k < 2; k++) {
         free(known[k]);
         free(other[k]);
+        free(rounded[k]);
     }
 }
 
@@ -199,7 +211,10 @@ static void test_embed(void) {
     float *table = random_floats(TOKENS * WIDTH), result[ROWS * WIDTH];
     int32_t tokens[ROWS];
     for (int i = 0; i < ROWS; i++) tokens[i] = i == 0 ? TOKENS - 1 : random_below(TOKENS);
-    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_BF16; format++) {
+    float stored[TOKENS * WIDTH];
+    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++) {
+        memcpy(stored, table, sizeof stored);
+        round_weight(format, TOKENS, WIDTH, stored);
         tape t = {0};
         ech_instruction *embed = tape_add(&t, ECH_EMBED);
         embed->in[0] = tape_parameter(&t, ECH_I32, 1, tokens);
@@ -208,8 +223,7 @@ static void test_embed(void) {
         embed->f0 = 2.5f;
         check_same_bits(&t, ROWS, ROWS * WIDTH);
         for (int i = 0; i < ROWS * WIDTH; i++) {
-            float element = table[tokens[i / WIDTH] * WIDTH + i % WIDTH];
-            if (format == ECH_WEIGHT_BF16) element = rounded_to_bf16(element);
+            const float element = stored[tokens[i / WIDTH] * WIDTH + i % WIDTH];
             CHECK(result[i] == element * 2.5f, "format %d, element %d: %g, not %g", format, i, result[i], element * 2.5f);
         }
         tape_free(&t);
@@ -220,7 +234,8 @@ static void test_embed(void) {
 static void test_slice_concat_copy(void) {
     enum { ROWS = 18, A = 37, B = 50, FROM = 5, TO = 70 };
     float *a = random_floats(ROWS * A), *b = random_floats(ROWS * B), result[ROWS * (TO - FROM)];
-    for (int element = ECH_F32; element <= ECH_BF16; element += ECH_BF16) {
+    for (int element = ECH_F32; element <= ECH_Q8; element++) {
+        if (element == ECH_I32) continue;
         tape t = {0};
         const int pa = tape_parameter(&t, ECH_F32, A, a), pb = tape_parameter(&t, ECH_F32, B, b);
         const int out = tape_result(&t, ECH_F32, TO - FROM, result);
@@ -236,14 +251,18 @@ static void test_slice_concat_copy(void) {
         ech_instruction *copy = tape_add(&t, ECH_COPY);
         copy->in[0] = sliced;
         copy->out[0] = element == ECH_F32 ? out : tape_arena(&t, element, TO - FROM);
-        if (element == ECH_BF16) tape_reveal(&t, copy->out[0], out);
+        if (element != ECH_F32) tape_reveal(&t, copy->out[0], out);
         check_same_bits(&t, ROWS, ROWS * (TO - FROM));
-        for (int i = 0; i < ROWS; i++)
+        for (int i = 0; i < ROWS; i++) {
+            float expected[TO - FROM];
             for (int j = FROM; j < TO; j++) {
-                float expected = j < A ? a[i * A + j] : b[i * B + j - A];
-                if (element == ECH_BF16) expected = rounded_to_bf16(expected);
-                CHECK(result[i * (TO - FROM) + j - FROM] == expected, "element %d, row %d, column %d", element, i, j);
+                expected[j - FROM] = j < A ? a[i * A + j] : b[i * B + j - A];
+                if (element == ECH_BF16) expected[j - FROM] = rounded_to_bf16(expected[j - FROM]);
             }
+            if (element == ECH_Q8) round_to_q8(expected, TO - FROM);
+            for (int j = 0; j < TO - FROM; j++)
+                CHECK(result[i * (TO - FROM) + j] == expected[j], "element %d, row %d, column %d", element, i, FROM + j);
+        }
         tape_free(&t);
     }
     free(a);
@@ -282,6 +301,46 @@ static void test_convert(void) {
             else if (isnan(expected)) CHECK(isnan(result), "%g became %g", x[j], result);
             else CHECK(fabsf(result - expected) < 1e-37f, "%g became %g, not %g", x[j], result, expected);
             tape_free(&t);
+        }
+}
+
+/// One row converted to q8 and back.
+static void convert_row(const float *x, int width, int isa, float *result) {
+    tape t = {0};
+    ech_instruction *convert = tape_add(&t, ECH_CONVERT);
+    convert->in[0] = tape_parameter(&t, ECH_F32, width, x);
+    const int converted = convert->out[0] = tape_arena(&t, ECH_Q8, width);
+    tape_reveal(&t, converted, tape_result(&t, ECH_F32, width, result));
+    tape_run_alone(&t, isa, 1, 1);
+    tape_free(&t);
+}
+
+static void test_convert_to_q8(void) {
+    const float tiny = 0x1p-140f, huge = 3e38f;
+    const struct {
+        float x[4], expected[4];
+    } cases[] = {
+        {{127, 0.5f, 1.5f, -2.5f}, {127, 0, 2, -2}}, // ties to even
+        {{-127, 126.4f, 126.6f, 0}, {-127, 126, 127, 0}},
+        {{0, -0.0f, 0, 0}, {0, 0, 0, 0}},
+        {{tiny, -tiny, 0, 0x1p-126f}, {0, 0, 0, 0}}, // 127 / max is infinite
+        {{0x1p-100f, -0x1p-100f, tiny, 0}, {0x1p-100f, -0x1p-100f, 0, 0}},
+        {{huge, -huge, 1, huge / 4}, {huge, -huge, 0, huge * (32.0f / 127)}},
+        {{NAN, 1, 2, 3}, {NAN, NAN, NAN, NAN}},
+        {{1, INFINITY, 2, 3}, {NAN, NAN, NAN, NAN}},
+        {{-INFINITY, 1, 2, NAN}, {NAN, NAN, NAN, NAN}},
+    };
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    for (int s = 0; s < isa_count; s++)
+        for (int n = 0; n < COUNT(cases); n++) {
+            float result[4];
+            convert_row(cases[n].x, 4, isas[s], result);
+            for (int j = 0; j < 4; j++) {
+                const float expected = cases[n].expected[j];
+                CHECK(isnan(expected) ? isnan(result[j]) : fabsf(result[j] - expected) <= 2e-7f * fabsf(expected),
+                      "%s, case %d: %g became %g, not %g", ech_isa_name(isas[s]), n, cases[n].x[j], result[j], expected);
+            }
         }
 }
 
@@ -451,9 +510,10 @@ static void test_output_in_place_of_input(void) {
 int main(void) {
     run_test("row-wise instructions agree with double precision, to the bit between instruction sets", test_row_opcodes);
     run_test("embed reads rows of f32 and packed weights", test_embed);
-    run_test("slice, concat and copy move columns in f32 and bf16", test_slice_concat_copy);
+    run_test("slice, concat and copy move columns in f32, bf16 and q8", test_slice_concat_copy);
     run_test("copy moves tokens", test_copy_of_tokens);
     run_test("convert rounds ties to even and keeps infinities and NaN", test_convert);
+    run_test("convert to q8 holds at ties, zeros, denormals, huge numbers, infinity and NaN", test_convert_to_q8);
     run_test("silu holds far from zero", test_silu_far_from_zero);
     run_test("silu is precise to a few units in the last place", test_silu_precision);
     run_test("rope turns interleaved pairs", test_rope);

@@ -38,11 +38,15 @@ static every_opcode build(int format) {
     const int out = tape_result(t, ECH_F32, WIDTH, NULL), difference = tape_result(t, ECH_F32, 1, NULL);
     const int next = tape_result(t, ECH_I32, 1, NULL), logits = tape_result(t, ECH_F32, TOKENS, NULL);
     const int again = tape_result(t, ECH_I32, 1, NULL);
-    const int narrow = format == ECH_WEIGHT_BF16 ? ECH_BF16 : ECH_F32;
+    const int narrow = input_element(format);
+    // Work that is split over columns writes no q8: a conversion follows it.
+    const int by_columns = narrow == ECH_Q8 ? ECH_F32 : narrow;
     const int x = tape_arena(t, ECH_F32, WIDTH), y = tape_arena(t, ECH_F32, WIDTH), z = tape_arena(t, ECH_F32, WIDTH);
     const int nx = tape_arena(t, narrow, WIDTH), queries = tape_arena(t, ECH_F32, WIDTH);
-    const int inner = tape_arena(t, narrow, INNER), wide = tape_arena(t, ECH_F32, 2 * WIDTH);
-    const int attended = tape_arena(t, narrow, WIDTH);
+    const int inner = tape_arena(t, by_columns, INNER), wide = tape_arena(t, ECH_F32, 2 * WIDTH);
+    const int attended = tape_arena(t, by_columns, WIDTH);
+    const int narrow_inner = narrow == by_columns ? inner : tape_arena(t, narrow, INNER);
+    const int narrow_attended = narrow == by_columns ? attended : tape_arena(t, narrow, WIDTH);
     const int cache = tape_cache(t, HEADS, DIM, true), plain = tape_cache(t, HEADS, DIM, false);
     float *w = random_floats(2 * INNER * WIDTH + TOKENS * WIDTH);
     const int embedding = tape_weight(t, format, TOKENS, WIDTH, w), norm = tape_weight(t, ECH_WEIGHT_F32, 1, WIDTH, w);
@@ -75,13 +79,15 @@ static every_opcode build(int format) {
     attention->cache = cache;
     attention->i0 = HEADS;
     attention->recurrence = -1;
-    add(t, ECH_LINEAR, attended, -1, z, square);
+    if (narrow_attended != attended) add(t, ECH_CONVERT, attended, -1, narrow_attended, -1);
+    add(t, ECH_LINEAR, narrow_attended, -1, z, square);
     ech_instruction *norms = add(t, ECH_ADD_NORM_NORM, y, z, x, norm);
     norms->out[1] = nx;
     norms->weight[1] = norm;
     e.at[MLP] = t->instruction_count;
     add(t, ECH_LINEAR_SILU_GATE, nx, -1, inner, gate);
-    add(t, ECH_LINEAR, inner, -1, z, down);
+    if (narrow_inner != inner) add(t, ECH_CONVERT, inner, -1, narrow_inner, -1);
+    add(t, ECH_LINEAR, narrow_inner, -1, z, down);
     add(t, ECH_ADD_NORM, x, z, y, norm);
     repeat->i0 = t->instruction_count - e.at[REPEAT] - 1;
     add(t, ECH_RELATIVE_DIFFERENCE, x, y, difference, -1);
@@ -107,10 +113,10 @@ static every_opcode build(int format) {
     ech_instruction *keep = add(t, ECH_ADD_KEEP_NORM, x, y, z, norm);
     keep->out[1] = nx;
     e.at[CONVERT] = -1;
-    if (narrow == ECH_BF16) {
+    if (narrow != ECH_F32) {
         e.at[CONVERT] = t->instruction_count;
-        add(t, ECH_CONVERT, z, -1, attended, -1);
-        add(t, ECH_COPY, attended, -1, nx, -1);
+        add(t, ECH_CONVERT, z, -1, narrow_attended, -1);
+        add(t, ECH_COPY, narrow_attended, -1, nx, -1);
     }
     e.at[HEAD] = t->instruction_count;
     add(t, ECH_LINEAR_ARGMAX, nx, -1, next, embedding);
@@ -175,7 +181,7 @@ static bool run(const ech_program *program, ech_session *session, const call_mem
 
 static void test_every_opcode_runs(void) {
     char message[ECH_MESSAGE_SIZE];
-    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_BF16; format++) {
+    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++) {
         every_opcode e = build(format);
         bool seen[ECH_OPCODE_COUNT] = {false};
         for (int i = 0; i < e.t.instruction_count; i++) seen[e.t.instructions[i].opcode] = true;
@@ -306,7 +312,7 @@ static void refused(const char *what) {
 #define AT(part) e.t.instructions[e.at[part]]
 
 static void test_bad_tapes(void) {
-    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_BF16; format++) {
+    for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++) {
         e = build(format);
         REFUSED_WITH(AT(EMBED).opcode, -1);
         REFUSED_WITH(AT(EMBED).opcode, ECH_OPCODE_COUNT);
@@ -354,18 +360,19 @@ static void test_bad_tapes(void) {
         REFUSED_WITH(e.t.buffers[11].offset_per_row, INT64_MAX - 63);
         REFUSED_WITH(e.t.buffers[11].width, 0);
         REFUSED_WITH(e.t.buffers[11].width, INT_MAX);
-        REFUSED_WITH(e.t.buffers[11].element, 3);
+        REFUSED_WITH(e.t.buffers[11].element, 4);
         REFUSED_WITH(e.t.buffers[11].storage, 3);
         REFUSED_WITH(e.t.buffers[3].index, e.t.parameter_count);
         REFUSED_WITH(e.t.buffers[3].index, -1);
         REFUSED_WITH(e.t.buffers[3].index, 0); // one parameter of two types
         REFUSED_WITH(e.t.buffers[3].element, ECH_BF16);
+        REFUSED_WITH(e.t.buffers[3].element, ECH_Q8);
         REFUSED_WITH(e.t.weights[0].bytes, 0);
         REFUSED_WITH(e.t.weights[0].bytes, INT64_MAX);
         REFUSED_WITH(e.t.weights[0].rows, INT_MAX);
         REFUSED_WITH(e.t.weights[0].columns, -1);
-        REFUSED_WITH(e.t.weights[0].format, 2);
-        REFUSED_WITH(e.t.weights[0].format, 1 - format);
+        for (int other = -1; other <= ECH_WEIGHT_INT4 + 1; other++)
+            if (other != format) REFUSED_WITH(e.t.weights[0].format, other);
         REFUSED_WITH(e.t.weights[0].data, NULL);
         REFUSED_WITH(e.t.weights[0].data, (const char *)e.t.weights[0].data + 2);
         REFUSED_WITH(e.t.caches[0].heads, 0);
@@ -385,6 +392,44 @@ static void test_bad_tapes(void) {
         CHECK(program, "the tape is not as before: %s", message);
         ech_program_destroy(program);
         tape_free(&e.t);
+    }
+}
+
+static void test_bad_q8(void) {
+    for (int format = ECH_WEIGHT_INT8; format <= ECH_WEIGHT_INT4; format++) {
+        e = build(format);
+        // No thread has a whole row of these outputs.
+        REFUSED_WITH(e.t.buffers[AT(ATTENTION).out[0]].element, ECH_Q8);
+        REFUSED_WITH(e.t.buffers[AT(MLP).out[0]].element, ECH_Q8);
+        REFUSED_WITH(e.t.buffers[AT(MLP).in[0]].element, ECH_BF16);
+        REFUSED_WITH(e.t.buffers[AT(MLP).in[0]].element, ECH_F32);
+        REFUSED_WITH(AT(CONVERT).out[0], AT(MLP).out[0]); // f32
+        REFUSED_WITH(AT(CONVERT).in[0], AT(CONVERT).out[0]);
+        // A q8 buffer that begins so late in the arena's rows that its sums do not fit.
+        ech_buffer *buffer = &e.t.buffers[AT(MLP).in[0]];
+        REFUSED_WITH(buffer->offset_per_row, e.t.arena_bytes - 64);
+        REFUSED_WITH(e.t.weights[0].bytes, e.t.weights[0].bytes - 64);
+        REFUSED_WITH(e.t.weights[0].bytes, e.t.weights[0].bytes + 64);
+        char message[ECH_MESSAGE_SIZE];
+        ech_program *program = create(&e.t, message);
+        CHECK(program, "the tape is not as before: %s", message);
+        ech_program_destroy(program);
+        tape_free(&e.t);
+    }
+}
+
+/// Sums of more columns than this would leave 32 bits.
+static void test_most_columns_of_int8(void) {
+    static const int columns[] = {1 << 16, (1 << 16) + 1};
+    static _Alignas(64) char data[32 * (65536 + 64) + 256];
+    for (int k = 0; k < 2; k++) {
+        const int64_t columns64 = (columns[k] + 63) / 64 * 64;
+        const ech_weight weight = {data, 32 * columns64 + 256, ECH_WEIGHT_INT8, 32, columns[k]};
+        char message[ECH_MESSAGE_SIZE] = "";
+        ech_program *program = ech_program_create(NULL, 0, NULL, 0, &weight, 1, NULL, 0, 0, 0, 0, ECH_ISA_PORTABLE, message);
+        CHECK((program != NULL) == (k == 0), "%d columns: \"%s\"", columns[k], message);
+        CHECK(program || is_sentence(message), "\"%s\"", message);
+        ech_program_destroy(program);
     }
 }
 
@@ -421,10 +466,12 @@ static void damage(void *table, int count, size_t size) {
 
 static void test_random_damage(void) {
     enum { TAPES = 30000 };
-    every_opcode forms[2] = {build(ECH_WEIGHT_F32), build(ECH_WEIGHT_BF16)};
+    enum { FORMATS = ECH_WEIGHT_INT4 + 1 };
+    every_opcode forms[FORMATS];
+    for (int format = 0; format < FORMATS; format++) forms[format] = build(format);
     int accepted = 0, ran = 0;
     for (int n = 0; n < TAPES; n++) {
-        tape t = forms[n % 2].t;
+        tape t = forms[n % FORMATS].t;
         for (int k = random_below(3); k >= 0; k--) {
             switch (random_below(8)) {
             case 0: damage(t.buffers, t.buffer_count, sizeof *t.buffers); break;
@@ -468,8 +515,7 @@ static void test_random_damage(void) {
     }
     // Most damage is refused, but enough gets through to try the executor with it.
     CHECK(accepted > TAPES / 20 && ran > TAPES / 100, "%d accepted, %d ran", accepted, ran);
-    tape_free(&forms[0].t);
-    tape_free(&forms[1].t);
+    for (int format = 0; format < FORMATS; format++) tape_free(&forms[format].t);
 }
 
 int main(void) {
@@ -477,6 +523,8 @@ int main(void) {
     run_test("bad calls are refused and leave the caches alone", test_bad_calls);
     run_test("bad sessions are refused", test_bad_sessions);
     run_test("bad tapes are refused", test_bad_tapes);
+    run_test("q8 where it cannot be is refused", test_bad_q8);
+    run_test("int8 weights with too many columns are refused", test_most_columns_of_int8);
     run_test("a refusal names the instruction", test_message_names_the_instruction);
     run_test("tapes damaged at random never crash", test_random_damage);
     return tests_finished();
