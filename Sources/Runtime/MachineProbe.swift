@@ -46,6 +46,8 @@ extension WeightFormat {
         switch self {
         case .f32: .f32
         case .bf16: .bf16
+        // Nibbles are unpacked to bytes on the way in.
+        case .int8, .int4: .int8
         }
     }
 }

@@ -2,7 +2,7 @@ import Plans
 
 /// Times one shape of matrix: the product of some rows with each of the plan's matrices of that shape and format in
 /// turn, so that weights come from memory as they do in a step, where the matrices in between push them out of the
-/// caches. Inputs are converted to what the format's kernels read once, before the clock starts.
+/// caches. Inputs are converted to what the format's kernels read once for all of them, which is a small part of the time.
 public struct MatrixBenchmark {
     /// The first of the matrices.
     public let weight: ScheduledWeight
@@ -87,9 +87,7 @@ public struct MatrixBenchmark {
     /// The time of one product of `rows` rows, averaged over a pass.
     /// - Parameter passes: how often all matrices are gone through in one timing.
     public func time(rows: Int, passes: Int = 1) throws -> Duration {
-        let start = try tape.run(rows: rows, recurrences: 0)
-        let all = try tape.run(rows: rows, recurrences: passes)
-        return max(.zero, all - start) / (passes * count)
+        try tape.run(rows: rows, recurrences: passes) / (passes * count)
     }
 }
 
@@ -99,6 +97,7 @@ extension WeightFormat {
         switch self {
         case .f32: .f32
         case .bf16: .bf16
+        case .int8, .int4: .q8
         }
     }
 }

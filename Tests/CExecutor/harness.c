@@ -320,7 +320,8 @@ void tape_run(const tape *tape, int isa, ech_session *session, int rows, int rec
     ech_program *program = tape_program(tape, isa);
     if (!program || !session) return;
     char message[ECH_MESSAGE_SIZE] = "";
-    const ech_call call = {rows, recurrences, recurrences, tape->parameters, tape->results};
+    const ech_call call = {.rows = rows, .recurrences = recurrences, .depth = recurrences,
+                           .parameters = tape->parameters, .results = tape->results};
     // The arena begins as NaN, so that whatever is read without having been written shows.
     ech_arena arena;
     const bool prepared = ech_session_prepare(session, program, &call, threads, &arena, message);

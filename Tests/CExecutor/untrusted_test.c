@@ -174,7 +174,8 @@ static void free_call(call_memory *m) {
 static bool run(const ech_program *program, ech_session *session, const call_memory *m, int rows, int recurrences,
                 int depth, int threads, char *message) {
     memset(message, 0, ECH_MESSAGE_SIZE);
-    const ech_call call = {rows, recurrences, depth, (const void *const *)m->parameters, m->results};
+    const ech_call call = {.rows = rows, .recurrences = recurrences, .depth = depth,
+                           .parameters = (const void *const *)m->parameters, .results = m->results};
     return ech_run(program, session, &call, threads, message);
 }
 

@@ -157,7 +157,7 @@ import Testing
         #expect(functions.functions.map(\.rows) == [2, 3, 32, 1])
     }
 
-    @Test(arguments: ["f32", "bf16"])
+    @Test(arguments: ["f32", "bf16", "int8", "int4"])
     func `a configuration is measured with random weights`(_ weights: String) throws {
         let report = try report("--config", TestModels.odd + "/config.json", "--weights", weights)
         #expect(report.functions.count == 4)

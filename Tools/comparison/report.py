@@ -58,7 +58,7 @@ def one_matrix(summary, name):
 
 
 def against_torch(summary):
-    header = ["times as fast as PyTorch's bf16", "weights"] + [f"{count} rows" for count in summary.rows]
+    header = ["times as fast as PyTorch's bf16", "weights"] + [summaries.rows_text(count) for count in summary.rows]
     rows = [
         [name, weights] + [f"{summary.faster(weights, name, count):.2f}" for count in summary.rows]
         for name in summary.names for weights in summary.formats
@@ -105,7 +105,7 @@ def shares(calls):
             share = next((s for s in call["kinds"] + [call["barriers"]] if s["kind"] == kind), None)
             row.append(f"{share['share'] * 100:.1f} %" if share else "")
         rows.append(row)
-    return table(["share of a step, by instruction"] + [f"{call['rows']} rows" for call in calls], rows)
+    return table(["share of a step, by instruction"] + [summaries.rows_text(call["rows"]) for call in calls], rows)
 
 
 def marks(summary):

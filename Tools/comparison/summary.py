@@ -66,6 +66,10 @@ class Summary:
         return next((e for e in entries if e["rows"] == rows), None)
 
 
+def rows_text(count):
+    return f"{count} row" if count == 1 else f"{count} rows"
+
+
 class Mark:
     """A figure, what it has to be, and whether it is."""
 
@@ -102,27 +106,28 @@ def marks(summary):
             continue
         for rows, limit in limits.items():
             if rows in summary.rows:
-                found.append(Mark(f"{weights} mlp.fc over its floor, {rows} rows",
+                found.append(Mark(f"{weights} mlp.fc over its floor, {rows_text(rows)}",
                                   summary.excess(weights, "mlp.fc", rows), limit))
         for rows, limit in limits.items():
             step = summary.step(weights, rows)
             if step:
-                found.append(Mark(f"{weights} step over its floor, {rows} rows", step["ms"] / step["floor_ms"], limit))
+                found.append(Mark(f"{weights} step over its floor, {rows_text(rows)}",
+                                  step["ms"] / step["floor_ms"], limit))
     for weights, limit in FASTER_THAN_TORCH.items():
         for rows in [32, 64]:
             if weights in summary.formats and rows in summary.rows:
-                found.append(Mark(f"{weights} mlp.fc, times as fast as PyTorch's bf16, {rows} rows",
+                found.append(Mark(f"{weights} mlp.fc, times as fast as PyTorch's bf16, {rows_text(rows)}",
                                   summary.faster(weights, "mlp.fc", rows), limit, at_most=False))
     for weights in ["bf16", "int8"]:
         for rows, limit in DIFFUSION_GAIN.items():
             diffusion = summary.diffusion(weights, rows)
             if diffusion:
-                found.append(Mark(f"{weights} diffusion forcing over autoregressive, {rows} rows", diffusion["gain"],
-                                  limit, at_most=False))
+                found.append(Mark(f"{weights} diffusion forcing over autoregressive, {rows_text(rows)}",
+                                  diffusion["gain"], limit, at_most=False))
     for rows in [1, 8, 16, 32]:
         four, eight = summary.step("int4", rows), summary.step("int8", rows)
         if four and eight:
-            found.append(Mark(f"int4 step over int8 step, {rows} rows", four["ms"] / eight["ms"], INT4_OVER_INT8))
+            found.append(Mark(f"int4 step over int8 step, {rows_text(rows)}", four["ms"] / eight["ms"], INT4_OVER_INT8))
     for weights, functions in summary.functions.items():
         found.append(Mark(f"{weights}: an instruction's overhead in us", functions["overhead"]["instruction_us"],
                           INSTRUCTION_US))
