@@ -18,7 +18,7 @@ final class RandomCheckpoint {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         configurationText = try String(
             contentsOf: GoldenFiles.folder.appending(path: "odd/config.json"), encoding: .utf8
-        ).replacing(": 517", with: ": 20011")
+        ).replacing(": 517", with: ": 60011")
         let model = HuginnModule(try HuginnConfiguration(json: configurationText))
         shapes = model.weights.map { ($0.name, model.storedShape(of: $0)) }
         // A number is the upper half of a float: an exponent around that of 1, and anything else. Multiplying by an odd
