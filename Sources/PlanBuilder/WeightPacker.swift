@@ -15,8 +15,8 @@ struct WeightPacker {
     /// Outputs of a strip, in every format.
     static let stripRows = PackedBF16.block
 
-    /// What is made at once: enough to keep the system calls rare, little enough to stay in a cache.
-    private static let pieceBytes = 2 << 20
+    /// What is made at once: two of the blocks that `AtomicFile` writes, and little enough to stay in a cache.
+    private static let pieceBytes = 4 << 20
 
     /// The most memory that all pieces in progress take together, whatever the number of cores.
     private static let memoryLimit = 1 << 30

@@ -5,11 +5,19 @@ import Foundation
 /// The bytes go to a temporary file in the same folder. ``commit()`` waits until they are on the disk and renames it; an
 /// object that goes away uncommitted, after an error or otherwise, removes it. `write` is used and never a mapping, since
 /// a full disk is an error of the one and a bus error of the other.
+///
+/// What is appended reaches the system in whole blocks of 2 MiB at multiples of 2 MiB. File systems that keep large folios
+/// (ext4 since Linux 6.16, XFS) then hold the file in huge pages, and who maps it gets them.
 public final class AtomicFile: ByteSink {
+    private static let blockSize = 2 << 20
+
     public let path: String
     private let temporaryPath: String
     private let descriptor: Int32
     private var count = 0
+    /// The last bytes appended that are not written yet: less than a block.
+    private let pending: UnsafeMutableRawBufferPointer
+    private var pendingCount = 0
     private var isCommitted = false
 
     /// Creates the temporary file.
@@ -34,6 +42,7 @@ public final class AtomicFile: ByteSink {
         self.path = path
         self.temporaryPath = temporaryPath
         self.descriptor = descriptor
+        pending = .allocate(byteCount: Self.blockSize, alignment: 4096)
         #if os(Linux)
             // Other failures mean that this file system cannot reserve; then the writes themselves will tell.
             let failure = byteCount > 0 ? posix_fallocate(descriptor, 0, byteCount) : 0
@@ -44,19 +53,41 @@ public final class AtomicFile: ByteSink {
     }
 
     deinit {
+        pending.deallocate()
         if descriptor >= 0 { close(descriptor) }
         if !isCommitted { unlink(temporaryPath) }
     }
 
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
-        try write(bytes, at: count)
-        count += bytes.count
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let room = Self.blockSize - count % Self.blockSize
+            let part: Slice<UnsafeRawBufferPointer>
+            if pendingCount == 0, rest.count >= room {
+                // Whole blocks need no copy.
+                part = rest.prefix(room + (rest.count - room) / Self.blockSize * Self.blockSize)
+                try write(UnsafeRawBufferPointer(rebasing: part), at: count)
+            } else {
+                part = rest.prefix(room)
+                pending[pendingCount..<pendingCount + part.count].copyBytes(from: part)
+                pendingCount += part.count
+            }
+            count += part.count
+            if count % Self.blockSize == 0 { try writePending() }
+            rest = rest.dropFirst(part.count)
+        }
+    }
+
+    private func writePending() throws {
+        try write(UnsafeRawBufferPointer(rebasing: pending[..<pendingCount]), at: count - pendingCount)
+        pendingCount = 0
     }
 
     public func overwrite(at offset: Int, with bytes: UnsafeRawBufferPointer) throws {
         guard offset >= 0, offset <= count, bytes.count <= count - offset else {
             throw FileError("\(path): bytes \(offset) to \(offset + bytes.count) of \(count) cannot be replaced")
         }
+        try writePending()
         try write(bytes, at: offset)
     }
 
@@ -77,6 +108,7 @@ public final class AtomicFile: ByteSink {
     /// - Throws: ``FileError``; the name then still stands for what it did before.
     public func commit() throws {
         guard !isCommitted else { return }
+        try writePending()
         // What was reserved and not used must not stay behind the data.
         guard ftruncate(descriptor, off_t(count)) == 0, fsync(descriptor) == 0 else {
             throw FileError(path: path, "cannot be written", code: errno)

@@ -16,9 +16,9 @@ final class RandomCheckpoint {
     init() throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "checkpoint-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        configurationText = try String(
-            contentsOf: GoldenFiles.folder.appending(path: "odd/config.json"), encoding: .utf8
-        ).replacing(": 517", with: ": 20011")
+        let odd = try String(contentsOf: GoldenFiles.folder.appending(path: "odd/config.json"), encoding: .utf8)
+        configurationText = odd.replacing(": 517", with: ": 30011")
+            .replacing("\"tie_embeddings\": false", with: "\"tie_embeddings\": true")
         let model = HuginnModule(try HuginnConfiguration(json: configurationText))
         shapes = model.weights.map { ($0.name, model.storedShape(of: $0)) }
         // A number is the upper half of a float: an exponent around that of 1, and anything else. Multiplying by an odd

@@ -41,6 +41,34 @@ import Testing
         #expect(try folder.contents == ["out"])
     }
 
+    @Test func theBytesAreTheOnesAppendedHoweverTheyAreDividedAndReplaced() throws {
+        let folder = try TemporaryFolder()
+        let block = 2 << 20
+        let content = (0..<3 * block + 5000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 12) }
+        let divisions = [
+            [content.count], [1], [block, block], [block - 1, 1, 1], [block - 1, 2, 3 * block], [4096, 2 * block + 7],
+            [700_001, 700_001, 700_001, 2_500_000],
+        ]
+        for division in divisions {
+            var expected = content
+            let file = try AtomicFile(path: folder.file("out"), reserving: content.count)
+            var done = 0
+            for size in division + [content.count] {
+                let end = min(done + size, content.count)
+                try content[done..<end].withUnsafeBytes(file.append)
+                done = end
+                // Half of them lie in what was appended last.
+                for place in [done / 3, done - 1] {
+                    expected[place] = 0xEE
+                    try [0xEE as UInt8].withUnsafeBytes { try file.overwrite(at: place, with: $0) }
+                }
+            }
+            try file.commit()
+            let written = try MappedFile(path: folder.file("out"))
+            #expect(written.withUnsafeBytes { Array($0) == expected }, "pieces of \(division)")
+        }
+    }
+
     @Test func placesThatCannotHoldAFileAreRefusedByName() throws {
         let folder = try TemporaryFolder()
         for path in [folder.file("missing/out"), folder.path, "/dev/full", "/dev/null", ""] {
