@@ -22,10 +22,10 @@ import Testing
     func `a trace or logits on a full disk are refused and leave nothing`() throws {
         let plan = try TestModels.oddPlan
         for command in [
-            #"head -c 1040000 /dev/zero > rest; "$1" generate "$2" --tokens 1 --max-new-tokens 60 --trace t.json > /dev/null"#,
-            #"head -c 1040000 /dev/zero > rest; "$1" logits "$2" --tokens 1,2,3,4,5,6 --recurrence 1 -o logits.safetensors"#,
+            #""$1" generate "$2" --tokens 1 --max-new-tokens 60 --trace trace.json > /dev/null"#,
+            #""$1" logits "$2" --tokens 1,2,3,4,5,6 --recurrence 1 -o logits.safetensors"#,
         ] {
-            let run = try onSmallDisk(command, plan)
+            let run = try onSmallDisk("head -c 1040000 /dev/zero > rest; " + command, plan)
             #expect(run.status == 1, "\(run.errors)")
             #expect(run.errors.contains("Error: ") && run.errors.contains("No space left"), "\(run.errors)")
             #expect(run.text == "rest\n", "left behind")

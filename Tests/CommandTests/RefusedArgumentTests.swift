@@ -120,18 +120,21 @@ import Testing
     // MARK: Usage
 
     @Test(arguments: [
-        (["generate"], "missing"), (["generate", "a", "b", "c"], "Too many"), (["generate", "x", "--unheard"], "--unheard"),
-        (["generate", "x", "--sampler", "beam"], "autoregressive"), (["generate", "x", "--freeze", "never"], "latent-diff"),
+        (["generate"], "missing"), (["generate", "a", "b", "c"], "Too many"),
+        (["generate", "x", "--unheard"], "--unheard"), (["generate", "x", "--sampler", "beam"], "autoregressive"),
+        (["generate", "x", "--freeze", "never"], "latent-diff"),
         (["generate", "x", "--noise-form", "cubic"], "sqrt"), (["generate", "x", "--noise-schedule", "x"], "dampened"),
         (["generate", "x", "--weights", "f16"], "bf16"), (["generate", "x", "--recurrence", "many"], "--recurrence"),
         (["generate", "x", "--recurrence"], "--recurrence"), (["generate", "x", "--recurrence", "--json"], "--recurrence"),
-        (["generate", "x", "--recurrence", "99999999999999999999"], "--recurrence"), (["generate", "x", "--seed", "-1"], "--seed"),
+        (["generate", "x", "--recurrence", "99999999999999999999"], "--recurrence"),
+        (["generate", "x", "--seed", "-1"], "--seed"),
         (["generate", "--tokens", "1,b"], "--tokens"), (["generate", "--tokens", "99999999999"], "--tokens"),
         (["generate", "--tokens", "1", "--raw"], "--raw"), (["generate", "x", "--json", "--stream"], "--stream"),
         (["generate", "x", "--raw", "--system", "y"], "--system"), (["generate", "x", "--kv-budget", "2"], "--sampler"),
-        (["compile"], "checkpoint"), (["compile", "x"], "--output"), (["compile", "x", "-o", "y", "--weights", "int8"], "bf16"),
-        (["inspect"], "plan"), (["logits", "x"], "--tokens"), (["logits", "x", "--tokens", "1", "--recurrence", "1"], "--output"),
-        (["tokenize"], "model"), (["unheard"], "unheard"),
+        (["compile"], "checkpoint"), (["compile", "x"], "--output"),
+        (["compile", "x", "-o", "y", "--weights", "int8"], "bf16"), (["inspect"], "plan"), (["logits", "x"], "--tokens"),
+        (["logits", "x", "--tokens", "1", "--recurrence", "1"], "--output"), (["tokenize"], "model"),
+        (["unheard"], "unheard"),
     ])
     func `a command line that cannot be understood is a usage error`(_ arguments: [String], _ fragment: String) throws {
         try EchelonCommand.run(arguments).expectUsageError(fragment)
