@@ -1,6 +1,6 @@
-/// Matrix products and what is fused to them. Threads take contiguous ranges of the outputs, in units of a strip
-/// (packed weights) or a block of weight rows (f32). Where the units lie does not depend on the number of threads, so neither do the
-/// results.
+/// Matrix products and what is fused to them. Threads take contiguous ranges of the outputs, in units of a strip (packed
+/// weights) or a block of weight rows (f32). Where the units lie does not depend on the number of threads, so neither do
+/// the results.
 #include "cache.h"
 #include "executor.h"
 

@@ -26,8 +26,9 @@ static inline ech_int8_strip ech_int8_strip_at(const void *data, int64_t rows, i
     return (ech_int8_strip){values + first * columns64, scales + first, (const int32_t *)(scales + rows32) + first};
 }
 
-/// out[i * out_stride + j] = (float)(sum over k of x.values[i][k] * strip.values[j][k]) * (strip.scales[j] * x.scales[i]),
-/// i < rows, j < 32; `blocks` = K64 / 64. The sum is exact, so every kernel gives the same bits.
+/// out[i * out_stride + j] = (float)sum * (strip.scales[j] * x.scales[i]) with sum = the sum over k of
+/// x.values[i][k] * strip.values[j][k], i < rows, j < 32; `blocks` = K64 / 64. The sum is exact, so every kernel gives
+/// the same bits.
 typedef void (*ech_strip_int8)(const ech_int8_strip *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks,
                                float *out, ptrdiff_t out_stride);
 

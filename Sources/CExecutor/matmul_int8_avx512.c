@@ -16,7 +16,7 @@ enum { MOST_ROWS = 8, FEW_ROWS = 4 };
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vnni")))
 #define VNNI_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512vnni")))
 
-/// A group's rows in a chunk, raised by 128.
+/// A group's rows in a chunk, raised by 128: once, so that the inner loop has only to broadcast.
 typedef uint8_t raised_rows[ECH_CHUNK_BLOCKS][MOST_ROWS * ECH_ROW_BYTES];
 
 VNNI_INLINE void raise(const int rows, const ech_row_group *group, raised_rows raised) {

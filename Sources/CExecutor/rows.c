@@ -11,36 +11,37 @@ static float widen(uint16_t half) {
     return value;
 }
 
-/// Element (n, k) of a packed weight, see ECH_WEIGHT_BF16.
-static float bf16_element(const uint16_t *data, int64_t columns32, int64_t n, int64_t k) {
-    return widen(
-        data[n / 32 * 32 * columns32 + k / 32 * 1024 + n % 32 / 16 * 512 + k % 32 / 2 * 32 + n % 16 * 2 + k % 2]);
+// Row n of a weight, each element times `factor`; for the places of elements see the formats of CExecutor.h.
+
+static void read_f32_row(const ech_weight *weight, int64_t n, float factor, float *out) {
+    const float *row = (const float *)weight->data + n * weight->columns;
+    for (int64_t k = 0; k < weight->columns; k++) out[k] = row[k] * factor;
 }
 
-/// See ECH_WEIGHT_INT8.
-static float int8_element(const ech_weight *weight, int64_t n, int64_t k) {
+static void read_bf16_row(const ech_weight *weight, int64_t n, float factor, float *out) {
+    const uint16_t *strip = (const uint16_t *)weight->data + n / 32 * 32 * ech_round_up(weight->columns, 32);
+    const uint16_t *row = strip + n % 32 / 16 * 512 + n % 16 * 2;
+    for (int64_t k = 0; k < weight->columns; k++) out[k] = widen(row[k / 32 * 1024 + k % 32 / 2 * 32 + k % 2]) * factor;
+}
+
+static void read_int8_row(const ech_weight *weight, int64_t n, float factor, float *out) {
     const ech_int8_strip strip = ech_int8_strip_at(weight->data, weight->rows, weight->columns, n / 32 * 32);
-    const int8_t q = strip.values[k / 64 * 2048 + n % 32 / 16 * 1024 + k % 64 / 4 * 64 + n % 16 * 4 + k % 4];
-    return (float)q * strip.scales[n % 32];
+    const int8_t *row = strip.values + n % 32 / 16 * 1024 + n % 16 * 4;
+    const float scale = strip.scales[n % 32];
+    for (int64_t k = 0; k < weight->columns; k++)
+        out[k] = (float)row[k / 64 * 2048 + k % 64 / 4 * 64 + k % 4] * scale * factor;
 }
 
-/// See ECH_WEIGHT_INT4.
-static float int4_element(const uint8_t *data, int64_t columns64, int64_t n, int64_t k) {
-    const uint8_t *block = data + (n / 32 * (columns64 / 64) + k / 64) * ECH_INT4_BLOCK_BYTES;
-    const int64_t group = k % 64 / 32;
-    const uint8_t both = block[n % 32 / 16 * 512 + k % 32 / 4 * 64 + n % 16 * 4 + k % 4];
-    uint16_t scale;
-    memcpy(&scale, block + 1024 + group * 64 + n % 32 * 2, sizeof scale);
-    return (float)((group ? both >> 4 : both & 15) - 8) * widen(scale);
-}
-
-/// Element (n, k) of a weight.
-static float element_of(const ech_weight *weight, int64_t n, int64_t k) {
-    switch (weight->format) {
-    case ECH_WEIGHT_BF16: return bf16_element(weight->data, ech_round_up(weight->columns, 32), n, k);
-    case ECH_WEIGHT_INT8: return int8_element(weight, n, k);
-    case ECH_WEIGHT_INT4: return int4_element(weight->data, ech_round_up(weight->columns, 64), n, k);
-    default: return ((const float *)weight->data)[n * weight->columns + k];
+static void read_int4_row(const ech_weight *weight, int64_t n, float factor, float *out) {
+    const int64_t blocks = ech_round_up(weight->columns, 64) / 64;
+    const uint8_t *strip = (const uint8_t *)weight->data + n / 32 * blocks * ECH_INT4_BLOCK_BYTES;
+    for (int64_t k = 0; k < weight->columns; k++) {
+        const uint8_t *block = strip + k / 64 * ECH_INT4_BLOCK_BYTES;
+        const int64_t group = k % 64 / 32;
+        const int nibbles = block[n % 32 / 16 * 512 + k % 32 / 4 * 64 + n % 16 * 4 + k % 4];
+        uint16_t scale;
+        memcpy(&scale, block + 1024 + group * 64 + n % 32 * 2, sizeof scale);
+        out[k] = (float)((group ? nibbles >> 4 : nibbles & 15) - 8) * widen(scale) * factor;
     }
 }
 
@@ -48,7 +49,12 @@ static void embed(const ech_row_work *work, const ech_weight *weight) {
     const int32_t *tokens = work->in[0].data;
     for (int64_t i = work->begin; i < work->end; i++) {
         float *out = (float *)work->out[0].data + i * weight->columns;
-        for (int64_t k = 0; k < weight->columns; k++) out[k] = element_of(weight, tokens[i], k) * work->constant;
+        switch (weight->format) {
+        case ECH_WEIGHT_BF16: read_bf16_row(weight, tokens[i], work->constant, out); break;
+        case ECH_WEIGHT_INT8: read_int8_row(weight, tokens[i], work->constant, out); break;
+        case ECH_WEIGHT_INT4: read_int4_row(weight, tokens[i], work->constant, out); break;
+        default: read_f32_row(weight, tokens[i], work->constant, out); break;
+        }
     }
 }
 

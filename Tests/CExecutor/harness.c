@@ -159,7 +159,8 @@ void round_weight(int format, int rows, int columns, float *data) {
     const int scales = scales_of_row(format, columns);
     for (int n = 0; n < rows; n++)
         for (int k = 0; k < columns; k++)
-            data[n * columns + k] = (float)weight.q[n * columns + k] * weight.scales[n * scales + (scales > 1 ? k / 32 : 0)];
+            data[n * columns + k] =
+                (float)weight.q[n * columns + k] * weight.scales[n * scales + (scales > 1 ? k / 32 : 0)];
     free_quantized(&weight);
 }
 
@@ -266,9 +267,9 @@ ech_instruction *tape_add(tape *tape, int opcode) {
     return instruction;
 }
 
-static int quantized_identity_weight(tape *tape, int format, int width) {
-    const int scales = scales_of_row(format, width);
-    quantized_weight weight = {format, width, width, calloc((size_t)width, (size_t)width),
+static int int4_identity_weight(tape *tape, int width) {
+    const int scales = scales_of_row(ECH_WEIGHT_INT4, width);
+    quantized_weight weight = {ECH_WEIGHT_INT4, width, width, calloc((size_t)width, (size_t)width),
                                malloc((size_t)width * (size_t)scales * sizeof(float))};
     for (int i = 0; i < width; i++) weight.q[i * width + i] = 1;
     for (int i = 0; i < width * scales; i++) weight.scales[i] = 1;
@@ -290,8 +291,8 @@ void tape_reveal(tape *tape, int buffer, int result) {
     ech_instruction *instruction = tape_add(tape, ECH_LINEAR);
     instruction->in[0] = buffer;
     instruction->out[0] = result;
-    instruction->weight[0] = tape->buffers[buffer].element == ECH_Q8 ? quantized_identity_weight(tape, ECH_WEIGHT_INT4, width)
-                                                                     : bf16_identity_weight(tape, width);
+    const bool q8 = tape->buffers[buffer].element == ECH_Q8;
+    instruction->weight[0] = q8 ? int4_identity_weight(tape, width) : bf16_identity_weight(tape, width);
 }
 
 ech_program *tape_program(const tape *tape, int isa) {

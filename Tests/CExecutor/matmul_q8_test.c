@@ -31,9 +31,10 @@ static float bf16_scale(void) { return rounded_to_bf16(random_float()); }
 
 static problem make_problem(int format, int rows, int blocks, number weight, number x) {
     const int columns = 64 * blocks, scales = scales_of_row(format, columns);
-    problem p = {rows, blocks,
-                 {format, STRIP, columns, malloc((size_t)(STRIP * columns)), malloc((size_t)(STRIP * scales) * sizeof(float))},
-                 malloc((size_t)rows * (size_t)columns), random_floats(rows)};
+    int8_t *q = malloc((size_t)(STRIP * columns));
+    float *weight_scales = malloc((size_t)(STRIP * scales) * sizeof *weight_scales);
+    problem p = {rows, blocks, {format, STRIP, columns, q, weight_scales}, malloc((size_t)rows * (size_t)columns),
+                 random_floats(rows)};
     for (int i = 0; i < STRIP * columns; i++) p.weight.q[i] = weight(format == ECH_WEIGHT_INT8 ? 127 : 7);
     for (int i = 0; i < STRIP * scales; i++) p.weight.scales[i] = bf16_scale();
     for (int64_t i = 0; i < (int64_t)rows * columns; i++) p.x[i] = x(127);

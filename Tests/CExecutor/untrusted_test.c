@@ -426,7 +426,8 @@ static void test_most_columns_of_int8(void) {
         const int64_t columns64 = (columns[k] + 63) / 64 * 64;
         const ech_weight weight = {data, 32 * columns64 + 256, ECH_WEIGHT_INT8, 32, columns[k]};
         char message[ECH_MESSAGE_SIZE] = "";
-        ech_program *program = ech_program_create(NULL, 0, NULL, 0, &weight, 1, NULL, 0, 0, 0, 0, ECH_ISA_PORTABLE, message);
+        ech_program *program =
+            ech_program_create(NULL, 0, NULL, 0, &weight, 1, NULL, 0, 0, 0, 0, ECH_ISA_PORTABLE, message);
         CHECK((program != NULL) == (k == 0), "%d columns: \"%s\"", columns[k], message);
         CHECK(program || is_sentence(message), "\"%s\"", message);
         ech_program_destroy(program);

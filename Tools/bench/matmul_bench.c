@@ -1,14 +1,20 @@
 /// Times the kernels of every packed format, and beside every figure what reading the same weights costs.
 ///
-///     gcc -std=c11 -O3 -fopenmp -ffp-contract=off -I Sources/CExecutor -I Sources/CExecutor/include
+///     clang -std=c11 -O3 -fopenmp -ffp-contract=off -I Sources/CExecutor -I Sources/CExecutor/include
 ///         Sources/CExecutor/{amx,matmul_bf16*,matmul_int*}.c Tools/bench/matmul_bench.c -o /tmp/matmul_bench (one line)
 ///     /tmp/matmul_bench [portable|avx2|avx512|amx [REPEATS [N [K]]]]
 ///
+/// The compiler should be the one that builds the package, Swift's clang (with -L and the folder of LLVM's libomp, where
+/// that is in no standard place); gcc works too.
+///
 /// By default: the machine's best instruction set, 7 repeats, N = 35840 and K = 5280, the gate and up matrix of
 /// Huginn-0125 (378 MB in bf16, so that weights come from memory). Each repeat times a plain read of each format's
-/// weights and then every number of rows, the formats one after another. Median and best times are printed, as the best
-/// is what other users of the machine disturb least; rates are those of the best. `share` is the best read's time over
-/// the best product's: 1 is the memory bound. `ratio` compares the best time to the next wider format's.
+/// weights and then every number of rows, the formats one after another.
+///
+/// `median ms` is the whole product's time. `quiet ms` is what it would be if every strip of 32 outputs took the time of
+/// the first quartile of the strips (some microseconds): other programs that take the processor away for milliseconds
+/// show in the former only. Rates are of the latter, and `share` is its ratio to the quiet read's: 1 is the memory
+/// bound. `ratio` compares the quiet time to the next wider format's.
 #define _DEFAULT_SOURCE
 #include "CExecutor.h"
 #include "amx.h"
@@ -39,13 +45,10 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-typedef struct {
-    double median, best;
-} times;
-
-static times summary(double *values, int count) {
+/// Sorts the values.
+static double quantile(double *values, int32_t count, double fraction) {
     qsort(values, (size_t)count, sizeof *values, by_value);
-    return (times){values[count / 2], values[0]};
+    return values[(int32_t)(fraction * (count - 1))];
 }
 
 /// Memory in huge pages where the system gives them, as plans' weights should lie.
@@ -98,6 +101,7 @@ typedef struct {
     size_t bytes;       ///< of the weights
     void *weights, *x;
     float *out;
+    double *seconds;    ///< that each strip took
     int32_t calls;      ///< that one timing spans
 } problem;
 
@@ -110,6 +114,7 @@ static problem make_problem(enum format format, int32_t n, int32_t k) {
     p.calls = p.bytes < (64u << 20) ? (int32_t)((64u << 20) / p.bytes) : 1;
     p.weights = allocate(p.bytes);
     p.x = allocate(MOST_ROWS * (k64 * 2 + 64));
+    p.seconds = allocate((size_t)n / STRIP * sizeof *p.seconds);
     p.out = allocate((size_t)MOST_ROWS * (size_t)n * sizeof(float));
     // int4 weights have many scales, which must not be denormal: some processors multiply those slowly.
     if (format == INT8) fill_bytes(p.weights, p.bytes);
@@ -139,58 +144,67 @@ static void multiply_strip(const problem *p, int isa, int32_t strip, int32_t row
     }
 }
 
-static double time_product(const problem *p, int isa, int threads, int32_t rows) {
+static volatile uint64_t sink;
+
+static void read_strip(const problem *p, int32_t strip) {
+    const size_t words = p->bytes / (size_t)(p->n / STRIP) / 64 * 8;
+    const uint64_t *from = (const uint64_t *)p->weights + (size_t)strip * words;
+    uint64_t sums[8] = {0};
+    for (size_t at = 0; at < words; at += 8)
+        for (size_t i = 0; i < 8; i++) sums[i] += from[at + i];
+    sink = sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
+}
+
+typedef struct {
+    double whole, quiet;
+} timing;
+
+/// Times the product with some rows, or with 0 rows the reading of the weights.
+static timing time_pass(const problem *p, int isa, int threads, int32_t rows) {
     const int32_t strips = p->n / STRIP;
     const double start = seconds();
 #pragma omp parallel num_threads(threads)
     {
         const int thread = omp_get_thread_num();
-        ech_matmul_thread_begin(isa, rows);
+        ech_matmul_thread_begin(isa, rows > 0 ? rows : 1);
         for (int32_t call = 0; call < p->calls; call++)
-            for (int32_t s = strips * thread / threads; s < strips * (thread + 1) / threads; s++)
-                multiply_strip(p, isa, s, rows);
+            for (int32_t s = strips * thread / threads; s < strips * (thread + 1) / threads; s++) {
+                const double before = seconds();
+                if (rows == 0) read_strip(p, s);
+                else multiply_strip(p, isa, s, rows);
+                p->seconds[s] = seconds() - before;
+            }
         ech_matmul_thread_end(isa);
     }
-    return (seconds() - start) / p->calls;
+    const double whole = (seconds() - start) / p->calls;
+    return (timing){whole, quantile(p->seconds, strips, 0.25) * strips / threads};
 }
 
-static volatile uint64_t sink;
-
-static double time_read(const problem *p, int threads) {
-    const uint64_t *words = p->weights;
-    const size_t groups = p->bytes / 64; // of 8 words
-    const double start = seconds();
-#pragma omp parallel num_threads(threads)
-    {
-        const size_t thread = (size_t)omp_get_thread_num(), count = (size_t)threads;
-        uint64_t sums[8] = {0};
-        for (int32_t call = 0; call < p->calls; call++)
-            for (size_t g = groups * thread / count; g < groups * (thread + 1) / count; g++)
-                for (int i = 0; i < 8; i++) sums[i] += words[g * 8 + (size_t)i];
-        sink = sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
-    }
-    return (seconds() - start) / p->calls;
-}
-
-/// Times of one format: of the read and of each number of rows.
+/// Repeated timings of one number of rows.
 typedef struct {
-    double read[MOST_REPEATS], products[ROW_COUNTS][MOST_REPEATS];
-} format_times;
+    double whole[MOST_REPEATS], quiet[MOST_REPEATS];
+} samples;
 
-static void print_format(const problem *p, const format_times *t, int repeats, double best[ROW_COUNTS]) {
-    format_times sorted = *t;
-    const times read = summary(sorted.read, repeats);
+static void add_sample(samples *s, int at, timing t) {
+    s->whole[at] = t.whole;
+    s->quiet[at] = t.quiet;
+}
+
+/// Prints a format's table; `quiet` has the wider format's times, and then this one's.
+static void print_format(const problem *p, samples *read, samples *products, int repeats, double quiet[ROW_COUNTS]) {
+    const double quiet_read = quantile(read->quiet, repeats, 0.5);
     printf("  %s, %.1f MB\n", format_names[p->format], (double)p->bytes * 1e-6);
-    printf("    rows  median ms   best ms    GB/s   share   GFLOP/s%s\n", p->format == BF16 ? "" : "   ratio");
-    printf("    read %10.3f %9.3f %7.1f\n", read.median * 1e3, read.best * 1e3, (double)p->bytes / read.best * 1e-9);
+    printf("    rows  median ms  quiet ms    GB/s   share   GFLOP/s%s\n", p->format == BF16 ? "" : "   ratio");
+    printf("    read %10.3f %9.3f %7.1f\n", quantile(read->whole, repeats, 0.5) * 1e3, quiet_read * 1e3,
+           (double)p->bytes / quiet_read * 1e-9);
     for (int i = 0; i < ROW_COUNTS; i++) {
-        const times product = summary(sorted.products[i], repeats);
-        printf("%8d %10.3f %9.3f %7.1f %7.2f %9.0f", row_counts[i], product.median * 1e3, product.best * 1e3,
-               (double)p->bytes / product.best * 1e-9, read.best / product.best,
-               2.0 * row_counts[i] * p->n * p->k / product.best * 1e-9);
-        if (p->format != BF16) printf(" %7.2f", product.best / best[i]);
+        const double time = quantile(products[i].quiet, repeats, 0.5);
+        printf("%8d %10.3f %9.3f %7.1f %7.2f %9.0f", row_counts[i], quantile(products[i].whole, repeats, 0.5) * 1e3,
+               time * 1e3, (double)p->bytes / time * 1e-9, quiet_read / time,
+               2.0 * row_counts[i] * p->n * p->k / time * 1e-9);
+        if (p->format != BF16) printf(" %7.2f", time / quiet[i]);
         printf("\n");
-        best[i] = product.best;
+        quiet[i] = time;
     }
 }
 
@@ -216,20 +230,19 @@ int main(int argc, char **argv) {
 
     problem problems[FORMATS];
     for (int format = 0; format < FORMATS; format++) problems[format] = make_problem((enum format)format, n, k);
-    static format_times results[FORMATS];
+    static samples reads[FORMATS], products[FORMATS][ROW_COUNTS];
     for (int threads = 1; threads <= 2; threads++) {
         for (int r = -1; r < repeats; r++) { // the first round only warms up
             const int at = r < 0 ? 0 : r;
-            for (int format = 0; format < FORMATS; format++) {
-                results[format].read[at] = time_read(&problems[format], threads);
+            for (int f = 0; f < FORMATS; f++) {
+                add_sample(&reads[f], at, time_pass(&problems[f], isa, threads, 0));
                 for (int i = 0; i < ROW_COUNTS; i++)
-                    results[format].products[i][at] = time_product(&problems[format], isa, threads, row_counts[i]);
+                    add_sample(&products[f][i], at, time_pass(&problems[f], isa, threads, row_counts[i]));
             }
         }
         printf("%s, N = %d, K = %d, %d thread%s\n", names[isa], n, k, threads, threads == 1 ? "" : "s");
-        double best[ROW_COUNTS];
-        for (int format = 0; format < FORMATS; format++)
-            print_format(&problems[format], &results[format], repeats, best);
+        double quiet[ROW_COUNTS];
+        for (int f = 0; f < FORMATS; f++) print_format(&problems[f], &reads[f], products[f], repeats, quiet);
     }
     return 0;
 }
