@@ -5,7 +5,7 @@ public enum Int4Quantizer {
 
     /// Candidates are scales with which the largest magnitude falls on one of these numbers, which need not be codes:
     /// between them, what lies beyond is clipped to one, or the range is not used to its end.
-    private static let reaches: [Float] = (0..<17).map { 5 + Float($0) * 0.25 }
+    private static let reaches: [Float] = (0..<8).map { 5.5 + Float($0) * 0.5 }
 
     /// - Parameters:
     ///   - group: weights of one output.

@@ -1,76 +1,85 @@
-// What the searches for scales ask of a run of weights: how far it is from its codes, and which scale suits them best.
-// Eight numbers at a time, because a compilation asks this of every weight some twenty times.
-
-/// Added to a number below 2²² and taken away again, it leaves the nearest integer, ties to even: the sum has no bits
-/// below 1. Rounding functions are calls on machines without SSE 4.1; this is two additions.
-private let roundingOffset: Float = 0x1.8p23
+// What the searches for scales ask of a run of weights: how far it is from its codes, and which scale suits them best. A
+// compilation asks this of every weight some twenty times, so the loops are plain ones over pointers, with partial sums that
+// need not wait for each other.
 
 /// Runs of weights whose largest magnitude is below this become zeros: a factor from them to codes could overflow. Weights
 /// that small change no sum.
 let smallestQuantized: Float = 1e-35
 
-extension SIMD8<Float> {
-    fileprivate func rounded(to codes: ClosedRange<Float>) -> Self {
-        ((self + roundingOffset) - roundingOffset)
-            .clamped(lowerBound: Self(repeating: codes.lowerBound), upperBound: Self(repeating: codes.upperBound))
-    }
+/// The nearest code, ties to even. Adding 1.5 · 2²³ to a number below 2²² leaves no bits below 1; rounding functions are calls
+/// on machines without SSE 4.1.
+@inline(__always)
+private func nearest(_ exact: Float, _ lowest: Float, _ largest: Float) -> Float {
+    let rounded = (exact + 0x1.8p23) - 0x1.8p23
+    return rounded < lowest ? lowest : rounded > largest ? largest : rounded
+}
+
+/// The square of a number's distance from its nearest code.
+@inline(__always)
+private func squaredRest(_ exact: Float, _ lowest: Float, _ largest: Float) -> Float {
+    let rest = exact - nearest(exact, lowest, largest)
+    return rest * rest
 }
 
 extension UnsafeBufferPointer<Float> {
     /// The largest magnitude; NaN if any number is one.
     func largestMagnitude() -> Float {
+        guard let numbers = baseAddress else { return 0 }
         var largest: Float = 0
-        for value in self {
-            if value.isNaN { return .nan }
-            largest = Swift.max(largest, abs(value))
+        var index = 0
+        while index < count {
+            let magnitude = abs(numbers[index])
+            if magnitude.isNaN { return .nan }
+            largest = magnitude > largest ? magnitude : largest
+            index &+= 1
         }
         return largest
     }
 
-    /// Calls `body` with eight numbers at a time, the last time with zeros behind the last.
-    private func forEachEight(_ body: (SIMD8<Float>) -> Void) {
-        let whole = count / 8 * 8
-        let bytes = UnsafeRawBufferPointer(self)
-        for index in stride(from: 0, to: whole, by: 8) {
-            body(bytes.loadUnaligned(fromByteOffset: index * 4, as: SIMD8<Float>.self))
-        }
-        guard whole < count else { return }
-        var last = SIMD8<Float>()
-        for index in whole..<count { last[index - whole] = self[index] }
-        body(last)
-    }
-
     /// Σ (x − scale · code)², with the nearest code of each x.
     func squaredError(scale: Float, codes: ClosedRange<Float>) -> Double {
-        let factor = 1 / scale
-        var sum = SIMD8<Float>()
-        forEachEight { values in
-            let exact = values * factor
-            let rest = exact - exact.rounded(to: codes)
-            sum += rest * rest
+        guard let numbers = baseAddress else { return 0 }
+        let (factor, lowest, largest) = (1 / scale, codes.lowerBound, codes.upperBound)
+        var (s0, s1, s2, s3): (Float, Float, Float, Float) = (0, 0, 0, 0)
+        var index = 0
+        while index &+ 4 <= count {
+            s0 += squaredRest(numbers[index] * factor, lowest, largest)
+            s1 += squaredRest(numbers[index &+ 1] * factor, lowest, largest)
+            s2 += squaredRest(numbers[index &+ 2] * factor, lowest, largest)
+            s3 += squaredRest(numbers[index &+ 3] * factor, lowest, largest)
+            index &+= 4
         }
-        return Double(sum.sum()) * Double(scale) * Double(scale)
+        while index < count {
+            s0 += squaredRest(numbers[index] * factor, lowest, largest)
+            index &+= 1
+        }
+        return Double((s0 + s1) + (s2 + s3)) * Double(scale) * Double(scale)
     }
 
     /// The scale that is best for the codes that another scale gives: Σ x · code / Σ code².
     func leastSquaresScale(_ scale: Float, codes: ClosedRange<Float>) -> Float {
-        let factor = 1 / scale
-        var products = SIMD8<Double>()
-        var squares = SIMD8<Double>()
-        forEachEight { values in
-            let code = SIMD8<Double>((values * factor).rounded(to: codes))
-            products += SIMD8<Double>(values) * code
+        guard let numbers = baseAddress else { return scale }
+        let (factor, lowest, largest) = (1 / scale, codes.lowerBound, codes.upperBound)
+        var products = 0.0
+        var squares = 0.0
+        var index = 0
+        while index < count {
+            let code = Double(nearest(numbers[index] * factor, lowest, largest))
+            products += Double(numbers[index]) * code
             squares += code * code
+            index &+= 1
         }
-        return squares.sum() > 0 ? Float(products.sum() / squares.sum()) : scale
+        return squares > 0 ? Float(products / squares) : scale
     }
 
     /// Writes the nearest code of each number.
     func write(scale: Float, codes range: ClosedRange<Float>, into codes: UnsafeMutableBufferPointer<Int8>) {
-        let factor = 1 / scale
-        for index in indices {
-            let nearest = (self[index] * factor + roundingOffset) - roundingOffset
-            codes[index] = Int8(Swift.min(Swift.max(nearest, range.lowerBound), range.upperBound))
+        guard let numbers = baseAddress else { return }
+        let (factor, lowest, largest) = (1 / scale, range.lowerBound, range.upperBound)
+        var index = 0
+        while index < count {
+            codes[index] = Int8(nearest(numbers[index] * factor, lowest, largest))
+            index &+= 1
         }
     }
 }

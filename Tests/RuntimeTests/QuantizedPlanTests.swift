@@ -48,7 +48,7 @@ import Testing
         #expect(Self.distance(found.logits.values, expected[2].floats) < 0.02)
     }
 
-    @Test(arguments: [(WeightFormat.int8, 0.05), (.int4, 0.4)])
+    @Test(arguments: [(WeightFormat.int8, Float(0.05)), (.int4, 0.4)])
     func `quantized logits stay near f32's on the word-problem checkpoint`(_ format: WeightFormat, _ bound: Float) throws {
         let problems = try GoldenFiles.decode(GoldenFiles.WordProblems.self, "wordmath.json")
         let row = try #require(problems.rows.first)
