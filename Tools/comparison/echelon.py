@@ -20,7 +20,7 @@ def matrices(arguments, config, weights):
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(small, file)
         file.flush()
-        return bench(arguments, file.name, weights, "--only", "matrices", "--repeats", 3)
+        return bench(arguments, file.name, weights, "--only", "matrices", "--repeats", arguments.repeats)
 
 
 def functions(arguments, weights):

@@ -8,17 +8,14 @@ import torch
 
 from comparison import shapes
 
-REPEATS = 3
-
-
 def versions():
     return {"torch": torch.__version__, "numpy": numpy.__version__}
 
 
-def seconds(run):
+def seconds(run, repeats):
     """The median over the passes of calling `run` for each of a shape's matrices, which it is given by number."""
     times = []
-    for turn in range(REPEATS + 1):
+    for turn in range(repeats + 1):
         start = time.perf_counter()
         count = run()
         if turn > 0:  # the first only touches memory
@@ -35,7 +32,7 @@ def copies(n, k, element_bytes):
 DRAWN = 64
 
 
-def torch_times(n, k, rows, dtype):
+def torch_times(n, k, rows, dtype, repeats):
     with torch.inference_mode():
         drawn = torch.randn(DRAWN, k, dtype=dtype)
         weights = [drawn.repeat(-(-n // DRAWN), 1)[:n].contiguous() for _ in range(copies(n, k, dtype.itemsize))]
@@ -46,10 +43,10 @@ def torch_times(n, k, rows, dtype):
             return len(weights)
 
         inputs = {count: torch.randn(count, k, dtype=dtype) for count in rows}
-        return {str(count): seconds(lambda x=x: run(x)) * 1e3 for count, x in inputs.items()}
+        return {str(count): seconds(lambda x=x: run(x), repeats) * 1e3 for count, x in inputs.items()}
 
 
-def numpy_times(n, k, rows):
+def numpy_times(n, k, rows, repeats):
     random = numpy.random.default_rng(0)
     drawn = random.random((DRAWN, k), dtype=numpy.float32)
     weights = [numpy.tile(drawn, (-(-n // DRAWN), 1))[:n].copy() for _ in range(copies(n, k, 4))]
@@ -60,16 +57,16 @@ def numpy_times(n, k, rows):
         return len(weights)
 
     inputs = {count: random.random((count, k), dtype=numpy.float32) for count in rows}
-    return {str(count): seconds(lambda x=x: run(x)) * 1e3 for count, x in inputs.items()}
+    return {str(count): seconds(lambda x=x: run(x), repeats) * 1e3 for count, x in inputs.items()}
 
 
-def matrices(config, rows, threads):
+def matrices(config, rows, threads, repeats):
     """Milliseconds by library, matrix and rows."""
     torch.set_num_threads(threads)
     times = {"torch bf16": {}, "torch f32": {}, "numpy f32": {}}
     for name, (n, k) in shapes.matrices(config).items():
         print(f"  PyTorch and numpy: {name}", file=sys.stderr)
-        times["torch bf16"][name] = torch_times(n, k, rows, torch.bfloat16)
-        times["torch f32"][name] = torch_times(n, k, rows, torch.float32)
-        times["numpy f32"][name] = numpy_times(n, k, rows)
+        times["torch bf16"][name] = torch_times(n, k, rows, torch.bfloat16, repeats)
+        times["torch f32"][name] = torch_times(n, k, rows, torch.float32, repeats)
+        times["numpy f32"][name] = numpy_times(n, k, rows, repeats)
     return times
