@@ -61,7 +61,7 @@ struct WeightPacker {
                     into: UnsafeMutableRawBufferPointer(rebasing: memory.bytes[memory.used..<end]))
                 memory.used = end
             }
-            tensor.expect(.noMore, of: first * Self.stripRows..<min((first + stripsAtOnce) * Self.stripRows, weight.rows))
+            tensor.release(rows: first * Self.stripRows..<(first + stripsAtOnce) * Self.stripRows)
         } deliver: { memory in
             try append(UnsafeRawBufferPointer(rebasing: memory.bytes[..<memory.used]))
         }
