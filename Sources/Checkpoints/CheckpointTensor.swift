@@ -28,9 +28,9 @@ public struct CheckpointTensor: Sendable {
         try file.read(name, rows: rows, into: output)
     }
 
-    /// Tells the system which rows are read soon, and which not again, so that a checkpoint larger than memory passes
-    /// through little of it. Nothing but speed and memory depends on it.
-    public func expect(_ expectation: MappedFile.Expectation, of rows: Range<Int>) {
-        file.expect(expectation, of: rows, in: stored)
+    /// Lets rows that have been read leave memory, so that a checkpoint larger than it passes through little of it. They
+    /// can be read again.
+    public func release(rows: Range<Int>) {
+        file.release(rows, of: stored)
     }
 }

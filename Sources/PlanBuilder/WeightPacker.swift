@@ -69,7 +69,7 @@ struct WeightPacker {
                 memory.used = end
                 memory.outputs += Self.stripRows
             }
-            tensor.expect(.noMore, of: first * Self.stripRows..<min((first + stripsAtOnce) * Self.stripRows, weight.rows))
+            tensor.release(rows: first * Self.stripRows..<(first + stripsAtOnce) * Self.stripRows)
         } deliver: { memory in
             try append(UnsafeRawBufferPointer(rebasing: memory.bytes[..<memory.used]))
             if weight.format == .int8 {

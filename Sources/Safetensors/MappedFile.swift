@@ -83,32 +83,17 @@ public final class MappedFile: @unchecked Sendable {
         }
     }
 
-    // MARK: What the system should keep
-
-    /// What this process is going to do with some of the bytes.
-    public enum Expectation: Sendable {
-        /// They are read soon: reading from the disk can begin.
-        case soon
-        /// They are not read again soon: their pages leave this process's memory. They stay in the system's cache as long
-        /// as it sees fit, and may be read again.
-        case noMore
-    }
-
-    /// Tells the system what to expect of a range of bytes; a wish only, and nothing where there is no file behind them.
+    /// Lets the pages of a range of bytes leave this process's memory, for what is not read again soon. They stay in the
+    /// system's cache as long as it sees fit and may be read again. Does nothing where there is no file behind the bytes.
     /// - Parameter range: bytes from the start of the file. What is outside of it is ignored.
-    public func expect(_ expectation: Expectation, of range: Range<Int>) {
+    public func release(_ range: Range<Int>) {
         guard case .file = backing, let start = unownedBytes.baseAddress else { return }
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         let range = range.clamped(to: 0..<count)
-        let first = range.lowerBound / page * page
         guard page > 0, !range.isEmpty else { return }
-        let advice =
-            switch expectation {
-            case .soon: MADV_WILLNEED
-            case .noMore: MADV_DONTNEED
-            }
-        // Pages on the edge go too: those who read their other bytes get them from the system's cache.
-        madvise(UnsafeMutableRawPointer(mutating: start + first), range.upperBound - first, advice)
+        let first = range.lowerBound / page * page
+        // Pages on the edge go too: who reads their other bytes gets them from the system's cache.
+        madvise(UnsafeMutableRawPointer(mutating: start + first), range.upperBound - first, MADV_DONTNEED)
     }
 
     /// Gives `body` the bytes, which it must not let escape.

@@ -197,13 +197,13 @@ public struct SafetensorsFile: Sendable {
         }
     }
 
-    /// Tells the system what to expect of some rows of a tensor; see ``MappedFile/expect(_:of:)``.
+    /// Lets some rows of a tensor leave memory; see ``MappedFile/release(_:)``.
     /// - Parameter rows: what is not in the tensor is ignored.
-    public func expect(_ expectation: MappedFile.Expectation, of rows: Range<Int>, in tensor: StoredTensor) {
+    public func release(_ rows: Range<Int>, of tensor: StoredTensor) {
         let rows = rows.clamped(to: 0..<tensor.rowCount)
         let stride = tensor.rowLength * tensor.type.byteCount
         let start = tensor.range.lowerBound
-        file.expect(expectation, of: start + rows.lowerBound * stride..<start + rows.upperBound * stride)
+        file.release(start + rows.lowerBound * stride..<start + rows.upperBound * stride)
     }
 
     private func checkConvertible(_ tensor: StoredTensor) throws {

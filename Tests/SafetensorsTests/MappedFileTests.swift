@@ -6,31 +6,29 @@ import Testing
     let content = (0..<20000).map { UInt8(truncatingIfNeeded: $0 * 7 + $0 / 251) }
     static let ranges = [0..<20000, 0..<0, 5..<5, 1..<2, 4000..<9000, 19999..<20000, 20000..<30000, -5..<Int.max]
 
-    @Test func whatIsNotExpectedToBeReadAgainCanBe() throws {
+    @Test func whatWasReleasedCanBeReadAgain() throws {
         let folder = try TemporaryFolder()
         let file = try MappedFile(path: try folder.write(content, to: "a"))
         for range in Self.ranges {
-            for expectation in [MappedFile.Expectation.soon, .noMore] {
-                file.expect(expectation, of: range)
-                #expect(file.withUnsafeBytes { $0.elementsEqual(content) }, "\(expectation) \(range)")
-            }
+            file.release(range)
+            #expect(file.withUnsafeBytes { $0.elementsEqual(content) }, "\(range)")
         }
     }
 
-    @Test func bytesWithoutAFileBehindThemAreNotLetGo() throws {
+    @Test func bytesWithoutAFileBehindThemAreNotReleased() throws {
         let image = try MemoryImage(name: "image", byteCount: content.count)
         try content.withUnsafeBytes(image.append)
         let memory = try image.finish()
-        memory.expect(.noMore, of: 0..<content.count)
+        memory.release(0..<content.count)
         #expect(memory.withUnsafeBytes { $0.elementsEqual(content) })
 
         content.withUnsafeBytes { bytes in
-            MappedFile(name: "program", permanent: bytes).expect(.noMore, of: 0..<content.count)
+            MappedFile(name: "program", permanent: bytes).release(0..<content.count)
             #expect(bytes.elementsEqual(content))
         }
     }
 
-    @Test func pagesOfAFileLeaveMemoryWhenTheyAreNotReadAgain() throws {
+    @Test func releasedPagesOfAFileLeaveMemory() throws {
         let folder = try TemporaryFolder()
         let size = 64 << 20
         let path = folder.file("large")
@@ -43,7 +41,7 @@ import Testing
         }
         #expect(file.withUnsafeBytes { $0.allSatisfy { $0 == 0 } })
         let before = try mapped()
-        file.expect(.noMore, of: 0..<size)
+        file.release(0..<size)
         // Other tests run at the same time, but none maps as much.
         #expect(try before - mapped() > size / 2)
     }
