@@ -217,8 +217,9 @@ INLINE void add_columns(const int rows, const int vectors, float *results, int32
         for (int v = 0; v < vectors; v++) vec_store(results + (int64_t)i * dim16 + column + v * LANES, sums[i][v]);
 }
 
-INLINE void add_values(const int rows, float *results, int32_t dim16, const running_softmax *decays, const float *weights,
-                       const located_block *block, int32_t begin, int32_t end, const bool halves, const bool ahead) {
+INLINE void add_values(const int rows, float *results, int32_t dim16, const running_softmax *decays,
+                       const float *weights, const located_block *block, int32_t begin, int32_t end, const bool halves,
+                       const bool ahead) {
     int32_t column = 0;
     for (; column + VALUE_VECTORS * LANES <= dim16; column += VALUE_VECTORS * LANES)
         add_columns(rows, VALUE_VECTORS, results, dim16, decays, weights, block, column, begin, end, halves, ahead);

@@ -276,9 +276,18 @@ static void test_bad_sessions(void) {
         const ech_cache *cache;
         int count, slots, context, budget, format;
     } cases[] = {
-        {&fine, 1, 0, 8, 1},  {&fine, 1, 1, 0, 1},     {&fine, 1, 1, 8, 0},  {&fine, -1, 1, 8, 1}, {NULL, 1, 1, 8, 1},
-        {&no_heads, 1, 1, 8, 1}, {&negative, 1, 1, 8, 1}, {&huge, 1, 1, 8, 1}, {&fine, 1, INT_MAX, INT_MAX, INT_MAX},
-        {&fine, 1, 1 << 20, 1 << 20, 4}, {&fine, 1, 1, 8, 1, -1}, {&fine, 1, 1, 8, 1, ECH_CACHE_BF16 + 1},
+        {&fine, 1, 0, 8, 1, ECH_CACHE_F32},
+        {&fine, 1, 1, 0, 1, ECH_CACHE_F32},
+        {&fine, 1, 1, 8, 0, ECH_CACHE_F32},
+        {&fine, -1, 1, 8, 1, ECH_CACHE_F32},
+        {NULL, 1, 1, 8, 1, ECH_CACHE_F32},
+        {&no_heads, 1, 1, 8, 1, ECH_CACHE_F32},
+        {&negative, 1, 1, 8, 1, ECH_CACHE_F32},
+        {&huge, 1, 1, 8, 1, ECH_CACHE_F32},
+        {&fine, 1, INT_MAX, INT_MAX, INT_MAX, ECH_CACHE_BF16},
+        {&fine, 1, 1 << 20, 1 << 20, 4, ECH_CACHE_F32},
+        {&fine, 1, 1, 8, 1, -1},
+        {&fine, 1, 1, 8, 1, ECH_CACHE_BF16 + 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char message[ECH_MESSAGE_SIZE] = "";

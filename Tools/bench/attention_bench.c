@@ -1,7 +1,7 @@
 /// Times wavefront attention at Huginn-0125's shape (55 heads of 96 columns), and beside it what reading the same keys
 /// and values costs.
 ///
-///     clang -std=c11 -O3 -fopenmp -ffp-contract=off -fno-math-errno -I Sources/CExecutor/include
+///     gcc -std=c11 -O3 -fopenmp -ffp-contract=off -fno-math-errno -I Sources/CExecutor/include
 ///         Sources/CExecutor/*.c Tools/bench/attention_bench.c -lopenblas -lm -o /tmp/attention_bench        (one line)
 ///     /tmp/attention_bench [f32|bf16 [THREADS [REPEATS]]]        ECHELON_ISA chooses the instruction set
 ///

@@ -1,12 +1,12 @@
 /// Times what the tape costs beside the instructions' own work: a call, an instruction, a barrier.
 ///
-///     clang -std=c11 -O3 -fopenmp -ffp-contract=off -fno-math-errno -I Sources/CExecutor/include
+///     gcc -std=c11 -O3 -fopenmp -ffp-contract=off -fno-math-errno -I Sources/CExecutor/include
 ///         Sources/CExecutor/*.c Tools/bench/overhead_bench.c -lopenblas -lm -o /tmp/overhead_bench          (one line)
 ///     /tmp/overhead_bench [MOST_THREADS [REPEATS]]
 ///
 /// The instructions add two vectors of 16 columns, as little work as there is, for one row. `call` is a tape of one of
 /// them; an instruction's and a barrier's costs are the differences between long and short tapes with and without
-/// barriers. Medians and best; the best is what other users of the machine disturb least.
+/// barriers: of the medians, and of the bests, which other users of the machine disturb least.
 #define _DEFAULT_SOURCE
 #include "CExecutor.h"
 
@@ -58,9 +58,17 @@ static double time_calls(const ech_program *program, ech_session *session, int c
     return (seconds() - start) / calls;
 }
 
-static void print(const char *what, double *values, int count) {
+typedef struct {
+    double median, best;
+} times;
+
+static times summary(double *values, int count) {
     qsort(values, (size_t)count, sizeof *values, by_value);
-    printf("  %-12s %8.0f %8.0f\n", what, values[count / 2] * 1e9, values[0] * 1e9);
+    return (times){values[count / 2], values[0]};
+}
+
+static void print(const char *what, times more, times less, int count) {
+    printf("  %-12s %8.0f %8.0f\n", what, (more.median - less.median) / count * 1e9, (more.best - less.best) / count * 1e9);
 }
 
 int main(int argc, char **argv) {
@@ -76,18 +84,18 @@ int main(int argc, char **argv) {
     require(session, message);
     ech_program *single = additions(1, false, isa), *plain = additions(LONG, false, isa), *met = additions(LONG, true, isa);
     for (int threads = 1; threads <= most_threads; threads++) {
-        double calls[MOST_REPEATS], instructions[MOST_REPEATS], barriers[MOST_REPEATS];
+        double calls[MOST_REPEATS], without[MOST_REPEATS], with[MOST_REPEATS];
         for (int r = -1; r < repeats; r++) { // the first round only warms up
             const int at = r < 0 ? 0 : r;
             calls[at] = time_calls(single, session, CALLS, threads);
-            const double without = time_calls(plain, session, 1, threads), with = time_calls(met, session, 1, threads);
-            instructions[at] = (without - calls[at]) / (LONG - 1);
-            barriers[at] = (with - without) / LONG;
+            without[at] = time_calls(plain, session, 1, threads);
+            with[at] = time_calls(met, session, 1, threads);
         }
+        const times nothing = {0, 0}, call = summary(calls, repeats), unmet = summary(without, repeats);
         printf("%s, %d thread%s: nanoseconds   median     best\n", ech_isa_name(isa), threads, threads == 1 ? "" : "s");
-        print("call", calls, repeats);
-        print("instruction", instructions, repeats);
-        print("barrier", barriers, repeats);
+        print("call", call, nothing, 1);
+        print("instruction", unmet, call, LONG - 1);
+        print("barrier", summary(with, repeats), unmet, LONG);
     }
     ech_program_destroy(single);
     ech_program_destroy(plain);
