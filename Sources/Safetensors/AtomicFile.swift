@@ -31,9 +31,8 @@ public final class AtomicFile: ByteSink {
             let kind = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file"
             throw FileError("\(path): is \(kind), and cannot be replaced by a file; give another name")
         }
-        let folder = (path as NSString).deletingLastPathComponent
         let name = ".partial-\(String(UInt64.random(in: .min ... .max), radix: 16))"
-        let temporaryPath = folder.isEmpty ? name : (folder as NSString).appendingPathComponent(name)
+        let temporaryPath = Self.folder(of: path) + "/" + name
         // The mode is what any program asks for; the user's umask takes from it.
         let descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
@@ -56,6 +55,12 @@ public final class AtomicFile: ByteSink {
         pending.deallocate()
         if descriptor >= 0 { close(descriptor) }
         if !isCommitted { unlink(temporaryPath) }
+    }
+
+    /// The folder that a file lies in, without a slash at its end. Foundation's own way crashes on names of one character
+    /// (swift-corelibs-foundation of Swift 6.3).
+    private static func folder(of path: String) -> Substring {
+        path.lastIndex(of: "/").map { path[..<$0] } ?? "."
     }
 
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
@@ -118,8 +123,7 @@ public final class AtomicFile: ByteSink {
         }
         isCommitted = true
         // The name is the folder's data. Some file systems cannot sync a folder, and the file is complete either way.
-        let folder = (path as NSString).deletingLastPathComponent
-        let folderDescriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
+        let folderDescriptor = open(Self.folder(of: path) + "/", O_RDONLY | O_CLOEXEC)
         if folderDescriptor >= 0 {
             fsync(folderDescriptor)
             close(folderDescriptor)

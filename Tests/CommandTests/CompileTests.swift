@@ -12,6 +12,14 @@ import Testing
         #expect(try folder.contents == ["odd.plan"])
     }
 
+    @Test func `a name of one character is a place like any other, and an empty one is none`() throws {
+        let folder = try TemporaryFolder()
+        _ = try EchelonCommand.run(["compile", TestModels.odd, "-o", "p"], in: folder.path).succeeded()
+        #expect(try folder.contents == ["p"])
+        try EchelonCommand.run(["compile", TestModels.odd, "-o", ""], in: folder.path).expectRefusal()
+        #expect(try folder.contents == ["p"])
+    }
+
     @Test func `a plan needs nothing of its checkpoint, and may be moved`() throws {
         let folder = try TemporaryFolder()
         let checkpoint = folder.file("checkpoint")
