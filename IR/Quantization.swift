@@ -15,7 +15,7 @@ enum Quantization {
     static func q8(_ values: [Float], width: Int) -> [Float] {
         inGroups(values, of: width, width: width) { group in
             let largest = group.reduce(Float(0)) { max($0, abs($1)) }
-            // A row of zeros; or one so small that the factor below overflows, which nothing after it could tell from zeros.
+            // A row of zeros; or one so small that the factor below overflows, which is as good as zeros.
             guard largest > 0, (largest8 / largest).isFinite else { return group.map { _ in 0 } }
             let (scale, factor) = (largest / largest8, largest8 / largest)
             return group.map { min(max(($0 * factor).rounded(.toNearestOrEven), -largest8), largest8) * scale }

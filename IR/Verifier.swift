@@ -161,7 +161,8 @@ private struct FunctionVerifier {
                 + "\(largestCount)"
         }
         guard value.type.element != .q4, value.type.element != .q8 || value.type.rowWidth != nil else {
-            return "\(what) %\(value.name) is \(value.type), but q4 is for weights, and q8 for weights and rows of a width"
+            return "\(what) %\(value.name) is \(value.type), but q4 is for weights, "
+                + "and q8 for weights and rows of a width"
         }
         scope[value.name] = value.type
         return nil

@@ -4,8 +4,9 @@ import Plans
 
 /// Converts one tensor of a checkpoint to a weight of a plan, some strips at a time and on several threads.
 ///
-/// A strip is ``stripRows`` outputs and depends on nothing but their rows of the tensor (``packStrip(_:rows:of:into:scales:sums:)``),
-/// so neither the number of threads nor the size of the pieces changes a bit of the result.
+/// A strip is ``stripRows`` outputs and depends on nothing but their rows of the tensor, so neither the number of threads
+/// nor the size of the pieces changes a bit of the result. What int8 has behind all strips, its scales and sums, is kept
+/// until the last strip is handed on.
 struct WeightPacker {
     let weight: ScheduledWeight
     let tensor: CheckpointTensor
@@ -124,7 +125,8 @@ struct WeightPacker {
         else { return }
         throw PlanError(
             "The tensor \(tensor.name) has \(weights[index]) in row \(firstRow + index / weight.columns), which "
-                + "\(weight.format.rawValue) cannot store. Give this matrix the format bf16 or f32, or repair the checkpoint.")
+                + "\(weight.format.rawValue) cannot store. Give this matrix the format bf16 or f32, or repair the "
+                + "checkpoint.")
     }
 
     /// Moves the wanted columns of every row together.
