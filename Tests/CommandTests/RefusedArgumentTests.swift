@@ -132,7 +132,7 @@ import Testing
         (["generate", "--tokens", "1", "--raw"], "--raw"), (["generate", "x", "--json", "--stream"], "--stream"),
         (["generate", "x", "--raw", "--system", "y"], "--system"), (["generate", "x", "--kv-budget", "2"], "--sampler"),
         (["compile"], "checkpoint"), (["compile", "x"], "--output"),
-        (["compile", "x", "-o", "y", "--weights", "int8"], "bf16"), (["inspect"], "plan"), (["logits", "x"], "--tokens"),
+        (["compile", "x", "-o", "y", "--weights", "int16"], "bf16"), (["inspect"], "plan"), (["logits", "x"], "--tokens"),
         (["logits", "x", "--tokens", "1", "--recurrence", "1"], "--output"), (["tokenize"], "model"),
         (["unheard"], "unheard"),
     ])
