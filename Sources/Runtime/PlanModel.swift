@@ -64,7 +64,7 @@ public final class PlanModel: RecurrentModel {
 
     private func run(_ call: RaggedCall, profile: UnsafeMutablePointer<ech_profile>?) throws -> ModelResult {
         let rows = call.tokens.count
-        try check(call)
+        let extents = try check(call)
         let program = try program(for: call)
         let function = program.function
         while results.count < function.results.count { results.append(ResultMemory()) }
@@ -82,13 +82,14 @@ public final class PlanModel: RecurrentModel {
                 }
             }
         }
-        noteWritten(call)
+        for (slot, end) in extents { written[slot] = end }
         return collect(call, function: function, rows: rows)
     }
 
     // MARK: Before a call
 
-    private func check(_ call: RaggedCall) throws {
+    /// - Returns: how far each slot that the call touches is written after it, see ``extents(after:)``.
+    private func check(_ call: RaggedCall) throws -> [Int: Int] {
         let rows = call.tokens.count
         guard rows > 0 else { throw RuntimeError("A call needs at least one row.") }
         let maxRows = plan.contents.settings.maxRows
@@ -116,7 +117,7 @@ public final class PlanModel: RecurrentModel {
                     "Position \(position) is out of range: a sequence has positions 0 to \(shape.context - 1).")
             }
         }
-        _ = try extents(after: call)
+        return try extents(after: call)
     }
 
     /// How far each slot that the call touches is written after it.
@@ -135,11 +136,6 @@ public final class PlanModel: RecurrentModel {
                 }
                 return (slot, end)
             })
-    }
-
-    private func noteWritten(_ call: RaggedCall) {
-        guard let extents = try? extents(after: call) else { return }
-        for (slot, end) in extents { written[slot] = end }
     }
 
     /// The unrolled tape when there is one for this number of recurrences, else the looping one.
