@@ -71,13 +71,15 @@ void ech_run_linear(ech_walk *walk, const ech_instruction *instruction) {
     const ech_share share = share_of_units(walk, outputs, p.unit);
     for (int64_t unit = share.begin; unit < share.end; unit++) {
         const int32_t first = (int32_t)unit * p.unit, count = ech_min(p.unit, outputs - first);
-        if (p.weight->format == ECH_WEIGHT_F32 || count == ECH_STRIP) {
+        if (p.weight->format == ECH_WEIGHT_F32) {
             compute(&p, first, count, out + first, outputs);
-        } else {
-            compute(&p, first, count, scratch, ECH_STRIP);
-            for (int64_t i = 0; i < rows; i++)
-                memcpy(out + i * outputs + first, scratch + i * ECH_STRIP, (size_t)count * sizeof *out);
+            continue;
         }
+        // Not straight to the output: where its rows are a multiple of 4 KiB apart, as those of the head, the kernel's
+        // partial sums would compete for one set of the first-level cache.
+        compute(&p, first, count, scratch, ECH_STRIP);
+        for (int64_t i = 0; i < rows; i++)
+            memcpy(out + i * outputs + first, scratch + i * ECH_STRIP, (size_t)count * sizeof *out);
     }
 }
 

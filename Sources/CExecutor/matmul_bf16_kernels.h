@@ -1,7 +1,7 @@
 /// What the bf16 kernels share: the layout's numbers.
 ///
 /// Each chunk is summed from zero and then added to the output: that is the fixed order of summation, and it makes the
-/// longest chain of additions 256 + K / 256 long instead of K.
+/// longest chain of additions 384 + K / 384 long instead of K.
 #ifndef ECHELON_MATMUL_BF16_KERNELS_H
 #define ECHELON_MATMUL_BF16_KERNELS_H
 

@@ -9,7 +9,7 @@
 // one addition.
 //
 // One row, which memory bounds, reads the weights in the order in which they lie and prefetches every second line (see
-// matmul_bf16_avx512.c). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
+// avx512_groups.h). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
 // accumulators, two registers of nibbles and the mask; and every line is prefetched.
 enum {
     MOST_ROWS = 8,

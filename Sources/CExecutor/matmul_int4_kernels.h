@@ -58,6 +58,7 @@ static inline void ech_strip_int4_in_groups(const ech_group_kernel *kernels, int
         .out = out,
         .out_stride = out_stride,
         .scales = x->scales,
+        .totals = x->totals,
         .sums = x->sums,
         .sums_stride = 2 * (ptrdiff_t)blocks,
     };

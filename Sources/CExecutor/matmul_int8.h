@@ -15,7 +15,6 @@ enum { ECH_INT8_COLUMNS_LIMIT = 1 << 16 };
 typedef struct {
     const int8_t *values; ///< the strip's first block
     const float *scales;  ///< of its 32 outputs
-    const int32_t *sums;  ///< of its 32 outputs' values
 } ech_int8_strip;
 
 /// The strip of outputs first ..< first + 32 of a weight of `rows` × `columns`; `first` is a multiple of 32.
@@ -23,7 +22,7 @@ static inline ech_int8_strip ech_int8_strip_at(const void *data, int64_t rows, i
     const int64_t rows32 = (rows + 31) / 32 * 32, columns64 = (columns + 63) / 64 * 64;
     const int8_t *values = data;
     const float *scales = (const float *)(values + rows32 * columns64);
-    return (ech_int8_strip){values + first * columns64, scales + first, (const int32_t *)(scales + rows32) + first};
+    return (ech_int8_strip){values + first * columns64, scales + first};
 }
 
 /// out[i * out_stride + j] = (float)sum * (strip.scales[j] * x.scales[i]) with sum = the sum over k of

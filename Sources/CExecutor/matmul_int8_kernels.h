@@ -32,10 +32,10 @@ static inline void ech_strip_int8_in_groups(const ech_group_kernel *kernels, int
         .out = out,
         .out_stride = out_stride,
         .scales = x->scales,
+        .totals = x->totals,
         .sums = x->sums,
         .sums_stride = 2 * (ptrdiff_t)blocks,
         .weight_scales = strip->scales,
-        .weight_sums = strip->sums,
     };
     ech_strip_in_groups(kernels, most, ECH_INT8_BLOCK_BYTES, &whole, rows, blocks);
 }

@@ -154,7 +154,7 @@ static int64_t bytes_of(const ech_weight *w) {
     const int64_t rows32 = ech_round_up(w->rows, 32), columns64 = ech_round_up(w->columns, 64);
     switch (w->format) {
     case ECH_WEIGHT_BF16: return rows32 * ech_round_up(w->columns, 32) * 2;
-    case ECH_WEIGHT_INT8: return rows32 * columns64 + rows32 * (int64_t)(sizeof(float) + sizeof(int32_t));
+    case ECH_WEIGHT_INT8: return rows32 * columns64 + rows32 * (int64_t)sizeof(float);
     case ECH_WEIGHT_INT4: return rows32 / 32 * (columns64 / 64) * ECH_INT4_BLOCK_BYTES;
     default: return (int64_t)w->rows * w->columns * (int64_t)sizeof(float);
     }

@@ -63,7 +63,7 @@ enum PlanFile {
             let (rows, codes) = (
                 rounded(weight.rows, to: PackedInt8.strip), rounded(weight.columns, to: PackedInt8.block)
             )
-            return .init(weight.name, .i8, [rows, codes + 8])
+            return .init(weight.name, .i8, [rows, codes + 4])
         case .int4:
             return .init(
                 weight.name, .u8,

@@ -160,7 +160,7 @@ static float *run(int isa, const problem *p, const uint16_t *packed, int32_t fro
 
 // MARK: Tests
 
-static const int32_t block_counts[] = {1, 2, 9, 165};
+static const int32_t block_counts[] = {1, 2, 13, 165};
 static const int32_t many_row_counts[] = {63, 64, 65, 100, 128, 512};
 static const int32_t slow_row_counts[] = {1, 15, 16, 17, 33, 65};
 
@@ -185,7 +185,7 @@ typedef struct {
 static void check_batch(void *context, int32_t rows) {
     const batch_test *test = context;
     // Another stretch of the rows each time, so that a row is seen at many places of a tile.
-    const int32_t most = is_slow(test->isa) && test->p->blocks > 9 ? 65 : MOST_ROWS;
+    const int32_t most = is_slow(test->isa) && test->p->blocks > 13 ? 65 : MOST_ROWS;
     const int32_t from = rows * 7 % (most - rows + 1);
     float *out = run(test->isa, test->p, test->packed, from, rows);
     for (int32_t i = 0; i < rows; i++)
@@ -200,17 +200,17 @@ static void check_batch(void *context, int32_t rows) {
 ///
 /// The error: a product of two bf16 numbers has at most 16 significant bits and is exact. Each product then takes part
 /// in at most L rounded additions, each with a relative error of at most u = 2^-24, so the sum is off by at most
-/// ((1 + u)^L - 1) Σ|x w|, which is below 1.01 L u Σ|x w|. Kernels that sum chunks of 256 columns have
-/// L <= min(K, 256) + K / 256 + 1; AMX sums 16 even and 16 odd columns of a block, joins them, and adds the blocks:
-/// L <= 17 + K / 32. Both are at most min(K, 256) + K / 32 + 1. The values keep clear of underflow. With K = 5280 the
-/// bound is a seventh of what leaving out a product of mean magnitude changes.
+/// ((1 + u)^L - 1) Σ|x w|, which is below 1.01 L u Σ|x w|. Kernels that sum chunks of 384 columns have
+/// L <= min(K, 384) + K / 384 + 1; AMX sums 16 even and 16 odd columns of a block, joins them, and adds the blocks:
+/// L <= 17 + K / 32. Both are at most min(K, 384) + K / 32 + 1. The values keep clear of underflow. With K = 5280 the
+/// bound is a fifth of what leaving out a product of mean magnitude changes.
 static void test_sums(int isa, int32_t blocks, bool integers) {
-    const int32_t rows = is_slow(isa) && blocks > 9 ? 65 : MOST_ROWS;
+    const int32_t rows = is_slow(isa) && blocks > 13 ? 65 : MOST_ROWS;
     problem p = make_problem(rows, blocks, integers ? random_integer : random_real);
     uint16_t *packed = pack(&p);
     float(*alone)[STRIP] = allocate((size_t)rows, sizeof *alone);
     const size_t k = (size_t)blocks * BLOCK;
-    const double additions = (k < 256 ? (double)k : 256) + blocks + 1;
+    const double additions = (k < 384 ? (double)k : 384) + blocks + 1;
     for (int32_t i = 0; i < rows; i++) {
         float *out = run(isa, &p, packed, i, 1);
         memcpy(alone[i], out, sizeof alone[i]);

@@ -54,14 +54,16 @@ static void *make_rows(const problem *p, int from, int rows) {
     char *data = aligned_alloc(64, (bytes + 63) / 64 * 64);
     for (size_t i = 0; i < bytes; i++) data[i] = (char)random_bits();
     float *scales = (float *)(data + rows16 * columns);
-    int32_t *sums = (int32_t *)(data + rows16 * (columns + 64));
+    int32_t *totals = (int32_t *)(scales + rows16), *sums = (int32_t *)(data + rows16 * (columns + 64));
     for (int64_t i = 0; i < rows; i++) {
         const int8_t *row = p->x + (from + i) * columns;
         scales[i] = p->scales[from + i];
+        totals[i] = 0;
         memset(sums + i * columns / 32, 0, (size_t)columns / 32 * sizeof *sums);
         for (int64_t k = 0; k < columns; k++) {
             data[i / h * h * columns + k / 64 * h * 64 + i % h * 64 + k % 64] = (char)row[k];
             sums[i * columns / 32 + k / 32] += row[k];
+            totals[i] += row[k];
         }
     }
     return data;
@@ -154,7 +156,7 @@ static void check(const problem *p, const int *row_counts, int counts) {
 // MARK: Tests
 
 static void for_each_problem(number weight, number x) {
-    static const int block_counts[] = {1, 2, 7, 8, 9, 17};
+    static const int block_counts[] = {1, 2, 7, 12, 13, 25};
     int row_counts[42];
     for (int i = 0; i < 40; i++) row_counts[i] = i + 1;
     row_counts[40] = 64;

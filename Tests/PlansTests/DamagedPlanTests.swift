@@ -119,7 +119,7 @@ import Testing
         let norm = SafetensorsLayout.Declaration("norm", .f32, [1, 7])
         let matrix = SafetensorsLayout.Declaration("matrix", .bf16, [1, 1, 2, 16, 16, 2])
         let bias = SafetensorsLayout.Declaration("bias", .f32, [1, 3])
-        let eight = SafetensorsLayout.Declaration("eight", .i8, [64, 136])
+        let eight = SafetensorsLayout.Declaration("eight", .i8, [64, 132])
         let four = SafetensorsLayout.Declaration("four", .u8, [2, 2, 1152])
 
         try sample.forge(at: folder.path("complete"), weights: [norm, matrix, bias, eight, four])
@@ -128,7 +128,7 @@ import Testing
         #expect(Self.refusal(folder.path("missing"))?.contains("weight matrix") == true)
         try sample.forge(at: folder.path("short"), weights: [norm, matrix, .init("bias", .f32, [1, 2]), eight, four])
         #expect(Self.refusal(folder.path("short"))?.contains("weight bias") == true)
-        try sample.forge(at: folder.path("scaleless"), weights: [norm, matrix, bias, .init("eight", .i8, [64, 132]), four])
+        try sample.forge(at: folder.path("scaleless"), weights: [norm, matrix, bias, .init("eight", .i8, [64, 128]), four])
         #expect(Self.refusal(folder.path("scaleless"))?.contains("weight eight") == true)
     }
 

@@ -109,7 +109,7 @@ static problem make_problem(enum format format, int32_t n, int32_t k) {
     const size_t k64 = ((size_t)k + 63) / 64 * 64, n32 = (size_t)n;
     problem p = {.format = format, .n = n, .k = k};
     p.bytes = format == BF16   ? n32 * (size_t)k * 2
-              : format == INT8 ? n32 * k64 + n32 * 8
+              : format == INT8 ? n32 * k64 + n32 * 4
                                : n32 / STRIP * (k64 / 64) * ECH_INT4_BLOCK_BYTES;
     p.calls = p.bytes < (64u << 20) ? (int32_t)((64u << 20) / p.bytes) : 1;
     p.weights = allocate(p.bytes);
