@@ -8,7 +8,7 @@
 //     add_products    adds half a line's products with an input to the sums
 //     finish          stores 8 of a row's 32 sums of a chunk
 //
-// say what is multiplied. It ends with `kernels` and `MOST_ROWS`, for ech_strip_in_groups. No include guard: this is a
+// say what is multiplied. It ends with `kernels` and `MOST_ROWS`, for ech_strips_in_groups. No include guard: this is a
 // template.
 //
 // 4 rows × 1 panel: 8 accumulators leave 8 of the 16 registers to weights and inputs. With 1 or 2 rows, which are bound

@@ -8,7 +8,7 @@
 //     add_products    adds a line's products with four bytes of an input, which every lane has, to the sums
 //     finish          stores a chunk's sums of one row, those of either panel
 //
-// say what is multiplied. It ends with `kernels` and `MOST_ROWS`, for ech_strip_in_groups. No include guard: this is a
+// say what is multiplied. It ends with `kernels` and `MOST_ROWS`, for ech_strips_in_groups. No include guard: this is a
 // template.
 //
 // With 8 rows × 2 panels, 16 accumulators, 2 weights and an input take 19 of the 32 registers, a tile of 16 rows makes

@@ -24,9 +24,9 @@ BF16_INLINE void finish(const ech_row_group *group, int row, const __m512 sums[2
 
 #include "avx512_groups.h"
 
-void ech_strip_bf16_avx512(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
-                           ptrdiff_t out_stride) {
-    ech_strip_bf16_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
+void ech_strips_bf16_avx512(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
+                            ptrdiff_t out_stride) {
+    ech_strips_bf16_in_groups(kernels, MOST_ROWS, weights, x, size, out, out_stride);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #define ECHELON_MATMUL_INT8_H
 
 #include "q8.h"
+#include "strips.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,13 +27,13 @@ static inline ech_int8_strip ech_int8_strip_at(const void *data, int64_t rows, i
 }
 
 /// out[i * out_stride + j] = (float)sum * (strip.scales[j] * x.scales[i]) with sum = the sum over k of
-/// x.values[i][k] * strip.values[j][k], i < rows, j < 32; `blocks` = K64 / 64. The sum is exact, so every kernel gives
-/// the same bits.
-typedef void (*ech_strip_int8)(const ech_int8_strip *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks,
-                               float *out, ptrdiff_t out_stride);
+/// x.values[i][k] * strip.values[j][k], i < rows, j < 32 strips, from `strip` on; `blocks` = K64 / 64. The sum is exact,
+/// so every kernel gives the same bits.
+typedef void (*ech_strips_int8)(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
+                                ptrdiff_t out_stride);
 
 /// The kernel of an instruction set (`enum ech_isa`) that the machine has; the portable one for a set that this
 /// architecture does not have. ECH_ISA_AVX512 on a processor without AVX512_VNNI gets the AVX2 kernel.
-ech_strip_int8 ech_strip_int8_for(int isa);
+ech_strips_int8 ech_strips_int8_for(int isa);
 
 #endif

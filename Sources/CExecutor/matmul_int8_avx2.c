@@ -44,9 +44,9 @@ INT8_INLINE void finish(const ech_row_group *group, int row, int first, __m256i 
 
 #include "avx2_groups.h"
 
-void ech_strip_int8_avx2(const ech_int8_strip *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                         ptrdiff_t out_stride) {
-    ech_strip_int8_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
+void ech_strips_int8_avx2(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
+                          ptrdiff_t out_stride) {
+    ech_strips_int8_in_groups(kernels, MOST_ROWS, strip, x, size, out, out_stride);
 }
 
 #endif

@@ -27,7 +27,7 @@ VNNI_INLINE __m512i add_products(__m512i sums, __m512i weights, __m512i x) {
 VNNI_INLINE void finish(const ech_row_group *group, int row, const __m512i sums[2]) {
     float *out = group->out + row * group->out_stride;
     const __m512i raised = _mm512_slli_epi32(_mm512_set1_epi32(group->totals[row]), RAISED_BITS);
-    for (int first = 0; first < ECH_STRIP_N; first += ECH_PANEL_N) {
+    for (int first = 0; first < ECH_STRIP; first += ECH_PANEL_N) {
         __m512i sum = sums[first / ECH_PANEL_N];
         if (!group->first) sum = _mm512_add_epi32(_mm512_loadu_si512(out + first), sum);
         if (!group->last) {
@@ -42,9 +42,9 @@ VNNI_INLINE void finish(const ech_row_group *group, int row, const __m512i sums[
 
 #include "avx512_groups.h"
 
-void ech_strip_int8_avx512(const ech_int8_strip *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                           ptrdiff_t out_stride) {
-    ech_strip_int8_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
+void ech_strips_int8_avx512(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
+                            ptrdiff_t out_stride) {
+    ech_strips_int8_in_groups(kernels, MOST_ROWS, strip, x, size, out, out_stride);
 }
 
 #endif

@@ -131,16 +131,16 @@ static void multiply_strip(const problem *p, int isa, int32_t strip, int32_t row
     float *out = p->out + first;
     switch (p->format) {
     case BF16:
-        ech_strip_bf16_for(isa)((const uint16_t *)p->weights + first * (size_t)p->k, p->x, rows, p->k / 32, out, p->n);
+        ech_strips_bf16_for(isa)((const uint16_t *)p->weights + first * (size_t)p->k, p->x, (ech_strips_size){rows, p->k / 32, 1}, out, p->n);
         break;
     case INT8: {
         const ech_int8_strip weights = ech_int8_strip_at(p->weights, p->n, p->k, (int64_t)first);
-        ech_strip_int8_for(isa)(&weights, &q8, rows, blocks64, out, p->n);
+        ech_strips_int8_for(isa)(&weights, &q8, (ech_strips_size){rows, blocks64, 1}, out, p->n);
         break;
     }
     default:
-        ech_strip_int4_for(isa)((const uint8_t *)p->weights + (size_t)strip * (size_t)blocks64 * ECH_INT4_BLOCK_BYTES,
-                                &q8, rows, blocks64, out, p->n);
+        ech_strips_int4_for(isa)((const uint8_t *)p->weights + (size_t)strip * (size_t)blocks64 * ECH_INT4_BLOCK_BYTES,
+                                &q8, (ech_strips_size){rows, blocks64, 1}, out, p->n);
     }
 }
 
