@@ -85,13 +85,7 @@ struct Bench: ParsableCommand {
 
     private func randomPlan() throws -> RandomPlan? {
         guard let config else { return nil }
-        let text: String
-        do {
-            text = try String(contentsOfFile: config, encoding: .utf8)
-        } catch {
-            throw CommandError("The configuration \(config) cannot be read as a text file.")
-        }
-        return try RandomPlan(configuration: text, name: config, compilation.settings())
+        return try RandomPlan(configuration: configurationText(at: config), name: config, compilation.settings())
     }
 
     private func fill(_ random: RandomPlan) throws -> Plan {
