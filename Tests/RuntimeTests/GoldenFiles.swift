@@ -111,3 +111,18 @@ enum GoldenFiles {
         return settings
     }
 }
+
+extension GoldenFiles.Runs.Diffusion.Step {
+    /// The record in the form of the golden files, which leave off trailing zeros: their sequences are kept in buffers
+    /// filled with zeros. That drops a token 0 that happens to be last, frozen (run 22, step 42) or not.
+    init(_ record: StepRecord) {
+        func trimmed(_ tokens: some Collection<Int32>) -> [Int32] {
+            var tokens = Array(tokens)
+            while tokens.last == 0 { tokens.removeLast() }
+            return tokens
+        }
+        self.init(
+            frozen: trimmed(record.tokens.prefix(record.frozen)), current: trimmed(record.tokens),
+            counter: record.recurrences)
+    }
+}
