@@ -109,20 +109,7 @@ struct Compile: ParsableCommand {
             weights: weights.element, rules: weightsFor.map { MatrixFormats.Rule($0.pattern, $0.format.element) })
     }
 
-    /// The passes asked for, in order.
-    private func passNames() throws -> [String] {
-        let names = passes.map(Pipeline.names) ?? Pipeline.standardNames
-        if let word = names.first(where: { $0.contains("=") }) {
-            throw CompilerError(
-                "'\(word)' has parameters, which only opt takes: here --weights, --weights-for, --recurrence and "
-                    + "--inner-recurrence say what to compile for.")
-        }
-        for name in disablePass where !names.contains(name) {
-            guard Pipeline.standardNames.contains(name) else { throw Pipeline.unknown(name) }
-            throw CompilerError("--disable-pass \(name) disables nothing: --passes does not name it.")
-        }
-        return names.filter { !disablePass.contains($0) }
-    }
+    private func passNames() throws -> [String] { try PassChoice.names(passes, without: disablePass) }
 
     func run() throws { try reportingFailures(compile) }
 
@@ -160,30 +147,6 @@ struct Compile: ParsableCommand {
             try printer.text(after: pass, module).map { try Terminal.write($0) }
             try Interrupt.check()
         }
-    }
-}
-
-/// What `--print-after` asks for.
-struct PassPrinter {
-    private let names: Set<String>
-
-    init(_ names: [String]) { self.names = Set(names) }
-
-    /// - Throws: ``ValidationError`` for a name that is none of the pipeline's passes.
-    static func check(_ names: [String], _ pipeline: Pipeline) throws {
-        let passes = pipeline.passes.map(\.name)
-        for name in names where name != "all" && !passes.contains(name) {
-            let hint = nearestName(to: name, among: passes).map { " Did you mean \($0)?" } ?? ""
-            throw ValidationError(
-                "--print-after \(name): no such pass runs.\(hint) The passes are \(passes.joined(separator: ", ")), and "
-                    + "`all` stands for each.")
-        }
-    }
-
-    /// The module's text under a heading, which is a comment of the text form; nil when nobody asked for it.
-    func text(after pass: any Pass, _ module: Module) -> String? {
-        guard names.contains("all") || names.contains(pass.name) else { return nil }
-        return "// after \(pass.name): \(pass.summary)\n\(module)\n"
     }
 }
 

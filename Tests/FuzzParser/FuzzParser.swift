@@ -1,4 +1,5 @@
 import ArgumentParser
+import Compiler
 import Foundation
 import ParserFuzzing
 
@@ -12,11 +13,15 @@ struct FuzzParser: AsyncParsableCommand {
             back as the same. An input depends only on its number and the seed.
 
               swift run -c release fuzz-parser --inputs 1000000 --seed 1
+              swift run -c release fuzz-parser --inputs 100000 --passes fuse-gate,lower-weights=int8
               swift run -c release fuzz-parser --seed 1 --show 4711 | echelon opt --verify-only
             """)
 
     @Option(help: "How many inputs to try.")
     var inputs = 1_000_000
+
+    @Option(help: ArgumentHelp("Passes to run, each alone, on every module that verifies.", valueName: "list"))
+    var passes = ""
 
     @Option(help: "What the inputs are made from.")
     var seed: UInt64 = 1
@@ -37,7 +42,8 @@ struct FuzzParser: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let fuzzer = ParserFuzzer(texts: try ShippedTexts.all(), seed: seed)
+        let fuzzer = ParserFuzzer(
+            texts: try ShippedTexts.all(), seed: seed, passes: try Pipeline(parsing: passes).passes)
         if let show { return try FileHandle.standardOutput.write(contentsOf: Data(fuzzer.input(show))) }
         let start = ContinuousClock.now
         var tally = ParserFuzzer.Tally()

@@ -1,11 +1,14 @@
+import Compiler
 import IR
 import RandomGraphs
 
 /// Feeds damaged texts to the parser and checks what everybody relies on: it neither crashes nor hangs, says where it
-/// stopped, and what it reads prints and reads back as the same.
+/// stopped, and what it reads prints and reads back as the same. Passes, which take any module that verifies, have to make
+/// one that verifies of it, or refuse it.
 public struct ParserFuzzer: Sendable {
     private let corpus: [[UInt8]]
     private let seed: UInt64
+    private let passes: [any Pass]
 
     /// What became of some inputs.
     public struct Tally: Sendable {
@@ -38,10 +41,13 @@ public struct ParserFuzzer: Sendable {
         public var description: String { "input \(index): \(problem)" }
     }
 
-    /// - Parameter texts: what is damaged; at least one, none empty.
-    public init(texts: [String], seed: UInt64) {
+    /// - Parameters:
+    ///   - texts: what is damaged; at least one, none empty.
+    ///   - passes: what to run, each alone, on what verifies.
+    public init(texts: [String], seed: UInt64, passes: [any Pass] = []) {
         corpus = texts.map { Array($0.utf8) }
         self.seed = seed
+        self.passes = passes
     }
 
     /// The input of that number, which depends on nothing else but the texts and the seed.
@@ -87,7 +93,16 @@ public struct ParserFuzzer: Sendable {
             throw fault("reads as a module whose own text does not read: \(error)")
         }
         guard again.description == printed else { throw fault("reads as a module whose text changes when it is read again") }
-        guard !verifies || again == module else { throw fault("verifies, but reads back as another module") }
+        guard verifies else { return }
+        guard again == module else { throw fault("verifies, but reads back as another module") }
+        for pass in passes {
+            guard let result = try? pass.run(module) else { continue }
+            do {
+                try verify(result)
+            } catch {
+                throw fault("verifies, but not what \(pass.name) makes of it: \(error)")
+            }
+        }
     }
 
     /// What is wrong with a refusal; nil when it names a place of the text, or its end, and says something short.
