@@ -71,11 +71,23 @@ let package = Package(
 
         // Random verified modules for the property tests of the IR and the compiler.
         .target(name: "RandomGraphs", dependencies: ["IR"], path: "Tests/RandomGraphs"),
-        .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs"]),
+        // Damaged module texts for the parser: for the tests, and as a program for longer runs.
+        .target(
+            name: "ParserFuzzing", dependencies: ["IR", "Compiler", "Huginn", "Checkpoints", "RandomGraphs"],
+            path: "Tests/ParserFuzzing"),
+        .executableTarget(
+            name: "fuzz-parser",
+            dependencies: ["ParserFuzzing", "Compiler", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Tests/FuzzParser"),
+        .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs", "ParserFuzzing"]),
         .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors"], exclude: ["Fixtures"]),
-        .testTarget(name: "HuginnTests", dependencies: ["Huginn", "Compiler", "IR", "Checkpoints", "Safetensors"]),
+        .testTarget(
+            name: "HuginnTests",
+            dependencies: [
+                "Huginn", "Compiler", "IR", "Checkpoints", "Safetensors", "ParserFuzzing", "RandomGraphs",
+            ]),
         .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs"]),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
         .testTarget(

@@ -187,7 +187,7 @@ public struct Instruction: Codable, Hashable, Sendable {
 /// One compiled function.
 public struct ScheduledFunction: Codable, Hashable, Sendable {
     public var name: String
-    /// The number of recurrences that the tape is unrolled for, or nil when it loops and takes any number.
+    /// The number of recurrences that the tape is for, and mostly unrolled for; nil when it takes any number, in a loop.
     public var unrolled: Int?
     public var parameters: [Port]
     public var results: [Port]

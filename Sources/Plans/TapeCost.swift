@@ -11,6 +11,9 @@ public struct TapeCost: Hashable, Sendable {
     public var cacheBytes = 0
     /// Operations by the format of the weights; a multiplication and an addition are two. Attention counts as f32.
     public var operations: [WeightFormat: Double] = [:]
+    /// Instructions that run, and barriers that all threads wait at: those in loops once an iteration.
+    public var instructions = 0
+    public var barriers = 0
 
     public var bytes: Int { weightBytes + cacheBytes }
 
@@ -37,6 +40,8 @@ public struct TapeCost: Hashable, Sendable {
     }
 
     private mutating func add(_ instruction: Instruction, _ schedule: Schedule, rows: Int, context: Int) {
+        instructions += 1
+        if instruction.barrier { barriers += 1 }
         if instruction.opcode == "wavefront_attention", let cache = instruction.cache.map({ schedule.caches[$0] }) {
             let width = cache.heads * cache.dim
             cacheBytes += 2 * (context + rows) * width * Self.cacheElementBytes

@@ -132,6 +132,20 @@ import Testing
         #expect(Self.refusal(folder.path("scaleless"))?.contains("weight eight") == true)
     }
 
+    @Test func `a plan that says it has no weights has none, and says so in the one way there is`() throws {
+        let (sample, folder) = (SamplePlan(), try TemporaryFolder())
+        try sample.forge(at: folder.path("honest"), metadata: ["weights": "none"], weights: [])
+        #expect(Self.refusal(folder.path("honest")) == nil)
+        try sample.forge(at: folder.path("both"), metadata: ["weights": "none"])
+        #expect(Self.refusal(folder.path("both"))?.contains("has norm") == true)
+        try sample.forge(at: folder.path("silent"), weights: [])
+        #expect(Self.refusal(folder.path("silent"))?.contains("does not hold the weight norm") == true)
+        for text in ["", "all", "None"] {
+            try sample.forge(at: folder.path("odd"), metadata: ["weights": text], weights: [])
+            #expect(Self.refusal(folder.path("odd"))?.contains("malformed") == true)
+        }
+    }
+
     @Test(arguments: [(Int.max, 7), (7, Int.max), (Int.max, Int.max), (-1, 7), (7, -1), (1 << 32, 1 << 31)])
     func `a weight of an impossible size is refused, not computed with`(_ rows: Int, _ columns: Int) throws {
         let folder = try TemporaryFolder()

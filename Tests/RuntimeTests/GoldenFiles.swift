@@ -90,10 +90,11 @@ enum GoldenFiles {
 
     /// Compiles a checkpoint in memory, with the loops unrolled as for the runs.
     static func plan(
-        _ folder: URL, weights: WeightFormat = .f32, recurrence: Int? = nil, innerRecurrence: Int = 4
+        _ folder: URL, weights: WeightFormat = .f32, recurrence: Int? = nil, innerRecurrence: Int = 4,
+        passes: [String]? = nil
     ) throws -> Plan {
         let settings = CompilationSettings(
-            weights: weights, recurrence: recurrence, innerRecurrence: innerRecurrence)
+            weights: weights, recurrence: recurrence, innerRecurrence: innerRecurrence, passes: passes)
         return try CheckpointCompiler(Checkpoint(folder: folder.path), settings).plan()
     }
 
@@ -108,5 +109,20 @@ enum GoldenFiles {
         settings.initScale = 0
         settings.ignoreStopTokens = true
         return settings
+    }
+}
+
+extension GoldenFiles.Runs.Diffusion.Step {
+    /// The record in the form of the golden files, which leave off trailing zeros: their sequences are kept in buffers
+    /// filled with zeros. That drops a token 0 that happens to be last, frozen (run 22, step 42) or not.
+    init(_ record: StepRecord) {
+        func trimmed(_ tokens: some Collection<Int32>) -> [Int32] {
+            var tokens = Array(tokens)
+            while tokens.last == 0 { tokens.removeLast() }
+            return tokens
+        }
+        self.init(
+            frozen: trimmed(record.tokens.prefix(record.frozen)), current: trimmed(record.tokens),
+            counter: record.recurrences)
     }
 }
