@@ -139,12 +139,12 @@ static inline void execute(ech_walk *walk, int32_t index) {
     perform(walk, instruction);
 }
 
-/// Reads the clock once where there is no barrier: the end of one instruction is the arrival at the next.
+/// Reads the clock only once where nothing is waited for: the end of one instruction is the arrival at the next.
 static inline void execute_recorded(ech_walk *walk, int32_t index) {
     const ech_instruction *instruction = &walk->run->program->instructions[index];
     ech_track *track = walk->track;
     ech_event event = {.instruction = index, .iteration = walk->iteration, .arrival = track->end, .start = track->end};
-    if (instruction->barrier) {
+    if (instruction->barrier && walk->threads > 1) {
         ech_walk_barrier(walk);
         event.start = ech_nanoseconds();
     }

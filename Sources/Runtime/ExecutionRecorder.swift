@@ -35,7 +35,8 @@ public final class ExecutionRecorder {
         public var recurrences: Int
         /// The lowest position of a row: with consecutive rows of one sequence, the positions before them.
         public var context: Int
-        /// From the caller's request to its result, threads' start and end included. On the clock of the events.
+        /// From the caller's request to its result, threads' start and end included, on the clock of the events. The end
+        /// of what was recorded, where that is not all.
         public var start: Int
         public var end: Int
         /// Whether all of its events found room.
@@ -120,9 +121,12 @@ public final class ExecutionRecorder {
         // Threads that the system did not give have no times; those it gave are the first ones.
         let events = zip(counts, tracks.prefix { $0.begin > 0 }).map { $0..<Int($1.count) }
         guard events.contains(where: { !$0.isEmpty }) else { return }
-        calls.append(
-            Call(
-                function: function, rows: rows, recurrences: recurrences, context: context, start: start, end: end,
-                isComplete: dropped == droppedBefore, events: events))
+        var call = Call(
+            function: function, rows: rows, recurrences: recurrences, context: context, start: start, end: end,
+            isComplete: dropped == droppedBefore, events: events)
+        if !call.isComplete {
+            call.end = events.indices.compactMap { self.events(of: call, thread: $0).last?.end }.max() ?? end
+        }
+        calls.append(call)
     }
 }

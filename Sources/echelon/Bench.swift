@@ -71,8 +71,8 @@ struct Bench: ParsableCommand {
     func run() throws { try reportingFailures(bench) }
 
     private func bench() throws {
-        try check(repeats, "--repeats", 1...1000)
-        try check(prefillRecurrence, "--prefill-recurrence", 0...100_000)
+        try requireOption(repeats, "--repeats", 1...1000)
+        try requireOption(prefillRecurrence, "--prefill-recurrence", 0...100_000)
         // What cannot be measured is refused before gigabytes of weights are made.
         if let random = try randomPlan() {
             let size = try size(random.settings)
@@ -141,13 +141,8 @@ struct Bench: ParsableCommand {
             let usual = quick ? [1, 8] : [1, 8, 16, 32, 64, 96, 128]
             return usual.filter { $0 <= most }
         }
-        for count in asked { try check(count, "--rows", 1...most) }
+        for count in asked { try requireOption(count, "--rows", 1...most) }
         return Set(asked).sorted()
-    }
-
-    private func check(_ value: Int?, _ option: String, _ range: ClosedRange<Int>) throws {
-        guard let value, !range.contains(value) else { return }
-        throw CommandError("\(option) is \(value); it has to be from \(range.lowerBound) to \(range.upperBound).")
     }
 }
 

@@ -30,7 +30,7 @@ struct BenchRun {
         self.repeats = repeats
         self.prefillRecurrence = prefillRecurrence
         calls = BenchCalls(model)
-        probe = BenchProbe(threads: model.threads, quick: quick)
+        probe = BenchProbe(threads: model.threads, size: quick ? .quick : .whole)
     }
 
     private var settings: PlanSettings { plan.contents.settings }
@@ -90,14 +90,7 @@ struct BenchRun {
         let rows = min(Self.promptRows, context, settings.maxRows)
         show("prefill of \(rows) rows")
         let seconds = try calls.time(calls.prefill(0..<rows, recurrences: prefillRecurrence))
-        // The rest of the context only has to be there.
-        var end = rows
-        while end < context {
-            try Interrupt.check()
-            let next = min(context, end + rows)
-            _ = try model.evaluate(calls.prefill(end..<next, recurrences: 1))
-            end = next
-        }
+        try calls.fill(rows..<max(context, rows), rows: rows)
         return seconds
     }
 
@@ -118,7 +111,7 @@ struct BenchRun {
             try Interrupt.check()
             show("decode")
             let start = ContinuousClock.now
-            _ = try model.evaluate(calls.decode(at: context, recurrences: settings.recurrence))
+            _ = try model.evaluate(calls.decode(context..<context + 1, recurrences: settings.recurrence))
             decodes.append((ContinuousClock.now - start) / .seconds(1))
         }
         return (steps, decodes)

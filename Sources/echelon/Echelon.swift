@@ -21,5 +21,5 @@ struct Echelon: ParsableCommand {
             command line that cannot be understood, 130 after Ctrl-C.
             """,
         version: "0.1.0",
-        subcommands: [Generate.self, Compile.self, Inspect.self, Bench.self, Logits.self, Tokenize.self])
+        subcommands: [Generate.self, Compile.self, Inspect.self, Bench.self, Profile.self, Logits.self, Tokenize.self])
 }

@@ -81,13 +81,13 @@ struct Generate: ParsableCommand {
     private func generate() throws {
         let (modelPath, prompt) = try arguments()
         let plan = try ModelSource(path: modelPath).plan(
-            compilation.settings(innerRecurrence: (1...16).contains(sampling.innerRecurrence) ? sampling.innerRecurrence : 4),
+            compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence),
             verifying: verifying.verification)
         let textTools = prompt == nil ? try? TextTools(plan) : try TextTools(plan)
         let promptTokens = try tokens?.tokens ?? textTools?.prompt(prompt ?? "", system: system, raw: raw) ?? []
         let defaults = try plan.generationConfiguration()
         let model = try PlanModel(plan, cacheBudget: sampling.cacheBudget(), threads: threading.threads)
-        let sampler = try makeSampler(promptTokens, plan: plan, defaults: defaults, shape: model.shape)
+        let sampler = try sampling.sampler(of: promptTokens, on: model, defaults: defaults)
 
         let start = ContinuousClock.now
         var output = Output(textTools, stops: sampling.ignoreEos ? [] : Set(defaults.stopTokens), streams: stream)
@@ -116,22 +116,6 @@ struct Generate: ParsableCommand {
         } else {
             try Terminal.write(textTools == nil ? report.tokens.map(String.init).joined(separator: " ") + "\n" : rest + "\n")
             Terminal.note(summary(report))
-        }
-    }
-
-    private func makeSampler(
-        _ prompt: [Int32], plan: Plan, defaults: GenerationConfiguration, shape: ModelShape
-    ) throws -> any SequenceSampler {
-        let generation = try sampling.generation(defaults)
-        let recurrence = plan.contents.settings.recurrence
-        switch sampling.sampler {
-        case .diffusion:
-            return try DiffusionForcing(
-                prompt: prompt, settings: sampling.diffusion(recurrence: recurrence), generation: generation, shape: shape)
-        case .autoregressive:
-            return try Autoregressive(
-                prompt: prompt, settings: sampling.autoregressive(recurrence: recurrence), generation: generation,
-                shape: shape)
         }
     }
 

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Checkpoints
+import Plans
+import Runtime
 import Samplers
 
 enum SamplerKind: String, CaseIterable, ExpressibleByArgument, Encodable {
@@ -102,6 +104,30 @@ struct SamplingOptions: ParsableArguments {
             throw CommandError("--kv-budget is \(kvBudget); it has to be a whole number from 1 to \(Int32.max).")
         }
         return kvBudget
+    }
+
+    /// The recurrences of a step to unroll when a checkpoint is compiled for these options: few enough that compiling is
+    /// quick.
+    var unrolledInnerRecurrence: Int {
+        (1...16).contains(innerRecurrence) ? innerRecurrence : DiffusionSettings().innerRecurrence
+    }
+
+    /// A sampler that continues a prompt.
+    /// - Parameter defaults: what holds where the command line does not say.
+    func sampler(
+        of prompt: [Int32], on model: PlanModel, defaults: GenerationConfiguration
+    ) throws -> any SequenceSampler {
+        let generation = try generation(defaults)
+        let recurrence = model.plan.contents.settings.recurrence
+        switch sampler {
+        case .diffusion:
+            return try DiffusionForcing(
+                prompt: prompt, settings: diffusion(recurrence: recurrence), generation: generation, shape: model.shape)
+        case .autoregressive:
+            return try Autoregressive(
+                prompt: prompt, settings: autoregressive(recurrence: recurrence), generation: generation,
+                shape: model.shape)
+        }
     }
 
     /// The settings that all samplers share.

@@ -65,6 +65,12 @@ struct TokenList: ExpressibleByArgument {
     }
 }
 
+/// - Throws: ``CommandError`` when a number was given and is out of its range.
+func requireOption(_ value: Int?, _ option: String, _ range: ClosedRange<Int>) throws {
+    guard let value, !range.contains(value) else { return }
+    throw CommandError("\(option) is \(value); it has to be from \(range.lowerBound) to \(range.upperBound).")
+}
+
 /// Runs a command's work so that every failure is one sentence on standard error and an exit status that tells.
 func reportingFailures(_ work: () throws -> Void) throws {
     Interrupt.watch()

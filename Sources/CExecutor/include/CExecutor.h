@@ -200,7 +200,7 @@ typedef struct {
     int32_t instruction; ///< its number in the tape
     int32_t iteration;   ///< finished iterations of the loop around it; 0 outside of loops
     int64_t arrival;     ///< when the thread came to it, or to the barrier before it
-    int64_t start;       ///< when the wait at the barrier was over; the arrival where there is none
+    int64_t start;       ///< when the wait at the barrier was over; the arrival where there is nothing to wait for
     int64_t end;
 } ech_event;
 
