@@ -9,7 +9,9 @@ struct TextTable {
         guard let header = lines.first else { return "" }
         let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in
-            line.indices.map { column in
+            // Empty cells at the end of a line need no space.
+            let last = line.lastIndex { !$0.isEmpty } ?? 0
+            return line[...last].indices.map { column in
                 let padding = String(repeating: " ", count: widths[column] - line[column].count)
                 return column == 0 ? line[column] + padding : padding + line[column]
             }
