@@ -7,6 +7,7 @@ import Plans
 public final class PlanModel: RecurrentModel {
     public let plan: Plan
     public let shape: ModelShape
+    public let cacheFormat: CacheFormat
     /// Threads that a call runs on.
     public let threads: Int
     /// The instruction set of the kernels: `portable`, `avx2`, `avx512` or `amx`.
@@ -34,6 +35,7 @@ public final class PlanModel: RecurrentModel {
         let settings = plan.contents.settings
         let context = min(context ?? settings.context, settings.context)
         self.plan = plan
+        self.cacheFormat = cacheFormat
         shape = ModelShape(width: settings.width, vocabulary: settings.vocabulary, context: context)
         isa = try InstructionSet.chosen()
         instructionSet = String(cString: ech_isa_name(isa))

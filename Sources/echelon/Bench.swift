@@ -62,6 +62,7 @@ struct Bench: ParsableCommand {
     var json = false
 
     @OptionGroup var compilation: CompileOnTheFlyOptions
+    @OptionGroup var caching: CacheOptions
     @OptionGroup var threading: ThreadOptions
 
     func validate() throws {
@@ -104,7 +105,7 @@ struct Bench: ParsableCommand {
     }
 
     private func measure(_ plan: Plan, _ size: Size) throws {
-        let model = try PlanModel(plan, threads: threading.threads)
+        let model = try PlanModel(plan, cacheFormat: caching.cacheFormat, threads: threading.threads)
         var run = BenchRun(
             plan, model: model, rowCounts: size.rowCounts, context: size.context, repeats: repeats ?? (quick ? 2 : 5),
             prefillRecurrence: prefillRecurrence ?? (quick ? 1 : plan.contents.settings.recurrence), quick: quick)

@@ -54,7 +54,7 @@ struct BenchRun {
 
         var report = BenchReport(
             probe: probe.report(plan, instructionSet: model.instructionSet),
-            model: .init(name: name, weights: settings.weights, bytes: plan.byteCount, width: settings.width))
+            model: .init(model, named: name))
         report.matrices = matrices.map(matrix)
         report.functions = functions.map(step)
         if let prefill { (report.prefill, report.functions) = prefillReports(prefill, report.functions) }
@@ -190,7 +190,9 @@ struct BenchRun {
         let schedule = plan.contents.schedule
         // The looping tape does the same work as an unrolled one.
         let cost = schedule.functions.first { $0.name == name && $0.unrolled == nil }.map {
-            TapeCost(of: $0, in: schedule, rows: rows, recurrences: recurrence, context: context)
+            TapeCost(
+                of: $0, in: schedule, rows: rows, recurrences: recurrence, context: context,
+                cacheElementBytes: model.cacheFormat.bytesPerElement)
         } ?? TapeCost()
         return .init(
             name: name, rows: rows, context: context, recurrence: recurrence, bytes: cost.bytes,

@@ -15,7 +15,8 @@ struct BenchTable {
         let probe = report.probe
         let peaks = probe.peaks.map { "\($0.product) \(decimals($0.tflops, 3))" }.joined(separator: ", ")
         return """
-            \(report.model.name): \(megabytes(report.model.bytes)), \(report.model.weights.rawValue) weights
+            \(report.model.name): \(megabytes(report.model.bytes)), \(report.model.weights.rawValue) weights, \
+            \(report.model.cacheFormat.rawValue) caches
             reads \(decimals(probe.readGbS, 1)) GB/s (\(decimals(probe.readGbSLeast, 1)) to \
             \(decimals(probe.readGbSMost, 1))), multiplies \(peaks) TFLOP/s; \(probe.threads) threads, \
             \(probe.instructionSet)

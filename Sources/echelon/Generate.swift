@@ -45,6 +45,7 @@ struct Generate: ParsableCommand {
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
     @OptionGroup var compilation: CompileOnTheFlyOptions
     @OptionGroup var verifying: VerificationOptions
+    @OptionGroup var caching: CacheOptions
     @OptionGroup var threading: ThreadOptions
 
     func validate() throws {
@@ -86,7 +87,8 @@ struct Generate: ParsableCommand {
         let textTools = prompt == nil ? try? TextTools(plan) : try TextTools(plan)
         let promptTokens = try tokens?.tokens ?? textTools?.prompt(prompt ?? "", system: system, raw: raw) ?? []
         let defaults = try plan.generationConfiguration()
-        let model = try PlanModel(plan, cacheBudget: sampling.cacheBudget(), threads: threading.threads)
+        let model = try PlanModel(
+            plan, cacheBudget: sampling.cacheBudget(), cacheFormat: caching.cacheFormat, threads: threading.threads)
         let sampler = try sampling.sampler(of: promptTokens, on: model, defaults: defaults)
 
         let start = ContinuousClock.now
@@ -139,7 +141,7 @@ struct Generate: ParsableCommand {
             sampler: sampling.sampler, generation: try sampling.generation(defaults),
             diffusion: diffusion ? sampling.diffusion(recurrence: recurrence) : nil,
             autoregressive: diffusion ? nil : sampling.autoregressive(recurrence: recurrence),
-            kvBudget: sampling.kvBudget, weights: plan.contents.settings.weights, threads: model.threads,
+            kvBudget: sampling.kvBudget, cacheFormat: model.cacheFormat, weights: plan.contents.settings.weights, threads: model.threads,
             instructionSet: model.instructionSet)
     }
 }
@@ -165,6 +167,7 @@ private struct Settings: Encodable {
     var diffusion: DiffusionSettings?
     var autoregressive: AutoregressiveSettings?
     var kvBudget: Int
+    var cacheFormat: CacheFormat
     var weights: WeightFormat
     var threads: Int
     var instructionSet: String

@@ -10,19 +10,21 @@ struct InstructionCosts {
         var floorMs: Double
     }
 
-    private let plan: Plan
+    private let model: PlanModel
     private let probe: BenchProbe
 
-    init(_ plan: Plan, _ probe: BenchProbe) {
-        self.plan = plan
+    init(_ model: PlanModel, _ probe: BenchProbe) {
+        self.model = model
         self.probe = probe
     }
 
     /// One for each instruction of the call's tape. The call's rows are consecutive ones of one sequence.
     func costs(of call: ExecutionRecorder.Call) -> [Cost] {
-        let schedule = plan.contents.schedule
+        let schedule = model.plan.contents.schedule
         return schedule.functions[call.function].instructions.map { instruction in
-            let cost = TapeCost(of: instruction, in: schedule, rows: call.rows, context: call.context)
+            let cost = TapeCost(
+                of: instruction, in: schedule, rows: call.rows, context: call.context,
+                cacheElementBytes: model.cacheFormat.bytesPerElement)
             return Cost(
                 bytes: cost.bytes, floorMs: probe.floorMs(bytes: cost.bytes, operations: cost.operations))
         }

@@ -69,6 +69,7 @@ struct Profile: ParsableCommand {
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
     @OptionGroup var compilation: CompileOnTheFlyOptions
     @OptionGroup var verifying: VerificationOptions
+    @OptionGroup var caching: CacheOptions
     @OptionGroup var threading: ThreadOptions
 
     func validate() throws {
@@ -93,7 +94,9 @@ struct Profile: ParsableCommand {
         if let output { try checkPlace(output) }
         let plan = try ModelSource(path: path).plan(
             compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence), verifying: verifying.verification)
-        let model = try PlanModel(plan, cacheBudget: sampling.cacheBudget(), threads: threading.threads)
+        let model = try PlanModel(
+            plan, cacheBudget: sampling.cacheBudget(), cacheFormat: caching.cacheFormat, threads: threading.threads)
+        let name = path ?? "the embedded checkpoint"
         var run = ProfileRun(model, maxEvents: maxEvents)
         let recorder: ExecutionRecorder
         var generated: ProfileReport.Generated?
@@ -104,12 +107,10 @@ struct Profile: ParsableCommand {
         } else {
             recorder = try run.repeated(call(plan.contents.settings), repeats: repeats ?? 3)
         }
-        let name = path ?? "the embedded checkpoint"
-        let report = ProfileReport(
-            recorder, of: plan, named: name, generation: generated, probe: run.probe,
-            instructionSet: model.instructionSet)
+        let costs = InstructionCosts(model, run.probe)
+        let report = ProfileReport(recorder, of: model, named: name, generation: generated, costs, run.probe)
         if let output {
-            var trace = ProfileTrace(recorder, of: plan, InstructionCosts(plan, run.probe))
+            var trace = ProfileTrace(recorder, of: plan, costs)
             try trace.write(to: output, named: name)
         }
         if json { try Terminal.writeJSON(report) } else { try Terminal.write(ProfileTable(report).text) }

@@ -64,16 +64,16 @@ struct ProfileReport: Encodable {
     }
 
     init(
-        _ recorder: ExecutionRecorder, of plan: Plan, named name: String, generation: Generated?,
-        probe: BenchProbe, instructionSet: String
+        _ recorder: ExecutionRecorder, of model: PlanModel, named name: String, generation: Generated?,
+        _ costs: InstructionCosts, _ probe: BenchProbe
     ) {
+        let plan = model.plan
         let profile = ExecutionProfile(recorder, of: plan)
-        let sums = Sums(recorder, plan, InstructionCosts(plan, probe))
+        let sums = Sums(recorder, plan, costs)
         func ratio(_ part: Double, _ whole: Double) -> Double { whole > 0 ? part / whole : 0 }
 
-        self.probe = probe.report(plan, instructionSet: instructionSet)
-        let settings = plan.contents.settings
-        model = .init(name: name, weights: settings.weights, bytes: plan.byteCount, width: settings.width)
+        self.probe = probe.report(plan, instructionSet: model.instructionSet)
+        self.model = .init(model, named: name)
         self.generation = generation
         let wall = Double((recorder.calls.last?.end ?? 0) - (recorder.calls.first?.start ?? 0)) / 1e6
         let inCalls = recorder.calls.map { Double($0.end - $0.start) }.reduce(0, +) / 1e6

@@ -12,7 +12,8 @@ struct ProfileTable {
         let probe = report.probe
         let peaks = probe.peaks.map { "\($0.product) \(decimals($0.tflops, 3))" }.joined(separator: ", ")
         let head = """
-            \(report.model.name): \(megabytes(report.model.bytes)), \(report.model.weights.rawValue) weights
+            \(report.model.name): \(megabytes(report.model.bytes)), \(report.model.weights.rawValue) weights, \
+            \(report.model.cacheFormat.rawValue) caches
             reads \(decimals(probe.readGbS, 1)) GB/s, multiplies \(peaks) TFLOP/s; \(probe.threads) threads, \
             \(probe.instructionSet)
             """

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import PlanBuilder
 import Plans
+import Runtime
 
 extension WeightFormat: ExpressibleByArgument {}
 
@@ -40,6 +41,14 @@ struct VerificationOptions: ParsableArguments {
     var verify = false
 
     var verification: Plan.Verification { verify ? .whole : .moment }
+}
+
+extension CacheFormat: ExpressibleByArgument {}
+
+struct CacheOptions: ParsableArguments {
+    @Option(
+        help: "How keys and values are kept: f32, or bf16, which takes half the memory and bandwidth and rounds them.")
+    var cacheFormat: CacheFormat = .f32
 }
 
 struct ThreadOptions: ParsableArguments {
