@@ -92,9 +92,9 @@ func reportingFailures(_ work: () throws -> Void) throws {
         throw error
     } catch let error as ValidationError {
         throw error
-    } catch is Interrupted {
-        Terminal.note("Interrupted.")
-        throw ExitCode(Interrupt.status)
+    } catch let error as Interrupted {
+        Terminal.note("\(error)")
+        throw ExitCode(error.status)
     } catch {
         Terminal.note("Error: \(error)")
         throw ExitCode.failure
