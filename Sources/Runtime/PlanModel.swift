@@ -122,7 +122,7 @@ public final class PlanModel: RecurrentModel {
         guard rows <= maxRows else {
             throw RuntimeError(
                 "A call of \(rows) rows exceeds the \(maxRows) rows that the plan was compiled for; "
-                    + "compile with a larger --max-rows, or use a shorter prompt.")
+                    + "compile with a larger --max-rows, or use a shorter prompt and a smaller --max-wavefront.")
         }
         guard (0...Int(Int32.max)).contains(call.recurrences) else {
             throw RuntimeError(

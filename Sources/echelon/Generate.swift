@@ -135,13 +135,13 @@ struct Generate: ParsableCommand {
     }
 
     private func settings(_ plan: Plan, _ defaults: GenerationConfiguration, _ model: PlanModel) throws -> Settings {
-        let recurrence = plan.contents.settings.recurrence
+        let compiled = plan.contents.settings
         let diffusion = sampling.sampler == .diffusion
         return Settings(
             sampler: sampling.sampler, generation: try sampling.generation(defaults),
-            diffusion: diffusion ? sampling.diffusion(recurrence: recurrence) : nil,
-            autoregressive: diffusion ? nil : sampling.autoregressive(recurrence: recurrence),
-            kvBudget: sampling.kvBudget, cacheFormat: model.cacheFormat, weights: plan.contents.settings.weights, threads: model.threads,
+            diffusion: diffusion ? sampling.diffusion(compiled) : nil,
+            autoregressive: diffusion ? nil : sampling.autoregressive(compiled),
+            kvBudget: sampling.kvBudget, cacheFormat: model.cacheFormat, weights: compiled.weights, threads: model.threads,
             instructionSet: model.instructionSet)
     }
 }
