@@ -166,7 +166,7 @@ typedef struct {
     uint32_t barriers; ///< passed so far
     int32_t iteration; ///< finished iterations of the loop around the instruction at hand
     int thread, threads;
-    ech_profile *profile; ///< this thread's own, or NULL
+    ech_track *track;  ///< of a call that is recorded: this thread's own copy
 } ech_walk;
 
 static inline ech_view ech_view_of(const ech_run_state *run, int32_t index) {

@@ -3,18 +3,10 @@
 
 #include <time.h>
 
-double ech_seconds(void) {
+int64_t ech_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-void ech_profile_add(ech_profile *call, const ech_profile *thread, bool counts) {
-    for (int opcode = 0; opcode < ECH_OPCODE_COUNT; opcode++) {
-        call->seconds[opcode] += thread->seconds[opcode];
-        if (counts) call->executions[opcode] += thread->executions[opcode];
-    }
-    call->barrier_seconds += thread->barrier_seconds;
-    call->total_seconds += thread->total_seconds;
-    if (counts) call->barriers += thread->barriers;
-}
+double ech_seconds(void) { return 1e-9 * (double)ech_nanoseconds(); }

@@ -1,13 +1,16 @@
-/// Clocks around instructions, for calls that ask where their time goes.
+/// Recording what a thread does when, for calls that ask for it.
 #ifndef ECHELON_PROFILE_H
 #define ECHELON_PROFILE_H
 
 #include "CExecutor.h"
 
-/// A clock that only runs forward, in seconds. Reading it takes some 20 ns and no system call.
+/// The clock of tracks in seconds.
 double ech_seconds(void);
 
-/// Adds what one thread measured to the record of the whole call. One thread at a time; the first also counts.
-void ech_profile_add(ech_profile *call, const ech_profile *thread, bool counts);
+/// Appends an event, or counts it as dropped where the track is full.
+static inline void ech_track_append(ech_track *track, ech_event event) {
+    if (track->count < track->capacity) track->events[track->count++] = event;
+    else track->dropped++;
+}
 
 #endif

@@ -38,6 +38,19 @@ static bool check_pointers(const ech_program *program, const ech_call *call, cha
     return true;
 }
 
+static bool check_tracks(const ech_call *call, int threads, char *message) {
+    if (!call->tracks) return true;
+    if (call->track_count < threads)
+        return ech_fail(message, "A call of %d threads cannot be recorded on %d tracks.", threads, call->track_count);
+    for (int i = 0; i < threads; i++) {
+        const ech_track *track = &call->tracks[i];
+        if (track->count < 0 || track->count > track->capacity || (track->capacity > 0 && !track->events))
+            return ech_fail(message, "Track %d of the call has %lld events in room for %lld.", i, (long long)track->count,
+                            (long long)track->capacity);
+    }
+    return true;
+}
+
 static bool check_range(const int32_t *values, int32_t rows, int64_t limit, const char *what, char *message) {
     for (int32_t i = 0; i < rows; i++)
         if (values[i] < 0 || values[i] >= limit)
@@ -70,7 +83,9 @@ static bool check_call(const ech_program *program, ech_session *session, const e
                         call->recurrences, call->depth);
     if (threads < 1 || threads > ECH_THREADS_LIMIT)
         return ech_fail(message, "%d threads cannot run a call; there have to be 1 ... %d.", threads, ECH_THREADS_LIMIT);
-    if (!check_session(program, session, message) || !check_pointers(program, call, message)) return false;
+    if (!check_session(program, session, message) || !check_pointers(program, call, message) ||
+        !check_tracks(call, threads, message))
+        return false;
     for (int32_t i = 0; i < program->parameter_count; i++)
         if (program->token_limit[i] &&
             !check_range(call->parameters[i], call->rows, program->token_limit[i], "token", message))
@@ -118,50 +133,50 @@ static void perform(ech_walk *walk, const ech_instruction *instruction) {
     }
 }
 
-static void execute_timed(ech_walk *walk, const ech_instruction *instruction) {
-    ech_profile *profile = walk->profile;
-    const double arrival = ech_seconds();
+static inline void execute(ech_walk *walk, int32_t index) {
+    const ech_instruction *instruction = &walk->run->program->instructions[index];
     if (instruction->barrier) ech_walk_barrier(walk);
-    const double start = ech_seconds();
     perform(walk, instruction);
-    profile->seconds[instruction->opcode] += ech_seconds() - start;
-    profile->executions[instruction->opcode]++;
-    if (!instruction->barrier) return;
-    profile->barrier_seconds += start - arrival;
-    profile->barriers++;
 }
 
-static void execute(ech_walk *walk, const ech_instruction *instruction) {
-    if (walk->profile) {
-        execute_timed(walk, instruction);
-        return;
+/// Reads the clock only once where nothing is waited for: the end of one instruction is the arrival at the next.
+static inline void execute_recorded(ech_walk *walk, int32_t index) {
+    const ech_instruction *instruction = &walk->run->program->instructions[index];
+    ech_track *track = walk->track;
+    ech_event event = {.instruction = index, .iteration = walk->iteration, .arrival = track->end, .start = track->end};
+    if (instruction->barrier && walk->threads > 1) {
+        ech_walk_barrier(walk);
+        event.start = ech_nanoseconds();
     }
-    if (instruction->barrier) ech_walk_barrier(walk);
     perform(walk, instruction);
+    event.end = track->end = ech_nanoseconds();
+    ech_track_append(track, event);
 }
 
-static void walk_tape(ech_walk *walk) {
+/// The order of instructions. Compiled for each way to execute one, so that recording costs nothing when it is off.
+static inline __attribute__((always_inline)) void follow_tape(ech_walk *walk, void (*execute_one)(ech_walk *, int32_t)) {
     const ech_program *program = walk->run->program;
+    const int32_t recurrences = walk->run->call->recurrences;
     for (int32_t i = 0; i < program->instruction_count; i++) {
-        const ech_instruction *instruction = &program->instructions[i];
-        execute(walk, instruction);
-        if (instruction->opcode != ECH_REPEAT) continue;
-        const int32_t end = i + 1 + instruction->i0;
-        for (walk->iteration = 0; walk->iteration < walk->run->call->recurrences; walk->iteration++)
-            for (int32_t j = i + 1; j < end; j++) execute(walk, &program->instructions[j]);
+        execute_one(walk, i);
+        if (program->instructions[i].opcode != ECH_REPEAT) continue;
+        const int32_t end = i + 1 + program->instructions[i].i0;
+        for (walk->iteration = 0; walk->iteration < recurrences; walk->iteration++)
+            for (int32_t j = i + 1; j < end; j++) execute_one(walk, j);
+        walk->iteration = 0;
         i = end - 1;
     }
 }
 
-/// Walks the tape with a clock in hand. Each thread keeps its own record, which is added to the call's at the end.
-static void walk_tape_timed(ech_walk *walk) {
-    ech_profile own = {0};
-    walk->profile = &own;
-    const double start = ech_seconds();
-    walk_tape(walk);
-    own.total_seconds = ech_seconds() - start;
-#pragma omp critical(ech_profile)
-    ech_profile_add(walk->run->call->profile, &own, walk->thread == 0);
+static void walk_tape(ech_walk *walk) { follow_tape(walk, execute); }
+
+/// On a copy of the thread's track, so that threads do not write to each other's cache lines.
+static void walk_tape_recorded(ech_walk *walk) {
+    ech_track track = walk->run->call->tracks[walk->thread];
+    track.begin = track.end = ech_nanoseconds();
+    walk->track = &track;
+    follow_tape(walk, execute_recorded);
+    walk->run->call->tracks[walk->thread] = track;
 }
 
 static const ech_kernels *kernels_for(int isa) {
@@ -192,6 +207,7 @@ bool ech_run(const ech_program *program, ech_session *session, const ech_call *c
         .positions = program->positions_parameter < 0 ? NULL : call->parameters[program->positions_parameter],
     };
     if (run.slots) run.wavefront = ech_wavefront_of(&arena, run.slots, run.positions, call->rows);
+    for (int i = 0; call->tracks && i < threads; i++) call->tracks[i].begin = call->tracks[i].end = 0;
     begin_depths(&run, session);
 #pragma omp parallel num_threads(threads)
     {
@@ -200,7 +216,7 @@ bool ech_run(const ech_program *program, ech_session *session, const ech_call *c
         ech_walk walk = {.run = &run, .scratch = arena.scratch + thread * arena.scratch_stride, .thread = thread,
                          .threads = count};
         ech_matmul_thread_begin(program->isa, call->rows);
-        if (call->profile) walk_tape_timed(&walk);
+        if (call->tracks) walk_tape_recorded(&walk);
         else walk_tape(&walk);
         ech_matmul_thread_end(program->isa);
     }

@@ -44,6 +44,16 @@ public struct Checkpoint: Sendable {
             try documents[.generationConfiguration]
             .map { try GenerationConfiguration(json: $0.text(), name: $0.name) } ?? GenerationConfiguration()
         weights = try CheckpointWeights(source)
+        try checkQueryKeyBias(configuration.name)
+    }
+
+    /// A checkpoint with biases that its configuration denies would run without them and make nonsense.
+    private func checkQueryKeyBias(_ document: String) throws {
+        guard !configuration.hasQueryKeyBias, let bias = tensorNames.first(where: { $0.hasSuffix(".attn.qk_bias") })
+        else { return }
+        throw CheckpointError(
+            "\(document): \"qk_bias\" is false, and the weights have the tensor \(quoted(bias)); one of the two is of "
+                + "another checkpoint, or \"qk_bias\" should be true")
     }
 
     /// The text of a document, or nil when the checkpoint has none.

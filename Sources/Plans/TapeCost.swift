@@ -19,35 +19,40 @@ public struct TapeCost: Hashable, Sendable {
 
     public init() {}
 
-    /// Caches hold f32.
-    private static let cacheElementBytes = 4
-
     /// - Parameters:
     ///   - recurrences: how often loops run.
     ///   - context: positions before the first row.
+    ///   - cacheElementBytes: of a cached number; 4 where caches hold f32.
     public init(
-        of function: ScheduledFunction, in schedule: Schedule, rows: Int, recurrences: Int, context: Int
+        of function: ScheduledFunction, in schedule: Schedule, rows: Int, recurrences: Int, context: Int,
+        cacheElementBytes: Int = 4
     ) {
-        var repeats = (count: 1, end: 0)
-        for (number, instruction) in function.instructions.enumerated() {
-            if number >= repeats.end { repeats.count = 1 }
-            if instruction.opcode == "repeat" {
-                repeats = (recurrences, number + 1 + (instruction.integers.first ?? 0))
-                continue
-            }
-            for _ in 0..<repeats.count { add(instruction, schedule, rows: rows, context: context) }
+        for (instruction, count) in zip(function.instructions, function.executions(recurrences: recurrences))
+        where count > 0 {
+            let cost = TapeCost(
+                of: instruction, in: schedule, rows: rows, context: context, cacheElementBytes: cacheElementBytes)
+            weightBytes += count * cost.weightBytes
+            cacheBytes += count * cost.cacheBytes
+            self.instructions += count * cost.instructions
+            barriers += count * cost.barriers
+            for (format, operations) in cost.operations { self.operations[format, default: 0] += Double(count) * operations }
         }
     }
 
-    private mutating func add(_ instruction: Instruction, _ schedule: Schedule, rows: Int, context: Int) {
-        instructions += 1
-        if instruction.barrier { barriers += 1 }
+    /// What one execution of an instruction cannot do without; parameters as for a whole function.
+    public init(
+        of instruction: Instruction, in schedule: Schedule, rows: Int, context: Int, cacheElementBytes: Int = 4
+    ) {
+        // A loop's head does nothing itself.
+        guard instruction.opcode != "repeat" else { return }
+        instructions = 1
+        barriers = instruction.barrier ? 1 : 0
         if instruction.opcode == "wavefront_attention", let cache = instruction.cache.map({ schedule.caches[$0] }) {
             let width = cache.heads * cache.dim
-            cacheBytes += 2 * (context + rows) * width * Self.cacheElementBytes
+            cacheBytes = 2 * (context + rows) * width * cacheElementBytes
             // Row i looks at context + i + 1 positions, first for their scores, then for their values.
             let looks = rows * context + rows * (rows + 1) / 2
-            operations[.f32, default: 0] += 4 * Double(looks) * Double(width)
+            operations = [.f32: 4 * Double(looks) * Double(width)]
             return
         }
         for index in instruction.weights {
@@ -61,5 +66,17 @@ public struct TapeCost: Hashable, Sendable {
             guard weight.rows > 1 else { continue }
             operations[weight.format, default: 0] += 2 * Double(rows) * Double(weight.rows) * Double(weight.columns)
         }
+    }
+}
+
+extension ScheduledFunction {
+    /// How often a call with so many recurrences executes each instruction.
+    public func executions(recurrences: Int) -> [Int] {
+        var counts = [Int](repeating: 1, count: instructions.count)
+        for (number, instruction) in instructions.enumerated() where instruction.opcode == "repeat" {
+            let end = min(number + 1 + (instruction.integers.first ?? 0), counts.count)
+            for index in number + 1..<max(end, number + 1) { counts[index] = recurrences }
+        }
+        return counts
     }
 }

@@ -1,11 +1,19 @@
 import CExecutor
 
 /// How a model keeps keys and values between calls.
-public enum CacheFormat: String, CaseIterable, Sendable {
+public enum CacheFormat: String, CaseIterable, Codable, Sendable {
     case f32
     /// Half the memory and bandwidth of ``f32``. Keys and values are rounded once, when they are written; attention
     /// computes in float32 all the same.
     case bf16
+
+    /// Of one number of a key or value.
+    public var bytesPerElement: Int {
+        switch self {
+        case .f32: 4
+        case .bf16: 2
+        }
+    }
 
     var code: Int32 {
         switch self {

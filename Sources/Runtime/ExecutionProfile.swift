@@ -1,6 +1,7 @@
-import CExecutor
+import Plans
 
-/// Where the time of one call went. The seconds are those of a thread on average, so that they add up to ``seconds``.
+/// Where the time of recorded calls went. Seconds are those of a thread on average: what the kinds and waiting take adds up
+/// to ``seconds``.
 public struct ExecutionProfile: Hashable, Sendable {
     /// All executions of one kind of instruction.
     public struct Kind: Hashable, Sendable {
@@ -13,27 +14,47 @@ public struct ExecutionProfile: Hashable, Sendable {
 
     /// The kinds that occurred, the longest first.
     public var kinds: [Kind]
+    /// Times that threads met between instructions.
     public var barriers: Int
-    /// Waiting for other threads between instructions.
+    /// Waiting for other threads between instructions, and for the last of them at the end of a call.
     public var barrierSeconds: Double
-    /// From the first instruction to the last.
+    /// From the first instruction to the last one of the last thread.
     public var seconds: Double
 
-    init(_ profile: ech_profile, threads: Int) {
-        let threads = Double(threads)
-        let (seconds, executions) = withUnsafeBytes(of: profile.seconds) { seconds in
-            withUnsafeBytes(of: profile.executions) { executions in
-                (Array(seconds.bindMemory(to: Double.self)), Array(executions.bindMemory(to: Int64.self)))
+    /// - Parameter plan: what the recorded model runs.
+    public init(_ recorder: ExecutionRecorder, of plan: Plan) {
+        var kinds: [String: Kind] = [:]
+        (barriers, barrierSeconds, seconds) = (0, 0, 0)
+        for call in recorder.calls {
+            let instructions = plan.contents.schedule.functions[call.function].instructions
+            let unit = 1e-9 / Double(call.threads)
+            for event in recorder.events(of: call, thread: 0) {
+                let instruction = instructions[event.instruction]
+                kinds[instruction.opcode, default: Kind(opcode: instruction.opcode, executions: 0, seconds: 0)]
+                    .executions += 1
+                if instruction.barrier { barriers += 1 }
+            }
+            for thread in 0..<call.threads {
+                let events = recorder.events(of: call, thread: thread)
+                for event in events {
+                    kinds[instructions[event.instruction].opcode]?.seconds += Double(event.end - event.start) * unit
+                    barrierSeconds += Double(event.start - event.arrival) * unit
+                }
+                barrierSeconds += Double(recorder.waitAtEnd(of: call, thread: thread)) * unit
+                if let first = events.first, let last = events.last {
+                    seconds += Double(last.end - first.arrival + recorder.waitAtEnd(of: call, thread: thread)) * unit
+                }
             }
         }
-        kinds = Program.opcodes.compactMap { name, opcode in
-            let index = Int(opcode.rawValue)
-            guard executions[index] > 0 else { return nil }
-            return Kind(opcode: name, executions: Int(executions[index]), seconds: seconds[index] / threads)
-        }
-        .sorted { ($0.seconds, $0.opcode) > ($1.seconds, $1.opcode) }
-        barriers = Int(profile.barriers)
-        barrierSeconds = profile.barrier_seconds / threads
-        self.seconds = profile.total_seconds / threads
+        self.kinds = kinds.values.sorted { ($0.seconds, $0.opcode) > ($1.seconds, $1.opcode) }
+    }
+}
+
+extension ExecutionRecorder {
+    /// Nanoseconds that a thread waits for the last one at the end of a call; 0 where the end was not recorded.
+    public func waitAtEnd(of call: Call, thread: Int) -> Int {
+        guard call.isComplete, let own = events(of: call, thread: thread).last else { return 0 }
+        let last = (0..<call.threads).compactMap { events(of: call, thread: $0).last?.end }.max() ?? own.end
+        return last - own.end
     }
 }

@@ -7,6 +7,7 @@ import Plans
 public final class PlanModel: RecurrentModel {
     public let plan: Plan
     public let shape: ModelShape
+    public let cacheFormat: CacheFormat
     /// Threads that a call runs on.
     public let threads: Int
     /// The instruction set of the kernels: `portable`, `avx2`, `avx512` or `amx`.
@@ -18,6 +19,7 @@ public final class PlanModel: RecurrentModel {
     /// How many positions of each slot have been written, from 0 on without gaps.
     private var written: [Int]
     private var results: [ResultMemory] = []
+    private var recorder: ExecutionRecorder?
 
     /// - Parameters:
     ///   - sequences: how many slots there are.
@@ -34,6 +36,7 @@ public final class PlanModel: RecurrentModel {
         let settings = plan.contents.settings
         let context = min(context ?? settings.context, settings.context)
         self.plan = plan
+        self.cacheFormat = cacheFormat
         shape = ModelShape(width: settings.width, vocabulary: settings.vocabulary, context: context)
         isa = try InstructionSet.chosen()
         instructionSet = String(cString: ech_isa_name(isa))
@@ -54,37 +57,60 @@ public final class PlanModel: RecurrentModel {
     /// Forgets a sequence, so that its slot can serve another.
     public func reset(slot: Int) { written[slot] = 0 }
 
-    public func evaluate(_ call: RaggedCall) throws -> ModelResult { try run(call, profile: nil) }
-
-    /// Evaluates a call and measures where its time goes, which slows it by some tenths of a microsecond an instruction.
-    public func profile(_ call: RaggedCall) throws -> (result: ModelResult, profile: ExecutionProfile) {
-        var profile = ech_profile()
-        let result = try run(call, profile: &profile)
-        return (result, ExecutionProfile(profile, threads: threads))
+    /// Records what the threads do in every call from now on, which slows a call by some 30 ns an instruction.
+    /// - Parameter eventsPerThread: executions of instructions that there is room for, 32 bytes each for every thread.
+    /// - Throws: ``RuntimeError`` when that is none, or more than memory should hold.
+    public func startRecording(eventsPerThread: Int) throws -> ExecutionRecorder {
+        let recorder = try ExecutionRecorder(threads: threads, eventsPerThread: eventsPerThread)
+        self.recorder = recorder
+        return recorder
     }
 
-    private func run(_ call: RaggedCall, profile: UnsafeMutablePointer<ech_profile>?) throws -> ModelResult {
+    public func stopRecording() { recorder = nil }
+
+    /// Evaluates a call and measures where its time goes.
+    public func profile(_ call: RaggedCall) throws -> (result: ModelResult, profile: ExecutionProfile) {
+        _ = try check(call)
+        let function = try program(for: call).program.function
+        let outer = recorder
+        defer { recorder = outer }
+        let own = try startRecording(eventsPerThread: function.executions(recurrences: call.recurrences).reduce(0, +))
+        let result = try evaluate(call)
+        return (result, ExecutionProfile(own, of: plan))
+    }
+
+    public func evaluate(_ call: RaggedCall) throws -> ModelResult {
         let rows = call.tokens.count
         let extents = try check(call)
-        let program = try program(for: call)
-        let function = program.function
-        while results.count < function.results.count { results.append(ResultMemory()) }
+        let (index, program) = try program(for: call)
+        while results.count < program.function.results.count { results.append(ResultMemory()) }
+        for (memory, port) in zip(results, program.function.results) { memory.reserve(rows * port.width) }
+        if let recorder {
+            let context = Int(call.positions.min() ?? 0)
+            try recorder.record(function: index, rows: rows, recurrences: call.recurrences, context: context) {
+                try run(program, call, tracks: $0)
+            }
+        } else {
+            try run(program, call, tracks: nil)
+        }
+        for (slot, end) in extents { written[slot] = end }
+        return collect(call, function: program.function, rows: rows)
+    }
 
-        for (memory, port) in zip(results, function.results) { memory.reserve(rows * port.width) }
-        try withParameters(of: call, function: function) { parameters in
+    private func run(_ program: Program, _ call: RaggedCall, tracks: UnsafeMutableBufferPointer<ech_track>?) throws {
+        try withParameters(of: call, function: program.function) { parameters in
             let resultPointers: [UnsafeMutableRawPointer?] = results.map(\.start)
             let _: Bool = try reportingErrors { message in
                 var arguments = ech_call(
-                    rows: Int32(rows), recurrences: Int32(call.recurrences), depth: Int32(call.recurrences),
-                    parameters: parameters.baseAddress, results: nil, profile: profile)
+                    rows: Int32(call.tokens.count), recurrences: Int32(call.recurrences),
+                    depth: Int32(call.recurrences), parameters: parameters.baseAddress, results: nil,
+                    tracks: tracks?.baseAddress, track_count: Int32(tracks?.count ?? 0))
                 return resultPointers.withUnsafeBufferPointer { pointers in
                     arguments.results = pointers.baseAddress
                     return ech_run(program.handle, session, &arguments, Int32(threads), message) ? true : nil
                 }
             }
         }
-        for (slot, end) in extents { written[slot] = end }
-        return collect(call, function: function, rows: rows)
     }
 
     // MARK: Before a call
@@ -97,10 +123,11 @@ public final class PlanModel: RecurrentModel {
         guard rows <= maxRows else {
             throw RuntimeError(
                 "A call of \(rows) rows exceeds the \(maxRows) rows that the plan was compiled for; "
-                    + "compile with a larger --max-rows, or use a shorter prompt.")
+                    + "compile with a larger --max-rows, or use a shorter prompt and a smaller --max-wavefront.")
         }
         guard (0...Int(Int32.max)).contains(call.recurrences) else {
-            throw RuntimeError("\(call.recurrences) recurrences were asked for; the number has to be 0 or more.")
+            throw RuntimeError(
+                "\(call.recurrences) recurrences were asked for; the number has to be from 0 to \(Int32.max).")
         }
         guard call.slots.count == rows, call.positions.count == rows,
             call.states.width == shape.width, call.states.rows == rows
@@ -140,20 +167,20 @@ public final class PlanModel: RecurrentModel {
     }
 
     /// The unrolled tape when there is one for this number of recurrences, else the looping one.
-    private func program(for call: RaggedCall) throws -> Program {
+    private func program(for call: RaggedCall) throws -> (index: Int, program: Program) {
         let name = call.head == .logits ? "\(call.function.rawValue).logits" : call.function.rawValue
         let functions = plan.contents.schedule.functions
         let unrolled = functions.firstIndex { $0.name == name && $0.unrolled == call.recurrences }
         guard let index = unrolled ?? functions.firstIndex(where: { $0.name == name && $0.unrolled == nil }) else {
             throw RuntimeError("The plan has no function \(name); compile the checkpoint again.")
         }
-        if let program = programs[index] { return program }
+        if let program = programs[index] { return (index, program) }
         guard functions[index].results.map(\.width) == resultWidths(call) else {
             throw RuntimeError("The plan's function \(name) returns something unexpected; compile the checkpoint again.")
         }
         let program = try Program(functions[index], of: plan, isa: isa)
         programs[index] = program
-        return program
+        return (index, program)
     }
 
     /// Hands over the call's arrays as the function's parameters, by name.

@@ -60,7 +60,8 @@ public final class SingleTape {
             try outputs.withUnsafeBufferPointer { outputs in
                 var call = ech_call(
                     rows: Int32(clamping: rows), recurrences: Int32(clamping: recurrences), depth: 1,
-                    parameters: inputs.baseAddress, results: outputs.baseAddress, profile: nil)
+                    parameters: inputs.baseAddress, results: outputs.baseAddress, tracks: nil,
+                    track_count: 0)
                 let start = ContinuousClock.now
                 let _: Bool = try reportingErrors { message in
                     ech_run(program.handle, session, &call, Int32(clamping: threads), message) ? true : nil

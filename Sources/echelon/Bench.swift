@@ -69,6 +69,7 @@ struct Bench: ParsableCommand {
     var json = false
 
     @OptionGroup var compilation: CompileOnTheFlyOptions
+    @OptionGroup var caching: CacheOptions
     @OptionGroup var threading: ThreadOptions
 
     func validate() throws {
@@ -83,8 +84,8 @@ struct Bench: ParsableCommand {
     func run() throws { try reportingFailures(bench) }
 
     private func bench() throws {
-        try check(repeats, "--repeats", 1...1000)
-        try check(prefillRecurrence, "--prefill-recurrence", 0...100_000)
+        try requireOption(repeats, "--repeats", 1...1000)
+        try requireOption(prefillRecurrence, "--prefill-recurrence", 0...100_000)
         // What cannot be measured is refused before gigabytes of weights are made.
         if let random = try randomPlan() {
             let size = try size(random.settings)
@@ -120,7 +121,7 @@ struct Bench: ParsableCommand {
     }
 
     private func measure(_ plan: Plan, _ size: Size) throws {
-        let model = try PlanModel(plan, threads: threading.threads)
+        let model = try PlanModel(plan, cacheFormat: caching.cacheFormat, threads: threading.threads)
         var run = BenchRun(
             plan, model: model, rowCounts: size.rowCounts, context: size.context, repeats: repeats ?? (quick ? 2 : 5),
             prefillRecurrence: prefillRecurrence ?? (quick ? 1 : plan.contents.settings.recurrence), quick: quick)
@@ -157,13 +158,8 @@ struct Bench: ParsableCommand {
             let usual = quick ? [1, 8] : [1, 8, 16, 32, 64, 96, 128]
             return usual.filter { $0 <= most }
         }
-        for count in asked { try check(count, "--rows", 1...most) }
+        for count in asked { try requireOption(count, "--rows", 1...most) }
         return Set(asked).sorted()
-    }
-
-    private func check(_ value: Int?, _ option: String, _ range: ClosedRange<Int>) throws {
-        guard let value, !range.contains(value) else { return }
-        throw CommandError("\(option) is \(value); it has to be from \(range.lowerBound) to \(range.upperBound).")
     }
 }
 

@@ -16,8 +16,8 @@ struct BenchCalls {
         call(.prefill, positions, recurrences: recurrences)
     }
 
-    func decode(at position: Int, recurrences: Int) -> RaggedCall {
-        call(.decode, position..<position + 1, recurrences: recurrences)
+    func decode(_ positions: Range<Int>, recurrences: Int) -> RaggedCall {
+        call(.decode, positions, recurrences: recurrences)
     }
 
     /// A step of diffusion forcing with all that its sampler draws for it.
@@ -41,6 +41,15 @@ struct BenchCalls {
             slots: [Int32](repeating: 0, count: positions.count), positions: positions.map(Int32.init),
             tokens: positions.map { Int32($0 * 31 % model.shape.vocabulary) },
             states: states.states(.initialState, positions: positions, step: 0))
+    }
+
+    /// Has the positions `range` written, so that others can come after them: in calls of at most `rows` rows, and with
+    /// one recurrence, as nothing is asked of what they hold.
+    func fill(_ range: Range<Int>, rows: Int) throws {
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: rows) {
+            try Interrupt.check()
+            _ = try model.evaluate(prefill(start..<min(start + rows, range.upperBound), recurrences: 1))
+        }
     }
 
     /// Seconds that a call takes.

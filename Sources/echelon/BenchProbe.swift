@@ -4,16 +4,25 @@ import Runtime
 /// Samples of what the machine can do, taken throughout a run, so that what it lends to others meanwhile is in them.
 struct BenchProbe {
     let threads: Int
-    /// The buffer that reading is probed with: many times any cache, except for quick runs.
+    /// The buffer that reading is probed with.
     let bytes: Int
     private(set) var bandwidths: [Double] = []
     private(set) var peaks: [MachineProbe.Product: [Double]] = [:]
 
     private static let passes = 3
 
-    init(threads: Int, quick: Bool) {
+    enum Size: Int {
+        /// For a glance: larger than most caches.
+        case quick = 0x400_0000  // 64 MiB
+        /// Several times most caches, in a quarter of a second with what the system takes to find the memory.
+        case middle = 0x1000_0000  // 256 MiB
+        /// Many times any cache.
+        case whole = 0x4000_0000  // 1 GiB
+    }
+
+    init(threads: Int, size: Size) {
         self.threads = threads
-        bytes = quick ? 64 << 20 : 1 << 30
+        bytes = size.rawValue
     }
 
     mutating func sample() throws {

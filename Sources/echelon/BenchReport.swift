@@ -35,8 +35,18 @@ struct BenchReport: Encodable {
     struct Model: Encodable {
         var name: String
         var weights: WeightFormat
+        var cacheFormat: CacheFormat
         var bytes: Int
         var width: Int
+
+        init(_ model: PlanModel, named name: String) {
+            let settings = model.plan.contents.settings
+            self.name = name
+            weights = settings.weights
+            cacheFormat = model.cacheFormat
+            bytes = model.plan.byteCount
+            width = settings.width
+        }
     }
 
     /// One product of `rows` rows with a matrix of n outputs by k inputs.

@@ -30,7 +30,7 @@ struct BenchRun {
         self.repeats = repeats
         self.prefillRecurrence = prefillRecurrence
         calls = BenchCalls(model)
-        probe = BenchProbe(threads: model.threads, quick: quick)
+        probe = BenchProbe(threads: model.threads, size: quick ? .quick : .whole)
     }
 
     private var settings: PlanSettings { plan.contents.settings }
@@ -54,7 +54,7 @@ struct BenchRun {
 
         var report = BenchReport(
             probe: probe.report(plan, instructionSet: model.instructionSet),
-            model: .init(name: name, weights: settings.weights, bytes: plan.byteCount, width: settings.width))
+            model: .init(model, named: name))
         report.matrices = matrices.map(matrix)
         report.functions = functions.map(step)
         if let prefill { (report.prefill, report.functions) = prefillReports(prefill, report.functions) }
@@ -90,14 +90,7 @@ struct BenchRun {
         let rows = min(Self.promptRows, context, settings.maxRows)
         show("prefill of \(rows) rows")
         let seconds = try calls.time(calls.prefill(0..<rows, recurrences: prefillRecurrence))
-        // The rest of the context only has to be there.
-        var end = rows
-        while end < context {
-            try Interrupt.check()
-            let next = min(context, end + rows)
-            _ = try model.evaluate(calls.prefill(end..<next, recurrences: 1))
-            end = next
-        }
+        try calls.fill(rows..<max(context, rows), rows: rows)
         return seconds
     }
 
@@ -118,7 +111,7 @@ struct BenchRun {
             try Interrupt.check()
             show("decode")
             let start = ContinuousClock.now
-            _ = try model.evaluate(calls.decode(at: context, recurrences: settings.recurrence))
+            _ = try model.evaluate(calls.decode(context..<context + 1, recurrences: settings.recurrence))
             decodes.append((ContinuousClock.now - start) / .seconds(1))
         }
         return (steps, decodes)
@@ -197,7 +190,9 @@ struct BenchRun {
         let schedule = plan.contents.schedule
         // The looping tape does the same work as an unrolled one.
         let cost = schedule.functions.first { $0.name == name && $0.unrolled == nil }.map {
-            TapeCost(of: $0, in: schedule, rows: rows, recurrences: recurrence, context: context)
+            TapeCost(
+                of: $0, in: schedule, rows: rows, recurrences: recurrence, context: context,
+                cacheElementBytes: model.cacheFormat.bytesPerElement)
         } ?? TapeCost()
         return .init(
             name: name, rows: rows, context: context, recurrence: recurrence, bytes: cost.bytes,

@@ -15,7 +15,8 @@ struct BenchTable {
         let probe = report.probe
         let peaks = probe.peaks.map { "\($0.product) \(decimals($0.tflops, 3))" }.joined(separator: ", ")
         return """
-            \(report.model.name): \(megabytes(report.model.bytes)), \(report.model.weights.rawValue) weights
+            \(report.model.name): \(megabytes(report.model.bytes)), \(report.model.weights.rawValue) weights, \
+            \(report.model.cacheFormat.rawValue) caches
             reads \(decimals(probe.readGbS, 1)) GB/s (\(decimals(probe.readGbSLeast, 1)) to \
             \(decimals(probe.readGbSMost, 1))), multiplies \(peaks) TFLOP/s; \(probe.threads) threads, \
             \(probe.instructionSet)
@@ -87,18 +88,5 @@ struct BenchTable {
 
     private func ratio(_ time: Double, _ floor: Double) -> String { floor > 0 ? decimals(time / floor, 2) : "-" }
 
-    /// Columns as wide as what they hold: the first aligned to the left, the others to the right.
-    private func table(_ header: [String], _ rows: [[String]]) -> String {
-        guard !rows.isEmpty else { return "" }
-        let all = [header] + rows
-        let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-        return all.map { row in
-            row.indices.map { column in
-                let padding = String(repeating: " ", count: widths[column] - row[column].count)
-                return column == 0 ? row[column] + padding : padding + row[column]
-            }
-            .joined(separator: "  ")
-        }
-        .joined(separator: "\n")
-    }
+    private func table(_ header: [String], _ rows: [[String]]) -> String { TextTable(header, rows).text }
 }

@@ -18,10 +18,10 @@ struct Echelon: ParsableCommand {
                   compiles a checkpoint folder once, then generates from the plan
 
             Exit status: 0 on success, 1 when something failed (a sentence on standard error says what), 64 for a \
-            command line that cannot be understood, 130 after Ctrl-C.
+            command line that cannot be understood, 130 after Ctrl-C (128 and the signal's number after SIGTERM and SIGHUP).
             """,
         version: "0.1.0",
         subcommands: [
-            Generate.self, Compile.self, Inspect.self, Opt.self, Bench.self, Logits.self, Tokenize.self,
+            Generate.self, Compile.self, Inspect.self, Opt.self, Bench.self, Profile.self, Logits.self, Tokenize.self,
         ])
 }

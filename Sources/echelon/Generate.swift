@@ -45,6 +45,7 @@ struct Generate: ParsableCommand {
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
     @OptionGroup var compilation: CompileOnTheFlyOptions
     @OptionGroup var verifying: VerificationOptions
+    @OptionGroup var caching: CacheOptions
     @OptionGroup var threading: ThreadOptions
 
     func validate() throws {
@@ -81,14 +82,15 @@ struct Generate: ParsableCommand {
     private func generate() throws {
         let (modelPath, prompt) = try arguments()
         let plan = try ModelSource(path: modelPath).plan(
-            compilation.settings(innerRecurrence: (1...16).contains(sampling.innerRecurrence) ? sampling.innerRecurrence : 4),
+            compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence),
             verifying: verifying.verification)
         try plan.requireWeights()
         let textTools = prompt == nil ? try? TextTools(plan) : try TextTools(plan)
         let promptTokens = try tokens?.tokens ?? textTools?.prompt(prompt ?? "", system: system, raw: raw) ?? []
         let defaults = try plan.generationConfiguration()
-        let model = try PlanModel(plan, cacheBudget: sampling.cacheBudget(), threads: threading.threads)
-        let sampler = try makeSampler(promptTokens, plan: plan, defaults: defaults, shape: model.shape)
+        let model = try PlanModel(
+            plan, cacheBudget: sampling.cacheBudget(), cacheFormat: caching.cacheFormat, threads: threading.threads)
+        let sampler = try sampling.sampler(of: promptTokens, on: model, defaults: defaults)
 
         let start = ContinuousClock.now
         var output = Output(textTools, stops: sampling.ignoreEos ? [] : Set(defaults.stopTokens), streams: stream)
@@ -120,22 +122,6 @@ struct Generate: ParsableCommand {
         }
     }
 
-    private func makeSampler(
-        _ prompt: [Int32], plan: Plan, defaults: GenerationConfiguration, shape: ModelShape
-    ) throws -> any SequenceSampler {
-        let generation = try sampling.generation(defaults)
-        let recurrence = plan.contents.settings.recurrence
-        switch sampling.sampler {
-        case .diffusion:
-            return try DiffusionForcing(
-                prompt: prompt, settings: sampling.diffusion(recurrence: recurrence), generation: generation, shape: shape)
-        case .autoregressive:
-            return try Autoregressive(
-                prompt: prompt, settings: sampling.autoregressive(recurrence: recurrence), generation: generation,
-                shape: shape)
-        }
-    }
-
     private func writeTrace(_ trace: Trace, to path: String) throws {
         let file = try AtomicFile(path: path)
         try Array(Terminal.json(trace).utf8).withUnsafeBytes { try file.append($0) }
@@ -150,13 +136,13 @@ struct Generate: ParsableCommand {
     }
 
     private func settings(_ plan: Plan, _ defaults: GenerationConfiguration, _ model: PlanModel) throws -> Settings {
-        let recurrence = plan.contents.settings.recurrence
+        let compiled = plan.contents.settings
         let diffusion = sampling.sampler == .diffusion
         return Settings(
             sampler: sampling.sampler, generation: try sampling.generation(defaults),
-            diffusion: diffusion ? sampling.diffusion(recurrence: recurrence) : nil,
-            autoregressive: diffusion ? nil : sampling.autoregressive(recurrence: recurrence),
-            kvBudget: sampling.kvBudget, weights: plan.contents.settings.weights, threads: model.threads,
+            diffusion: diffusion ? sampling.diffusion(compiled) : nil,
+            autoregressive: diffusion ? nil : sampling.autoregressive(compiled),
+            kvBudget: sampling.kvBudget, cacheFormat: model.cacheFormat, weights: compiled.weights, threads: model.threads,
             instructionSet: model.instructionSet)
     }
 }
@@ -182,6 +168,7 @@ private struct Settings: Encodable {
     var diffusion: DiffusionSettings?
     var autoregressive: AutoregressiveSettings?
     var kvBudget: Int
+    var cacheFormat: CacheFormat
     var weights: WeightFormat
     var threads: Int
     var instructionSet: String

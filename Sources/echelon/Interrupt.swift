@@ -1,34 +1,43 @@
 import Foundation
 import Synchronization
 
-/// Ctrl-C, asked about between steps: what is written is finished or removed, and the command ends with status 130.
+/// Ctrl-C, a closed terminal and a request to end, asked about between steps: what is written is finished or removed, and
+/// the command ends with the status that a shell expects of a command that a signal ended, 128 + the signal.
 enum Interrupt {
-    private static let requested = Atomic<Bool>(false)
+    /// The first signal that came; 0 before.
+    private static let received = Atomic<Int32>(0)
     private static let endsAtOnce = Atomic<Bool>(false)
 
-    /// What a shell expects of a command that Ctrl-C ended: 128 + SIGINT.
-    static let status: Int32 = 130
-
-    /// From now on Ctrl-C only sets ``isRequested``, until the second time or during ``endingAtOnce(_:)``.
+    /// From now on Ctrl-C (SIGINT), SIGTERM and SIGHUP only set ``isRequested``, until the second time or during
+    /// ``endingAtOnce(_:)``.
     static func watch() {
         // Makes the globals, which the handler must find made: making them is not allowed in a signal handler.
         endsAtOnce.store(false, ordering: .relaxed)
-        requested.store(false, ordering: .relaxed)
-        signal(SIGINT) { _ in
-            // Whoever presses a second time does not want to wait for the end of the step.
-            let isRepeated = Interrupt.requested.exchange(true, ordering: .relaxed)
-            if isRepeated || Interrupt.endsAtOnce.load(ordering: .relaxed) { _exit(Interrupt.status) }
+        received.store(0, ordering: .relaxed)
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            let previous = signal(number) { number in
+                let (isFirst, _) = Interrupt.received.compareExchange(expected: 0, desired: number, ordering: .relaxed)
+                // Whoever presses a second time does not want to wait for the end of the step.
+                if !isFirst || Interrupt.endsAtOnce.load(ordering: .relaxed) { _exit(Interrupt.status(of: number)) }
+            }
+            // `nohup` has its command ignore the end of the terminal.
+            if number == SIGHUP, unsafeBitCast(previous, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) {
+                signal(number, SIG_IGN)
+            }
         }
     }
 
-    static var isRequested: Bool { requested.load(ordering: .relaxed) }
+    private static func status(of number: Int32) -> Int32 { 128 + number }
 
-    /// - Throws: ``Interrupted`` after Ctrl-C.
+    static var isRequested: Bool { received.load(ordering: .relaxed) != 0 }
+
+    /// - Throws: ``Interrupted`` after a signal.
     static func check() throws {
-        if isRequested { throw Interrupted() }
+        let number = received.load(ordering: .relaxed)
+        if number != 0 { throw Interrupted(status: status(of: number)) }
     }
 
-    /// Waits for input, during which Ctrl-C ends the command: nothing is begun, and nobody would ask ``isRequested``.
+    /// Waits for input, during which a signal ends the command: nothing is begun, and nobody would ask ``isRequested``.
     static func endingAtOnce<Result>(_ wait: () throws -> Result) throws -> Result {
         endsAtOnce.store(true, ordering: .relaxed)
         defer { endsAtOnce.store(false, ordering: .relaxed) }
@@ -37,7 +46,9 @@ enum Interrupt {
     }
 }
 
-/// The user pressed Ctrl-C.
+/// The user, or the system, wants the command to end.
 struct Interrupted: Error, CustomStringConvertible {
+    /// What the command ends with.
+    var status: Int32
     var description: String { "Interrupted." }
 }

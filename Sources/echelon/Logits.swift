@@ -40,6 +40,7 @@ struct Logits: ParsableCommand {
 
     @OptionGroup var compilation: CompileOnTheFlyOptions
     @OptionGroup var verifying: VerificationOptions
+    @OptionGroup var caching: CacheOptions
     @OptionGroup var threading: ThreadOptions
 
     private struct Report: Encodable {
@@ -60,7 +61,7 @@ struct Logits: ParsableCommand {
             throw CommandError("--init-scale is \(initScale); it has to be 0 or a positive number.")
         }
         let plan = try ModelSource(path: model).plan(compilation.settings(), verifying: verifying.verification)
-        let model = try PlanModel(plan, threads: threading.threads)
+        let model = try PlanModel(plan, cacheFormat: caching.cacheFormat, threads: threading.threads)
         let rows = tokens.tokens.count
         guard rows <= model.shape.context else {
             throw CommandError("\(rows) tokens do not fit into the model's context of \(model.shape.context).")

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Checkpoints
+import Plans
+import Runtime
 import Samplers
 
 enum SamplerKind: String, CaseIterable, ExpressibleByArgument, Encodable {
@@ -32,8 +34,10 @@ struct SamplingOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "diffusion: the relative change below which a state has settled.")
     var exitThreshold = DiffusionSettings().exitThreshold
 
-    @Option(parsing: .unconditional, help: "diffusion: the most positions refined at once.")
-    var maxWavefront = DiffusionSettings().maxWavefront
+    @Option(
+        parsing: .unconditional,
+        help: "diffusion: the most positions refined at once (default: 128, or fewer where the plan's --max-rows is less).")
+    var maxWavefront: Int?
 
     @Option(parsing: .unconditional, help: "diffusion: positions by which the draft grows each step.")
     var headway = DiffusionSettings().headway
@@ -104,6 +108,30 @@ struct SamplingOptions: ParsableArguments {
         return kvBudget
     }
 
+    /// The recurrences of a step to unroll when a checkpoint is compiled for these options: few enough that compiling is
+    /// quick.
+    var unrolledInnerRecurrence: Int {
+        (1...16).contains(innerRecurrence) ? innerRecurrence : DiffusionSettings().innerRecurrence
+    }
+
+    /// A sampler that continues a prompt.
+    /// - Parameter defaults: what holds where the command line does not say.
+    func sampler(
+        of prompt: [Int32], on model: PlanModel, defaults: GenerationConfiguration
+    ) throws -> any SequenceSampler {
+        let generation = try generation(defaults)
+        let compiled = model.plan.contents.settings
+        switch sampler {
+        case .diffusion:
+            return try DiffusionForcing(
+                prompt: prompt, settings: diffusion(compiled), generation: generation, shape: model.shape)
+        case .autoregressive:
+            return try Autoregressive(
+                prompt: prompt, settings: autoregressive(compiled), generation: generation,
+                shape: model.shape)
+        }
+    }
+
     /// The settings that all samplers share.
     func generation(_ defaults: GenerationConfiguration) throws -> GenerationSettings {
         var settings = GenerationSettings()
@@ -120,13 +148,14 @@ struct SamplingOptions: ParsableArguments {
         return settings
     }
 
-    /// - Parameter recurrence: r where the command line does not say.
-    func diffusion(recurrence compiled: Int) -> DiffusionSettings {
+    /// - Parameter compiled: what the plan was compiled for, and holds where the command line does not say.
+    func diffusion(_ compiled: PlanSettings) -> DiffusionSettings {
         var settings = DiffusionSettings()
-        settings.recurrence = recurrence ?? compiled
+        settings.recurrence = recurrence ?? compiled.recurrence
         settings.innerRecurrence = innerRecurrence
         settings.exitThreshold = exitThreshold
-        settings.maxWavefront = maxWavefront
+        // All of the wavefront's positions are rows of one call.
+        settings.maxWavefront = maxWavefront ?? min(settings.maxWavefront, compiled.maxRows)
         settings.headway = headway
         settings.embeddingEMA = embeddingEma
         settings.stateNoise = stateNoise
@@ -138,9 +167,9 @@ struct SamplingOptions: ParsableArguments {
         return settings
     }
 
-    func autoregressive(recurrence compiled: Int) -> AutoregressiveSettings {
+    func autoregressive(_ compiled: PlanSettings) -> AutoregressiveSettings {
         var settings = AutoregressiveSettings()
-        settings.recurrence = recurrence ?? compiled
+        settings.recurrence = recurrence ?? compiled.recurrence
         settings.warmStart = warmStart
         return settings
     }

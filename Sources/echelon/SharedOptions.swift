@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import PlanBuilder
 import Plans
+import Runtime
 
 extension WeightFormat: ExpressibleByArgument {}
 
@@ -42,6 +43,14 @@ struct VerificationOptions: ParsableArguments {
     var verification: Plan.Verification { verify ? .whole : .moment }
 }
 
+extension CacheFormat: ExpressibleByArgument {}
+
+struct CacheOptions: ParsableArguments {
+    @Option(
+        help: "How keys and values are kept: f32, or bf16, which takes half the memory and bandwidth and rounds them.")
+    var cacheFormat: CacheFormat = .f32
+}
+
 struct ThreadOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "Threads to run on (default: OMP_NUM_THREADS, else the machine's cores).")
     var threads: Int?
@@ -65,6 +74,12 @@ struct TokenList: ExpressibleByArgument {
     }
 }
 
+/// - Throws: ``CommandError`` when a number was given and is out of its range.
+func requireOption(_ value: Int?, _ option: String, _ range: ClosedRange<Int>) throws {
+    guard let value, !range.contains(value) else { return }
+    throw CommandError("\(option) is \(value); it has to be from \(range.lowerBound) to \(range.upperBound).")
+}
+
 /// Runs a command's work so that every failure is one sentence on standard error and an exit status that tells.
 func reportingFailures(_ work: () throws -> Void) throws {
     Interrupt.watch()
@@ -77,9 +92,9 @@ func reportingFailures(_ work: () throws -> Void) throws {
         throw error
     } catch let error as ValidationError {
         throw error
-    } catch is Interrupted {
-        Terminal.note("Interrupted.")
-        throw ExitCode(Interrupt.status)
+    } catch let error as Interrupted {
+        Terminal.note("\(error)")
+        throw ExitCode(error.status)
     } catch {
         Terminal.note("Error: \(error)")
         throw ExitCode.failure

@@ -1,9 +1,7 @@
-/// The probes measure something believable, and refuse what cannot be measured; profiles count what a call does.
+/// The probes measure something believable, and refuse what cannot be measured.
 #include "harness.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { BYTES = 64 << 20, REPEATS = 3 };
 
@@ -64,58 +62,10 @@ static void test_refusals(void) {
     REFUSED(ech_probe_peak(ECH_ISA_PORTABLE, ECH_PROBE_F32, 0, 1, &rate, message));
 }
 
-/// Two additions, and a loop of one copy.
-static void test_profile(void) {
-    enum { ROWS = 3, WIDTH = 5, RECURRENCES = 7 };
-    float x[ROWS * WIDTH], sum[ROWS * WIDTH], copy[ROWS * WIDTH];
-    for (int i = 0; i < ROWS * WIDTH; i++) x[i] = random_float();
-    tape t = {0};
-    const int in = tape_parameter(&t, ECH_F32, WIDTH, x), out = tape_result(&t, ECH_F32, WIDTH, sum);
-    const int copied = tape_result(&t, ECH_F32, WIDTH, copy), middle = tape_arena(&t, ECH_F32, WIDTH);
-    ech_instruction *add = tape_add(&t, ECH_ADD);
-    add->in[0] = add->in[1] = in, add->out[0] = middle;
-    add = tape_add(&t, ECH_ADD);
-    add->in[0] = middle, add->in[1] = in, add->out[0] = out;
-    add->barrier = 0;
-    tape_add(&t, ECH_REPEAT)->i0 = 1;
-    ech_instruction *move = tape_add(&t, ECH_COPY);
-    move->in[0] = out, move->out[0] = copied;
-
-    ech_program *program = tape_program(&t, ECH_ISA_PORTABLE);
-    ech_session *session = tape_session(&t, 1, 1, 1);
-    char message[ECH_MESSAGE_SIZE];
-    for (int threads = 1; program && session && threads <= 3; threads++) {
-        ech_profile profile = {0};
-        ech_call call = {.rows = ROWS, .recurrences = RECURRENCES, .depth = RECURRENCES, .parameters = t.parameters,
-                         .results = t.results, .profile = &profile};
-        for (int calls = 1; calls <= 2; calls++) {
-            memset(copy, 0, sizeof copy);
-            CHECK(ech_run(program, session, &call, threads, message), "%s", message);
-            for (int i = 0; i < ROWS * WIDTH; i++)
-                CHECK(copy[i] == x[i] + x[i] + x[i], "element %d is %g", i, (double)copy[i]);
-            CHECK(profile.executions[ECH_ADD] == 2 * calls, "%lld additions", (long long)profile.executions[ECH_ADD]);
-            CHECK(profile.executions[ECH_COPY] == RECURRENCES * calls, "%lld copies",
-                  (long long)profile.executions[ECH_COPY]);
-            CHECK(profile.barriers == (2 + RECURRENCES) * calls, "%lld barriers", (long long)profile.barriers);
-            double parts = profile.barrier_seconds;
-            for (int opcode = 0; opcode < ECH_OPCODE_COUNT; opcode++) {
-                CHECK(profile.seconds[opcode] >= 0, "opcode %d took %g s", opcode, profile.seconds[opcode]);
-                parts += profile.seconds[opcode];
-            }
-            CHECK(profile.seconds[ECH_COPY] > 0 && parts <= profile.total_seconds, "parts of %g s of %g s", parts,
-                  profile.total_seconds);
-        }
-    }
-    ech_session_destroy(session);
-    ech_program_destroy(program);
-    tape_free(&t);
-}
-
 int main(void) {
     run_test("reading has a believable rate for every number of threads", test_read);
     run_test("multiplying has a believable rate for every instruction set", test_peak);
     run_test("two threads multiply at most twice as fast", test_threads_add_up);
     run_test("what cannot be probed is refused with a sentence", test_refusals);
-    run_test("a profile counts every execution and adds up over calls", test_profile);
     return tests_finished();
 }

@@ -60,6 +60,17 @@ private func repositoryFile(_ path: String) -> String {
 }
 
 @Suite struct CheckpointFolderTests {
+    @Test("Biases that the configuration denies are refused by name")
+    func deniedBiases() throws {
+        let folder = try CheckpointUnderTest()
+        try folder.writeWeights([("transformer.wte.weight", [1]), ("transformer.core_block.0.attn.qk_bias", [1])])
+        let problem = try #require(folder.problem())
+        #expect(problem.contains("config.json") && problem.contains("transformer.core_block.0.attn.qk_bias"))
+        try folder.write(
+            CheckpointUnderTest.config.replacing("\"qk_bias\": false", with: "\"qk_bias\": true"), to: "config.json")
+        #expect(folder.problem() == nil)
+    }
+
     @Test func theGoldenCheckpointOpens() throws {
         let checkpoint = try Checkpoint(folder: repositoryFile("Tests/Golden/micro"))
         #expect(checkpoint.tensorNames.count == 75)

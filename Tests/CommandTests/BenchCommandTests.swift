@@ -148,6 +148,16 @@ import Testing
         }
     }
 
+    @Test func `bf16 caches are counted as half the bytes of f32 ones`() throws {
+        let bytes = try ["f32", "bf16"].map { format in
+            let report = try report(
+                TestModels.oddPlan, "--only", "functions", "--rows", "1", "--cache-format", format)
+            return try #require(report.functions.first { $0.name == "decode" }).bytes
+        }
+        // Keys and values of 33 positions and 160 columns, in two blocks and in three of each of six recurrences.
+        #expect(bytes[0] - bytes[1] == (2 + 3 * 6) * 2 * 33 * 160 * 2)
+    }
+
     @Test func `one part can be measured by itself`() throws {
         let matrices = try report(TestModels.oddPlan, "--only", "matrices")
         #expect(!matrices.matrices.isEmpty && matrices.functions.isEmpty && matrices.diffusion.isEmpty)

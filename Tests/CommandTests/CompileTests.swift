@@ -81,6 +81,66 @@ import Testing
         #expect(Double(bf16) < 0.55 * Double(f32))
     }
 
+    // MARK: --weights-for
+
+    @Test(arguments: [
+        ["--weights", "int4", "--weights-for", "*.mlp.*=int8"],
+        ["--weights", "bf16", "--weights-for", "*.core_block.[0-2].*=int8", "--weights-for", "*.Wqkv.*=int4"],
+        ["--weights", "f32", "--weights-for", "embedding=int8"],
+    ])
+    func `a plan of several formats answers`(_ options: [String]) throws {
+        let folder = try TemporaryFolder()
+        let plan = folder.file("mixed.plan")
+        _ = try EchelonCommand.run(["compile", TestModels.wordmath, "-o", plan] + options).succeeded()
+        let report = try generate([plan, "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"])
+        #expect(report.text == "7 + 5 = 12\n#### 12")
+    }
+
+    @Test func `of several patterns the first that matches counts, and head and embedding are words for matrices`() throws {
+        struct Matrix: Decodable {
+            var name: String
+            var format: String
+        }
+        struct Report: Decodable { var matrices: [Matrix] }
+        let folder = try TemporaryFolder()
+        let plan = folder.file("odd.plan")
+        _ = try compile(
+            to: plan, "--weights", "bf16", "--weights-for", "*.coda.0.mlp.fc.*=f32", "--weights-for", "*.mlp.fc.*=int4",
+            "--weights-for", "head=int8", "--weights-for", "lm_head.weight=int4")
+        let report = try EchelonCommand.run(
+            "bench", plan, "--quick", "--only", "matrices", "--rows", "1", "--repeats", "1", "--json"
+        ).json(Report.self)
+        let formats = Dictionary(report.matrices.map { ($0.name, $0.format) }) { first, _ in first }
+        #expect(formats["coda.0.mlp.fc"] == "f32")
+        #expect(formats["prelude.0.mlp.fc"] == "int4")
+        #expect(formats["lm_head"] == "int8")
+        #expect(formats["prelude.0.attn.Wqkv"] == "bf16")
+
+        // The embedding is read row by row and no matrix of a product, so its size tells.
+        func size(_ options: String...) throws -> Int {
+            let path = folder.file("size.plan")
+            _ = try EchelonCommand.run(["compile", TestModels.odd, "-o", path] + options).succeeded()
+            return try SafetensorsFile(path: path).file.count
+        }
+        let saved = try size() - size("--weights-for", "embedding=bf16")
+        #expect(saved > 517 * 160 * 2 * 9 / 10 && saved < 517 * 160 * 2 * 11 / 10, "\(saved) bytes")
+    }
+
+    @Test func `a pattern that matches no matrix is refused by name, and nothing is written`() throws {
+        let folder = try TemporaryFolder()
+        try EchelonCommand.run("compile", TestModels.odd, "-o", folder.file("x"), "--weights-for", "*.mpl.*=int8")
+            .expectRefusal("*.mpl.*")
+        #expect(try folder.contents.isEmpty)
+    }
+
+    @Test(arguments: ["int8", "=int8", "head=", "head=int3", "*.mlp.*=INT8", ""])
+    func `a rule that is none is a usage error`(_ rule: String) throws {
+        let folder = try TemporaryFolder()
+        try EchelonCommand.run("compile", TestModels.odd, "-o", folder.file("x"), "--weights-for", rule)
+            .expectUsageError("--weights-for")
+        #expect(try folder.contents.isEmpty)
+    }
+
     // MARK: --print-after
 
     @Test func `--print-after all prints the module after each pass, in order, and compiles as without`() throws {

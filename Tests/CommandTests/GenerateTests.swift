@@ -96,6 +96,26 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
         #expect(report.text == "")
     }
 
+    // MARK: Wavefronts
+
+    @Test func `the wavefront is as wide as the plan's calls, unless another width is asked for`() throws {
+        let folder = try TemporaryFolder()
+        let narrow = folder.file("narrow.plan")
+        _ = try EchelonCommand.run("compile", TestModels.odd, "-o", narrow, "--max-rows", "4").succeeded()
+        // So many steps go by before the first freeze that the wavefront grows to nine positions where it may.
+        let options = [
+            "--tokens", "1,2", "--freeze", "fixed", "--recurrence", "32", "--max-new-tokens", "6", "--ignore-eos",
+        ]
+        let (capped, trace) = try traced([narrow] + options)
+        #expect(trace.steps.map { $0.recurrences.count - $0.start }.max() == 4)
+        #expect(try capped.tokens == generate([TestModels.oddPlan, "--max-wavefront", "4"] + options).tokens)
+
+        let (_, free) = try traced([TestModels.oddPlan] + options)
+        #expect(free.steps.map { $0.recurrences.count - $0.start }.max() ?? 0 > 4)
+        try EchelonCommand.run(["generate", narrow, "--max-wavefront", "9"] + options)
+            .expectRefusal("--max-rows", "--max-wavefront")
+    }
+
     // MARK: Prompts
 
     @Test func `a prompt of - is read from standard input`() throws {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Ctrl-C: status 130, and no half-written file.
+/// Ctrl-C and the signals like it: status 128 + the signal's number, and no half-written file.
 @Suite struct InterruptTests {
     /// So long that only an interrupt ends it in time.
     private static let endless = ["Compute 1 + 1.", "--ignore-eos", "--max-new-tokens", "400", "--threads", "1"]
@@ -55,24 +55,39 @@ import Testing
         #expect(try folder.contents == ["output"])
     }
 
-    @Test func `Ctrl-C while writing a plan removes what is written`() throws {
+    @Test(arguments: [("INT", SIGINT), ("TERM", SIGTERM), ("HUP", SIGHUP)])
+    func `a signal while writing a plan removes what is written`(_ name: String, _ signal: Int32) throws {
+        // Whoever runs this test may ignore signals, and a process would inherit that.
+        let arguments = ["--default-signal=\(name)", try EchelonCommand.executable().path, "compile", TestModels.wordmath]
         // The process is stopped as soon as its temporary file is there. One that was faster than that is tried again.
         for _ in 1...20 {
             let folder = try TemporaryFolder()
-            let command = try RunningCommand(["compile", TestModels.wordmath, "-o", folder.file("wordmath.plan")])
+            let command = try RunningCommand(
+                arguments + ["-o", folder.file("wordmath.plan")], executable: URL(filePath: "/usr/bin/env"))
             try waitUntil(every: 500) { try !folder.contents.isEmpty || !command.isRunning }
             command.send(SIGSTOP)
             let wasPartial = try folder.contents.count == 1 && !folder.contents.contains("wordmath.plan")
-            command.send(SIGINT)
+            command.send(signal)
             command.send(SIGCONT)
             let run = try command.wait()
-            guard wasPartial, run.status == 130 else { continue }
+            guard wasPartial, run.status == 128 + signal else { continue }
             if try folder.contents == ["wordmath.plan"] { continue }  // all but renamed when it was stopped
             #expect(try folder.contents.isEmpty)
             #expect(run.errors == "Interrupted.\n")
             return
         }
         Issue.record("no compilation could be interrupted while it wrote")
+    }
+
+    @Test func `a generation that is to outlive its terminal does`() throws {
+        // The signal has to come after the command has begun to watch for signals, so during its output.
+        let command = try RunningCommand(
+            ["-c", #"trap "" HUP; exec "$0" "$@""#, EchelonCommand.executable().path, "generate", "--stream"]
+                + ["Compute 1 + 1.", "--ignore-eos", "--max-new-tokens", "60", "--threads", "1"],
+            executable: URL(filePath: "/bin/sh"))
+        try waitUntil { !command.outputSoFar.isEmpty || !command.isRunning }
+        command.send(SIGHUP)
+        #expect(try command.wait().status == 0)
     }
 
     /// - Parameter microseconds: between two looks.

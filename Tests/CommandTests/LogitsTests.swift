@@ -66,6 +66,23 @@ import Testing
         }
     }
 
+    @Test func `logits with bf16 caches are others, and within 2% of those with f32 ones in relative norm`() throws {
+        for row in try GoldenRecords.wordProblems().rows.prefix(3) {
+            let options = ["--init-scale", "0", "--threads", "1"]
+            func found(_ format: String) throws -> [Float] {
+                try logits(
+                    TestModels.wordmathPlan, row.prompt_tokens, recurrence: 16, options + ["--cache-format", format]
+                ).file.floats("logits")
+            }
+            let (exact, rounded) = (try found("f32"), try found("bf16"))
+            try #require(exact.count == rounded.count)
+            #expect(exact != rounded)
+            let error = zip(exact, rounded).map { Double($0 - $1) * Double($0 - $1) }.reduce(0, +)
+            let norm = exact.map { Double($0) * Double($0) }.reduce(0, +)
+            #expect((error / norm).squareRoot() < 0.02)
+        }
+    }
+
     @Test func `--json says what was written`() throws {
         struct Report: Decodable, Equatable {
             var output: String

@@ -1,6 +1,6 @@
 import Testing
 
-/// Answers of bf16 weights beside those of f32 weights. Both samplers are greedy here.
+/// Answers of bf16 weights, and of bf16 caches, beside those of f32. Both samplers are greedy here.
 @Suite struct ReducedPrecisionTests {
     /// Autoregressive answers of f32 are on record, and asking for more of them would take a minute.
     @Test func `bf16 answers are f32's in 95 of 100 cases`() throws {
@@ -22,5 +22,26 @@ import Testing
             compare(row.question, report.text, row.text)
         }
         #expect(Double(same) >= 0.95 * Double(asked), "\(same) of \(asked); not \(different)")
+    }
+
+    /// The recorded answers are of f32 caches.
+    @Test(arguments: ["diffusion", "autoregressive"])
+    func `bf16 caches give the recorded answers, at most one of ten excepted`(_ sampler: String) throws {
+        let problems = try GoldenRecords.wordProblems()
+        var different: [String] = []
+        for row in problems.rows {
+            let report = try generate([
+                row.question, "--sampler", sampler, "--recurrence", sampler == "diffusion" ? "32" : "16",
+                "--init-scale", "0", "--cache-format", "bf16",
+            ])
+            if report.text != row.text { different.append(row.question) }
+        }
+        #expect(problems.rows.count == 10 && different.count <= 1, "\(different)")
+    }
+
+    @Test func `a format of caches that there is not is a usage error`() throws {
+        for command in ["generate", "bench", "profile", "logits"] {
+            try EchelonCommand.run(command, "x y", "--cache-format", "int8").expectUsageError("int8")
+        }
     }
 }

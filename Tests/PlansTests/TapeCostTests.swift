@@ -38,6 +38,13 @@ import Testing
         #expect(cost.operations == [.f32: 4 * (11 + 12) * 6])
     }
 
+    @Test func `caches of 2-byte numbers are half as many bytes`() {
+        let instruction = Instruction(opcode: "wavefront_attention", cache: 0)
+        let cost = TapeCost(of: instruction, in: schedule, rows: 2, context: 10, cacheElementBytes: 2)
+        #expect(cost.cacheBytes == 2 * 12 * 6 * 2)
+        #expect(cost.operations == [.f32: 4 * (11 + 12) * 6])
+    }
+
     @Test func `the body of a repeat counts for each recurrence, what follows it once`() {
         let instructions = [
             Instruction(opcode: "repeat", integers: [1]), Instruction(opcode: "linear", weights: [1]),

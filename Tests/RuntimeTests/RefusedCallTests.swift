@@ -20,6 +20,7 @@ import Testing
             (call(tokens: [1], positions: [0], slots: [1]), "Slot 1"),
             (call(tokens: [1], positions: [1]), "before position 0"),
             (call(tokens: [1], positions: [0], recurrences: -1), "-1 recurrences"),
+            (call(tokens: [1], positions: [0], recurrences: 1 << 31), "from 0 to 2147483647"),
             (call(tokens: [], positions: []), "at least one row"),
             (call(tokens: [1, 2], positions: [0]), "one for each of its rows"),
         ]

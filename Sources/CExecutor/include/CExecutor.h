@@ -192,14 +192,27 @@ ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, in
                                 int32_t budget, int32_t cache_format, char message[ECH_MESSAGE_SIZE]);
 void ech_session_destroy(ech_session *session);
 
-/// Where the time of calls went, in seconds summed over their threads. Start from zeros; every call adds its own.
+/// A clock that only runs forward, in nanoseconds. Reading it takes some 20 ns and no system call.
+int64_t ech_nanoseconds(void);
+
+/// One execution of an instruction by one thread, on the clock of ech_nanoseconds. A thread's events follow one another
+/// without gaps: each arrival is the end of the event before, or the track's begin.
 typedef struct {
-    double seconds[ECH_OPCODE_COUNT];     ///< inside instructions, by opcode
-    int64_t executions[ECH_OPCODE_COUNT]; ///< by opcode, however many threads shared one
-    double barrier_seconds;               ///< waiting for other threads between instructions
-    int64_t barriers;
-    double total_seconds;                 ///< of walking tapes, the clocks included
-} ech_profile;
+    int32_t instruction; ///< its number in the tape
+    int32_t iteration;   ///< finished iterations of the loop around it; 0 outside of loops
+    int64_t arrival;     ///< when the thread came to it, or to the barrier before it
+    int64_t start;       ///< when the wait at the barrier was over; the arrival where there is nothing to wait for
+    int64_t end;
+} ech_event;
+
+/// What one thread did, in memory of the caller. A call appends an event for every instruction that the thread executes
+/// (those of loops each time), as long as there is room, and sets begin and end.
+typedef struct {
+    ech_event *events;
+    int64_t capacity, count; ///< events that there is room for, and that there are
+    int64_t dropped;         ///< events that found no room; calls add to it
+    int64_t begin, end;      ///< of the last call's walk; both 0 where the system gave the call no such thread
+} ech_track;
 
 typedef struct {
     int32_t rows;        ///< at least 1
@@ -210,7 +223,8 @@ typedef struct {
     int32_t depth;
     const void *const *parameters;
     void *const *results;
-    ech_profile *profile; ///< NULL, or the record to add this call's times to, which slows it a little
+    ech_track *tracks;   ///< NULL, or one for each thread, where the call is recorded
+    int32_t track_count; ///< of `tracks`; at least the call's threads
 } ech_call;
 
 /// Runs the program. Before anything is computed it checks rows, slots (within the session), positions (within the

@@ -1,0 +1,186 @@
+import ArgumentParser
+import Foundation
+import Plans
+import Runtime
+import Safetensors
+
+extension RaggedCall.Function: ExpressibleByArgument {}
+
+struct Profile: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show where the time goes, instruction by instruction and thread by thread.",
+        discussion: """
+            Records every instruction that every thread executes, and the waiting between them. The table says what each \
+            kind of instruction takes of the time, and how far it is from its floor: the larger of its bytes over the \
+            bandwidth and its operations over the peak that the machine was probed for. The trace is a timeline for \
+            https://ui.perfetto.dev or chrome://tracing.
+
+              echelon profile huginn.plan --rows 32 --context 512 -o trace.json
+                  a step of diffusion forcing with 32 rows behind 512 positions
+              echelon profile huginn.plan --function decode
+                  a token of autoregressive decoding
+              echelon profile huginn.plan "Why is the sky blue?" --sampler autoregressive -o trace.json
+                  a whole generation, with the options of generate
+              echelon profile "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
+                  the small model inside this program
+
+            MODEL is a plan or a checkpoint folder. docs/profiling.md explains the figures.
+            """)
+
+    @Argument(
+        help: ArgumentHelp(
+            "A model, a prompt, or both (default: a step of the model inside this program).",
+            valueName: "model> <prompt"))
+    var modelAndPrompt: [String] = []
+
+    @Option(name: [.short, .long], help: ArgumentHelp("The timeline to write.", valueName: "trace.json"))
+    var output: String?
+
+    @Option(help: "Without a prompt: the function to call: step, decode or prefill (default: step).")
+    var function: RaggedCall.Function?
+
+    @Option(
+        parsing: .unconditional,
+        help: "Without a prompt: rows of a call (default: 32 for step, 1 for decode, 512 for prefill, or what fits).")
+    var rows: Int?
+
+    @Option(
+        parsing: .unconditional,
+        help: "Without a prompt: positions before the rows (default: 512 or what fits; 0 for prefill).")
+    var context: Int?
+
+    @Option(parsing: .unconditional, help: "Without a prompt: how often to call (default: 3).")
+    var repeats: Int?
+
+    @Option(parsing: .unconditional, help: "The prompt as token ids, 1,2,3, in place of text.")
+    var tokens: TokenList?
+
+    @Flag(help: "Do not put the prompt through the chat template.")
+    var raw = false
+
+    @Option(
+        parsing: .unconditional,
+        help: "Executions of instructions to record on each thread; those beyond are counted and dropped.")
+    var maxEvents = 250_000
+
+    @Flag(help: "Print the table as one JSON object.")
+    var json = false
+
+    @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+    @OptionGroup var compilation: CompileOnTheFlyOptions
+    @OptionGroup var verifying: VerificationOptions
+    @OptionGroup var caching: CacheOptions
+    @OptionGroup var threading: ThreadOptions
+
+    func validate() throws {
+        if modelAndPrompt.count > 2 {
+            throw ValidationError("Too many arguments: give a model and a prompt, the prompt in quotes.")
+        }
+        if tokens != nil, modelAndPrompt.count > 1 || raw {
+            throw ValidationError("--tokens takes the place of PROMPT and --raw.")
+        }
+    }
+
+    func run() throws { try reportingFailures(profile) }
+
+    private enum Prompt {
+        case text(String)
+        case tokens([Int32])
+    }
+
+    private func profile() throws {
+        let (path, prompt) = try arguments()
+        try checkOptions(hasPrompt: prompt != nil)
+        if let output { try checkPlace(output) }
+        let plan = try ModelSource(path: path).plan(
+            compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence), verifying: verifying.verification)
+        let model = try PlanModel(
+            plan, cacheBudget: sampling.cacheBudget(), cacheFormat: caching.cacheFormat, threads: threading.threads)
+        let name = path ?? "the embedded checkpoint"
+        var run = ProfileRun(model, maxEvents: maxEvents)
+        let recorder: ExecutionRecorder
+        var generated: ProfileReport.Generated?
+        if let prompt {
+            let sampler = try sampling.sampler(
+                of: promptTokens(prompt, plan), on: model, defaults: plan.generationConfiguration())
+            (recorder, generated) = try run.generation(sampler, kind: sampling.sampler)
+        } else {
+            recorder = try run.repeated(call(plan.contents.settings), repeats: repeats ?? 3)
+        }
+        let costs = InstructionCosts(model, run.probe)
+        let report = ProfileReport(recorder, of: model, named: name, generation: generated, costs, run.probe)
+        if let output {
+            var trace = ProfileTrace(recorder, of: plan, costs)
+            try trace.write(to: output, named: name)
+        }
+        if json { try Terminal.writeJSON(report) } else { try Terminal.write(ProfileTable(report).text) }
+        if let output { Terminal.note("\(output): \(report.events) events") }
+    }
+
+    // MARK: What is asked for
+
+    /// As in `generate`, where there is a prompt.
+    private func arguments() throws -> (path: String?, prompt: Prompt?) {
+        if let tokens { return (modelAndPrompt.first, .tokens(tokens.tokens)) }
+        if modelAndPrompt.count == 2 { return (modelAndPrompt[0], .text(try text(modelAndPrompt[1]))) }
+        guard let only = modelAndPrompt.first else { return (nil, nil) }
+        if only != "-", FileManager.default.fileExists(atPath: only) { return (only, nil) }
+        // A name that is misspelt should not become a question for another model.
+        guard only == "-" || only.contains(where: \.isWhitespace) else {
+            throw CommandError("There is no plan and no checkpoint folder at \(only).")
+        }
+        return (nil, .text(try text(only)))
+    }
+
+    private func text(_ prompt: String) throws -> String { prompt == "-" ? try Terminal.input() : prompt }
+
+    private func checkOptions(hasPrompt: Bool) throws {
+        // The rest of what may be asked for depends on the threads; the recording checks it.
+        try requireOption(maxEvents, "--max-events", 1...1 << 30)
+        guard hasPrompt else {
+            if raw { throw ValidationError("--raw needs a prompt.") }
+            if sampling.sampler != .diffusion {
+                throw ValidationError("--sampler needs a prompt; --function decode profiles single decodes.")
+            }
+            try requireOption(repeats, "--repeats", 1...100_000)
+            try requireOption(sampling.innerRecurrence, "--inner-recurrence", 0...100_000)
+            try requireOption(sampling.recurrence, "--recurrence", 0...100_000)
+            return
+        }
+        let ofCalls = [
+            ("--function", function != nil), ("--rows", rows != nil), ("--context", context != nil),
+            ("--repeats", repeats != nil),
+        ]
+        if let (option, _) = ofCalls.first(where: \.1) {
+            throw ValidationError("\(option) is for single calls; with a prompt the sampler decides.")
+        }
+    }
+
+    private func promptTokens(_ prompt: Prompt, _ plan: Plan) throws -> [Int32] {
+        switch prompt {
+        case .tokens(let tokens): tokens
+        case .text(let text): try TextTools(plan).prompt(text, system: nil, raw: raw)
+        }
+    }
+
+    /// Fails now rather than after the run when nothing can be written there.
+    private func checkPlace(_ path: String) throws { _ = try AtomicFile(path: path) }
+
+    private func call(_ settings: PlanSettings) throws -> ProfileRun.Call {
+        let function = function ?? .step
+        let mostRows = min(settings.maxRows, settings.context)
+        try requireOption(rows, "--rows", 1...mostRows)
+        let usual =
+            switch function {
+            case .step: (rows: 32, context: 512)
+            case .decode: (rows: 1, context: 512)
+            case .prefill: (rows: 512, context: 0)
+            }
+        let rows = rows ?? min(usual.rows, mostRows)
+        let room = settings.context - rows
+        try requireOption(context, "--context", 0...room)
+        return ProfileRun.Call(
+            function: function, rows: rows, context: context ?? min(usual.context, room),
+            recurrences: function == .step ? sampling.innerRecurrence : sampling.recurrence ?? settings.recurrence)
+    }
+}

@@ -1,0 +1,269 @@
+import Foundation
+import Testing
+
+/// `profile`: that table and trace are of what ran, not how fast anything is.
+@Suite struct ProfileCommandTests {
+    private struct Report: Decodable {
+        struct Generated: Decodable {
+            var sampler: String
+            var tokens: Int
+        }
+        struct Calls: Decodable {
+            var name: String
+            var count: Int
+            var leastRows: Int
+            var mostRows: Int
+            var ms: Double
+            var share: Double
+            var floorMs: Double
+            var floorShare: Double
+        }
+        struct Kind: Decodable {
+            var kind: String
+            var count: Int
+            var ms: Double
+            var share: Double
+            var bytes: Int
+            var gbS: Double
+            var floorMs: Double
+            var floorShare: Double
+        }
+        struct Barriers: Decodable {
+            var count: Int
+            var ms: Double
+            var share: Double
+        }
+        var generation: Generated?
+        var wallMs: Double
+        var betweenCallsMs: Double
+        var calls: [Calls]
+        var tapeMs: Double
+        var kinds: [Kind]
+        var barriers: Barriers
+        var events: Int
+        var droppedEvents: Int
+    }
+
+    private struct Trace: Decodable {
+        struct Event: Decodable {
+            struct Arguments: Decodable {
+                var name: String?
+                var call: Int?
+                var index: Int?
+                var function: String?
+                var opcode: String?
+                var output: String?
+                var weights: String?
+                var rows: Int?
+                var context: Int?
+                var bytes: Int?
+                var gbS: Double?
+                var floorUs: Double?
+                var floorShare: Double?
+                var before: Int?
+            }
+            var ph: String
+            var name: String
+            var cat: String?
+            var tid: Int?
+            var ts: Double?
+            var dur: Double?
+            var args: Arguments
+
+            /// Nanoseconds, which the file has exactly.
+            var start: Int { Int(((ts ?? -1) * 1000).rounded()) }
+            var end: Int { start + Int(((dur ?? -1) * 1000).rounded()) }
+        }
+        var traceEvents: [Event]
+
+        var tracks: [Int: String] {
+            let names = traceEvents.filter { $0.ph == "M" && $0.name == "thread_name" }
+            return Dictionary(uniqueKeysWithValues: names.map { ($0.tid ?? -1, $0.args.name ?? "") })
+        }
+        func events(_ category: String, _ track: Int) -> [Event] {
+            traceEvents.filter { $0.ph == "X" && $0.cat == category && $0.tid == track }
+        }
+    }
+
+    private func profile(_ arguments: [String], threads: Int = 2) throws -> (report: Report, trace: Trace) {
+        let folder = try TemporaryFolder()
+        let path = folder.file("trace.json")
+        let report = try EchelonCommand.run(
+            ["profile", "--json", "--threads", "\(threads)", "-o", path] + arguments
+        ).json(Report.self)
+        #expect(try folder.contents == ["trace.json"])
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return (report, try decoder.decode(Trace.self, from: Data(contentsOf: URL(filePath: path))))
+    }
+
+    // MARK: What is recorded
+
+    @Test func `a trace has every instruction on every thread, inside of its call and beside no other`() throws {
+        let (report, trace) = try profile(
+            [TestModels.oddPlan, "--rows", "5", "--context", "20", "--inner-recurrence", "3", "--repeats", "2"])
+        #expect(trace.traceEvents.contains { $0.name == "process_name" && $0.args.name?.contains("odd.plan") == true })
+        let threads = trace.tracks.filter { $0.value.hasPrefix("thread ") }.keys.sorted()
+        #expect((1...2).contains(threads.count) && trace.tracks.values.contains("calls"))
+
+        let calls = trace.traceEvents.filter { $0.cat == "call" }
+        #expect(calls.count == 2 && report.calls.map(\.count) == [2])
+        #expect(calls.allSatisfy { $0.args.rows == 5 && $0.args.context == 20 && $0.tid == 0 })
+        #expect(calls[0].start == 0 && calls[0].end <= calls[1].start)
+        // Prelude and coda are a block each, the core three in each of three recurrences.
+        #expect(report.kinds.first { $0.kind == "wavefront_attention" }?.count == 2 * (1 + 3 * 3 + 1))
+
+        let executions = report.kinds.map(\.count).reduce(0, +)
+        for thread in threads {
+            let instructions = trace.events("instruction", thread)
+            #expect(instructions.count == executions)
+            let all = (instructions + trace.events("barrier", thread)).sorted { ($0.start, $0.end) < ($1.start, $1.end) }
+            for (event, next) in zip(all, all.dropFirst()) { #expect(event.end <= next.start, "events overlap") }
+            #expect(all.allSatisfy { event in calls.contains { $0.start <= event.start && event.end <= $0.end } })
+            let busy = all.map { $0.end - $0.start }.reduce(0, +)
+            #expect(Double(busy) <= report.wallMs * 1e6 + 1)
+        }
+        #expect(report.events == threads.count * executions)
+    }
+
+    @Test func `an instruction tells what it reads and makes, and how fast`() throws {
+        let (_, trace) = try profile(
+            [TestModels.wordmathBF16Plan, "--rows", "2", "--context", "8", "--repeats", "1"], threads: 1)
+        let instructions = trace.events("instruction", 1)
+        #expect(instructions.allSatisfy { $0.args.function == "step.r4" && $0.args.opcode == $0.name })
+        #expect(instructions.map(\.args.index) == Array(0..<instructions.count))
+        let gates = instructions.filter { $0.name == "linear_silu_gate" }
+        #expect(gates.count == 20)
+        for gate in gates {
+            #expect(gate.args.weights?.hasSuffix(".mlp.fc.weight") == true)
+            #expect(gate.args.output?.hasPrefix("%") == true)
+            #expect(gate.args.bytes == 1920 * 288 * 2)
+            let rate = Double(1920 * 288 * 2) / Double(gate.end - gate.start)
+            #expect(abs((gate.args.gbS ?? 0) - rate) < 0.001)
+            let share = (gate.args.floorUs ?? 0) * 1000 / Double(gate.end - gate.start)
+            #expect(share > 0 && abs((gate.args.floorShare ?? 0) - share) < 0.01)
+        }
+        // One thread waits for nobody.
+        #expect(trace.events("barrier", 1).isEmpty)
+    }
+
+    @Test func `the table's parts are all of the time`() throws {
+        let (report, trace) = try profile([TestModels.wordmathPlan, "--rows", "3", "--context", "10"])
+        #expect(abs(report.kinds.map(\.share).reduce(report.barriers.share, +) - 1) < 1e-6)
+        #expect(abs(report.kinds.map(\.ms).reduce(report.barriers.ms, +) / report.tapeMs - 1) < 1e-6)
+        #expect(report.kinds.map(\.ms) == report.kinds.map(\.ms).sorted(by: >))
+        #expect(report.tapeMs > 0 && report.tapeMs <= report.wallMs)
+        let inCalls = report.calls.map(\.ms).reduce(0, +)
+        #expect(abs((inCalls + report.betweenCallsMs) / report.wallMs - 1) < 1e-6)
+        #expect(report.calls.allSatisfy { $0.floorMs > 0 && abs($0.floorMs / $0.ms / $0.floorShare - 1) < 1e-6 })
+        for kind in report.kinds {
+            #expect(abs(kind.gbS - Double(kind.bytes) / kind.ms / 1e6) <= 1e-6 * kind.gbS)
+            #expect(abs(kind.floorMs / kind.ms - kind.floorShare) <= 1e-6)
+        }
+        // The trace's events are the table's.
+        let ofKind = Dictionary(grouping: trace.traceEvents.filter { $0.cat == "instruction" }, by: \.name)
+        for kind in report.kinds {
+            let threads = Double(trace.tracks.count - 1)
+            let ms = Double((ofKind[kind.kind] ?? []).map { $0.end - $0.start }.reduce(0, +)) / 1e6 / threads
+            #expect(abs(ms - kind.ms) < 1e-6)
+        }
+    }
+
+    @Test(arguments: [("decode", 2, "decode.r16"), ("prefill", 7, "prefill")])
+    func `other functions can be called`(_ function: String, _ rows: Int, _ label: String) throws {
+        let (report, trace) = try profile(
+            [TestModels.wordmathPlan, "--function", function, "--rows", "\(rows)", "--context", "3", "--repeats", "1"])
+        #expect(report.calls.map(\.name) == [label])
+        #expect(report.calls.map(\.mostRows) == [rows])
+        #expect(trace.traceEvents.first { $0.cat == "call" }?.args.context == 3)
+    }
+
+    // MARK: Generations
+
+    @Test(arguments: ["diffusion", "autoregressive"])
+    func `a generation is recorded call by call, and is the one of generate`(_ sampler: String) throws {
+        let prompt = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
+        let expected = try generate([prompt, "--sampler", sampler])
+        let (report, trace) = try profile([prompt, "--sampler", sampler], threads: 1)
+        #expect(report.generation?.sampler == sampler)
+        #expect(report.generation?.tokens == expected.tokens.count)
+        #expect(report.calls.map(\.count).reduce(0, +) == expected.steps + 1, "the prefill is a call and no step")
+        #expect(report.droppedEvents == 0)
+        let calls = trace.traceEvents.filter { $0.cat == "call" }
+        #expect(calls.map(\.args.call) == Array(0..<expected.steps + 1))
+        #expect(calls.first?.args.rows == expected.promptTokens.count && calls.first?.args.function == "prefill")
+        #expect(report.betweenCallsMs > 0)
+    }
+
+    @Test func `a checkpoint folder and tokens will do`() throws {
+        let (report, _) = try profile([TestModels.odd, "--tokens", "1,2,3", "--max-new-tokens", "2"], threads: 1)
+        #expect(report.generation?.tokens ?? 0 >= 2)
+    }
+
+    // MARK: Limits
+
+    @Test func `what exceeds the limit on events is dropped, and the report says so`() throws {
+        let arguments = [try TestModels.oddPlan, "--rows", "2", "--context", "5", "--repeats", "4"]
+        let (whole, _) = try profile(arguments, threads: 1)
+        let limit = whole.events / 4 + 10
+        let (report, trace) = try profile(arguments + ["--max-events", "\(limit)"], threads: 1)
+        #expect(report.events == limit && report.droppedEvents == whole.events - limit)
+        #expect(report.calls.map(\.count) == [2])
+        #expect(abs(report.kinds.map(\.share).reduce(report.barriers.share, +) - 1) < 1e-6)
+        #expect(trace.events("instruction", 1).count == limit)
+        let calls = trace.traceEvents.filter { $0.cat == "call" }
+        #expect(trace.events("instruction", 1).allSatisfy { $0.end <= calls[calls.count - 1].end })
+        let run = try EchelonCommand.run(["profile"] + arguments + ["--max-events", "\(limit)", "--threads", "1"])
+        #expect(try run.succeeded().text.contains("dropped \(report.droppedEvents) events"))
+    }
+
+    @Test func `Ctrl-C ends a profile, and leaves no trace`() throws {
+        let folder = try TemporaryFolder()
+        let command = try RunningCommand(
+            ["profile", TestModels.wordmathPlan, "--repeats", "100000", "-o", folder.file("trace.json")])
+        sleep(2)
+        #expect(command.isRunning)
+        command.send(SIGINT)
+        let run = try command.wait()
+        #expect(run.status == 130)
+        #expect(run.output.isEmpty)
+        #expect(try folder.contents.isEmpty)
+    }
+
+    // MARK: For people
+
+    @Test func `without json there is a table, and without -o no file`() throws {
+        let folder = try TemporaryFolder()
+        let run = try EchelonCommand.run(["profile", "--rows", "2", "--repeats", "1"], in: folder.path).succeeded()
+        for word in ["the embedded checkpoint", "step.r4", "linear_silu_gate", "barrier", "of floor", "GB/s"] {
+            #expect(run.text.contains(word))
+        }
+        #expect(try folder.contents.isEmpty)
+    }
+
+    // MARK: Refusals
+
+    @Test(arguments: [
+        ["--rows", "0"], ["--rows", "-1"], ["--rows", "129"], ["--context", "-1"], ["--context", "128"],
+        ["--repeats", "0"], ["--max-events", "0"], ["--max-events", "-5"], ["--max-events", "1000000000"],
+        ["--inner-recurrence", "-1"], ["--threads", "0"],
+    ])
+    func `a number out of range is refused`(_ option: [String]) throws {
+        try EchelonCommand.run(["profile", TestModels.oddPlan] + option).expectRefusal(option[1])
+    }
+
+    @Test func `options that contradict each other are usage errors`() throws {
+        let plan = try TestModels.oddPlan
+        try EchelonCommand.run("profile", plan, "--tokens", "1", "--rows", "2").expectUsageError("--rows")
+        try EchelonCommand.run("profile", plan, "--tokens", "1", "--function", "step").expectUsageError("--function")
+        try EchelonCommand.run("profile", plan, "--sampler", "autoregressive").expectUsageError("--function decode")
+        try EchelonCommand.run("profile", plan, "--function", "think").expectUsageError("think")
+        try EchelonCommand.run("profile", plan, "a prompt", "--tokens", "1").expectUsageError("--tokens")
+        try EchelonCommand.run("profile", plan, "--raw").expectUsageError("--raw")
+    }
+
+    @Test func `a model that is not there and a place that cannot be written are refused before anything runs`() throws {
+        try EchelonCommand.run("profile", "missing.plan").expectRefusal("missing.plan")
+        try EchelonCommand.run("profile", "-o", "/nowhere/trace.json").expectRefusal("/nowhere/trace.json")
+    }
+}
