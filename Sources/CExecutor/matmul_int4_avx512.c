@@ -13,6 +13,7 @@
 // accumulators, two registers of nibbles and the mask; and every line is prefetched.
 enum {
     MOST_ROWS = 8,
+    FEW_ROWS = 2,
     PANEL_LINES = ECH_INT4_QUADS + 1, ///< lines of a panel with its scales
 };
 
@@ -36,33 +37,43 @@ VNNI_INLINE __m512 add_scaled(__m512 sum, __m512 scale, __m512i products) {
     return _mm512_add_ps(sum, _mm512_mul_ps(scale, _mm512_cvtepi32_ps(products)));
 }
 
-/// Adds one panel's products with a block of the inputs to sums[row], and prefetches `step` bytes for each quad.
-VNNI_INLINE void add_panel(const int rows, const int panel, __m512 *sums, const uint8_t *weights,
-                           const int8_t *x, const correction_table *corrections, int32_t block, uintptr_t ahead,
-                           uintptr_t step) {
+/// A panel's integer sums of both groups of a block.
+typedef struct {
     __m512i low[MOST_ROWS], high[MOST_ROWS];
+} group_sums;
+
+/// One panel's products with a block of the inputs. Prefetches `step` bytes for each quad, or for every second one.
+VNNI_INLINE group_sums multiply(const int rows, const uint8_t *quads, const int8_t *x,
+                                const correction_table *corrections, int32_t block, bool every_line, uintptr_t ahead,
+                                uintptr_t step) {
+    group_sums sums;
     for (int i = 0; i < rows; i++) {
-        low[i] = _mm512_set1_epi32(corrections[i][2 * block]);
-        high[i] = _mm512_set1_epi32(corrections[i][2 * block + 1]);
+        sums.low[i] = _mm512_set1_epi32(corrections[i][2 * block]);
+        sums.high[i] = _mm512_set1_epi32(corrections[i][2 * block + 1]);
     }
-    const uint8_t *quads = weights + panel * ECH_INT4_PANEL_BYTES;
     const __m512i mask = _mm512_set1_epi8(15);
     for (int quad = 0; quad < ECH_INT4_QUADS; quad++) {
-        if (rows > 1 || quad % 2 == 0) _mm_prefetch((const char *)(ahead + quad * step), _MM_HINT_T1);
+        if (every_line || quad % 2 == 0) _mm_prefetch((const char *)(ahead + quad * step), _MM_HINT_T1);
         const __m512i nibbles = _mm512_loadu_si512(quads + quad * ECH_INT4_QUAD_BYTES);
         const __m512i w0 = _mm512_and_si512(nibbles, mask);
         const __m512i w1 = _mm512_and_si512(_mm512_srli_epi16(nibbles, 4), mask);
         for (int i = 0; i < rows; i++) {
             const int8_t *xi = x + i * ECH_ROW_BYTES + 4 * quad;
-            low[i] = _mm512_dpbusd_epi32(low[i], w0, broadcast_quad(xi));
-            high[i] = _mm512_dpbusd_epi32(high[i], w1, broadcast_quad(xi + ECH_INT4_GROUP_K));
+            sums.low[i] = _mm512_dpbusd_epi32(sums.low[i], w0, broadcast_quad(xi));
+            sums.high[i] = _mm512_dpbusd_epi32(sums.high[i], w1, broadcast_quad(xi + ECH_INT4_GROUP_K));
         }
     }
+    return sums;
+}
+
+/// Adds a panel's integer sums, scaled, to sums[row].
+VNNI_INLINE void add_groups(const int rows, const int panel, __m512 *sums, const uint8_t *weights,
+                            const group_sums *groups) {
     const uint8_t *scales = weights + ECH_INT4_SCALES_AT + panel * ECH_PANEL_N * 2;
     const __m512 scale0 = load_scales(scales), scale1 = load_scales(scales + ECH_STRIP * 2);
     for (int i = 0; i < rows; i++) {
-        sums[i] = add_scaled(sums[i], scale0, low[i]);
-        sums[i] = add_scaled(sums[i], scale1, high[i]);
+        sums[i] = add_scaled(sums[i], scale0, groups->low[i]);
+        sums[i] = add_scaled(sums[i], scale1, groups->high[i]);
     }
 }
 
@@ -76,49 +87,57 @@ VNNI_INLINE void finish(const ech_row_group *group, int i, int panel, __m512 sum
     _mm512_storeu_ps(group->out + i * group->out_stride + panel * ECH_PANEL_N, sum);
 }
 
-VNNI static void group_of_1(const ech_row_group *group) {
-    correction_table corrections[1];
-    ech_int4_corrections(1, group, corrections);
-    __m512 sums[2] = {begin(group, 0, 0), begin(group, 0, 1)};
+VNNI_INLINE void few_rows(const int rows, const ech_row_group *group) {
+    correction_table corrections[FEW_ROWS];
+    ech_int4_corrections(rows, group, corrections);
+    __m512 sums[2][FEW_ROWS];
+    for (int i = 0; i < rows; i++)
+        for (int panel = 0; panel < 2; panel++) sums[panel][i] = begin(group, i, panel);
     uintptr_t ahead = group->ahead;
-    const uintptr_t step = (group->ahead_step + 1) / 2; // of a panel
+    const uintptr_t step = (group->ahead_step + 1) / 2; // of a line
     for (int32_t block = 0; block < group->blocks; block++) {
         const uint8_t *weights = ech_group_weights(group, block, ECH_INT4_BLOCK_BYTES);
         const int8_t *x = ech_group_x(group, block);
-        add_panel(1, 0, &sums[0], weights, x, corrections, block, ahead, step);
-        add_panel(1, 1, &sums[1], weights, x, corrections, block, ahead + ECH_INT4_QUADS * step, step);
+        const group_sums first = multiply(rows, weights, x, corrections, block, false, ahead, step);
+        const group_sums second = multiply(rows, weights + ECH_INT4_PANEL_BYTES, x, corrections, block, false,
+                                           ahead + ECH_INT4_QUADS * step, step);
         _mm_prefetch((const char *)(ahead + 2 * ECH_INT4_QUADS * step), _MM_HINT_T1);
+        add_groups(rows, 0, sums[0], weights, &first);
+        add_groups(rows, 1, sums[1], weights, &second);
         ahead += 2 * PANEL_LINES * step;
     }
-    finish(group, 0, 0, sums[0]);
-    finish(group, 0, 1, sums[1]);
+    for (int i = 0; i < rows; i++)
+        for (int panel = 0; panel < 2; panel++) finish(group, i, panel, sums[panel][i]);
 }
 
-VNNI_INLINE void group_of(const int rows, const ech_row_group *group) {
+VNNI_INLINE void many_rows(const int rows, const ech_row_group *group) {
     correction_table corrections[MOST_ROWS];
     ech_int4_corrections(rows, group, corrections);
     uintptr_t ahead = group->ahead;
-    const uintptr_t step = (group->ahead_step + 1) / 2; // of a panel
+    const uintptr_t step = (group->ahead_step + 1) / 2; // of a line
     for (int panel = 0; panel < 2; panel++) {
         __m512 sums[MOST_ROWS];
         for (int i = 0; i < rows; i++) sums[i] = begin(group, i, panel);
         for (int32_t block = 0; block < group->blocks; block++) {
             const uint8_t *weights = ech_group_weights(group, block, ECH_INT4_BLOCK_BYTES);
-            add_panel(rows, panel, sums, weights, ech_group_x(group, block), corrections, block, ahead, step);
+            const group_sums groups = multiply(rows, weights + panel * ECH_INT4_PANEL_BYTES, ech_group_x(group, block),
+                                               corrections, block, true, ahead, step);
             _mm_prefetch((const char *)(ahead + ECH_INT4_QUADS * step), _MM_HINT_T1);
+            add_groups(rows, panel, sums, weights, &groups);
             ahead += PANEL_LINES * step;
         }
         for (int i = 0; i < rows; i++) finish(group, i, panel, sums[i]);
     }
 }
 
-VNNI static void group_of_2(const ech_row_group *group) { group_of(2, group); }
-VNNI static void group_of_3(const ech_row_group *group) { group_of(3, group); }
-VNNI static void group_of_4(const ech_row_group *group) { group_of(4, group); }
-VNNI static void group_of_5(const ech_row_group *group) { group_of(5, group); }
-VNNI static void group_of_6(const ech_row_group *group) { group_of(6, group); }
-VNNI static void group_of_7(const ech_row_group *group) { group_of(7, group); }
-VNNI static void group_of_8(const ech_row_group *group) { group_of(8, group); }
+VNNI static void group_of_1(const ech_row_group *group) { few_rows(1, group); }
+VNNI static void group_of_2(const ech_row_group *group) { few_rows(2, group); }
+VNNI static void group_of_3(const ech_row_group *group) { many_rows(3, group); }
+VNNI static void group_of_4(const ech_row_group *group) { many_rows(4, group); }
+VNNI static void group_of_5(const ech_row_group *group) { many_rows(5, group); }
+VNNI static void group_of_6(const ech_row_group *group) { many_rows(6, group); }
+VNNI static void group_of_7(const ech_row_group *group) { many_rows(7, group); }
+VNNI static void group_of_8(const ech_row_group *group) { many_rows(8, group); }
 
 void ech_strips_int4_avx512(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
                             ptrdiff_t out_stride) {
