@@ -73,11 +73,23 @@ let package = Package(
         .target(name: "RandomGraphs", dependencies: ["IR"], path: "Tests/RandomGraphs"),
         // The recorded runs of an independent implementation.
         .target(name: "GoldenRuns", dependencies: ["Samplers"], path: "Tests/GoldenRuns"),
-        .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs"]),
+        // Damaged module texts for the parser: for the tests, and as a program for longer runs.
+        .target(
+            name: "ParserFuzzing", dependencies: ["IR", "Compiler", "Huginn", "Checkpoints", "RandomGraphs"],
+            path: "Tests/ParserFuzzing"),
+        .executableTarget(
+            name: "fuzz-parser",
+            dependencies: ["ParserFuzzing", "Compiler", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Tests/FuzzParser"),
+        .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs", "ParserFuzzing"]),
         .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors"], exclude: ["Fixtures"]),
-        .testTarget(name: "HuginnTests", dependencies: ["Huginn", "Compiler", "IR", "Checkpoints", "Safetensors"]),
+        .testTarget(
+            name: "HuginnTests",
+            dependencies: [
+                "Huginn", "Compiler", "IR", "Checkpoints", "Safetensors", "ParserFuzzing", "RandomGraphs",
+            ]),
         .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs"]),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
         .testTarget(

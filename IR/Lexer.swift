@@ -13,14 +13,17 @@ enum Token: Equatable {
     /// How messages quote it.
     var text: String {
         switch self {
-        case .word(let word): "'\(word)'"
-        case .value(let name): "'%\(name)'"
-        case .symbol(let name): "'@\(name)'"
+        case .word(let word): "'\(shortened(word))'"
+        case .value(let name): "'%\(shortened(name))'"
+        case .symbol(let name): "'@\(shortened(name))'"
         case .punctuation(let mark): "'\(mark)'"
         case .end: "the end of the text"
         }
     }
 }
+
+/// As much of a name of the text as a message can quote: nothing bounds how long they are.
+func shortened(_ name: String) -> String { name.utf8.count <= 100 ? name : "\(name.prefix(100))…" }
 
 /// A place in a text, counted from 1. Columns count Unicode scalars.
 struct TextPosition: Hashable {

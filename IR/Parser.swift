@@ -211,20 +211,22 @@ private struct Parser {
         guard returned == types else {
             throw ParseError(
                 start,
-                "returns (\(returned.list)), but function @\(function.name) was declared to return (\(types.list))")
+                "returns (\(shortened(returned.list))), but function @\(shortened(function.name)) was declared to return "
+                    + "(\(shortened(types.list)))")
         }
         return function
     }
 
     func define(_ value: Value, in scope: inout Scope, at position: TextPosition) throws {
         guard scope.define(value) else {
-            throw ParseError(position, "%\(value.name) is defined a second time; a name must be unique in its function")
+            throw ParseError(
+                position, "%\(shortened(value.name)) is defined a second time; a name must be unique in its function")
         }
     }
 
     func read(_ name: String, in scope: Scope) throws -> Value {
         if let value = scope.value(name) { return value }
-        throw ParseError(position, "%\(name) is not defined here; a value must be defined before it is read")
+        throw ParseError(position, "%\(shortened(name)) is not defined here; a value must be defined before it is read")
     }
 
     /// Values to read, none or several.
@@ -365,8 +367,8 @@ private struct Parser {
         while case .value(let name) = token {
             carried.append((name, position))
             try advance()
-            try expect("=", " and what %\(name) holds at first")
-            guard case .value(let first) = token else { throw unexpected("what %\(name) holds at first") }
+            try expect("=", " and what %\(shortened(name)) holds at first")
+            guard case .value(let first) = token else { throw unexpected("what %\(shortened(name)) holds at first") }
             initial.append(try read(first, in: scope))
             try advance()
             guard try accept(.punctuation(",")) else { break }

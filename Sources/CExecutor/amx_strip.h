@@ -96,9 +96,10 @@ AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1,
     amx_store(SUMS_11, place1.sums + ECH_PANEL_N, place1.stride);
 }
 
-/// Writes the sums of `rows` rows × 32 outputs. Needs ech_matmul_thread_begin(ECH_ISA_AMX, rows) on this thread.
-AMX_TARGET static void amx_strip(const char *strip, const char *x, int32_t rows, int32_t blocks, float *out,
-                                 ptrdiff_t out_stride) {
+/// Writes the sums of all rows and strips. Needs ech_matmul_thread_begin(ECH_ISA_AMX, rows) on this thread.
+AMX_TARGET static void amx_strips(const char *weights, const char *x, ech_strips_size size, float *out,
+                                  ptrdiff_t out_stride) {
+    const int32_t rows = size.rows, blocks = size.blocks;
     const int32_t height = ech_min(rows, ECH_TILE_ROWS);
     const int32_t tiles = (rows + height - 1) / height;
     const int32_t last_rows = rows - (tiles - 1) * height;
@@ -106,40 +107,43 @@ AMX_TARGET static void amx_strip(const char *strip, const char *x, int32_t rows,
 
     // The last tile is computed in full even where it has fewer rows (rows do not mix, so what its unused rows hold
     // does no harm), but `out` has no room for those: its sums are kept here until the end.
-    float last[ECH_TILE_ROWS * ECH_STRIP_N];
+    float last[ECH_STRIPS_AT_ONCE][ECH_TILE_ROWS * ECH_STRIP];
     const bool last_is_short = last_rows < height;
-    const sums_place last_place = {last, ECH_STRIP_N * (ptrdiff_t)sizeof(float)};
     const ptrdiff_t out_bytes = out_stride * (ptrdiff_t)sizeof(float);
 
     // Up to two tiles read each weight once; there is nothing to keep in the cache for.
     const int32_t chunk_blocks = tiles <= 2 ? blocks : CHUNK_BLOCKS;
     for (int32_t block = 0; block < blocks; block += chunk_blocks) {
         chunk c = {
-            .weights = strip + (ptrdiff_t)block * BLOCK_BYTES,
             .blocks = ech_min(chunk_blocks, blocks - block),
             .first = block == 0,
             .x_block = (ptrdiff_t)height * ECH_ROW_BYTES,
         };
-        for (int32_t tile = 0; tile < tiles; tile += 2) {
-            c.prefetch = tile == 0;
-            const char *x0 = x + tile * x_tile + block * c.x_block;
-            const bool pair = tile + 1 < tiles;
-            const bool ends_short = last_is_short && tile + 2 >= tiles;
-            const sums_place place0 = ends_short && !pair
-                                          ? last_place
-                                          : (sums_place){out + (ptrdiff_t)tile * height * out_stride, out_bytes};
-            if (!pair) {
-                one_tile(&c, x0, place0);
-                continue;
+        for (int32_t strip = 0; strip < size.strips; strip++) {
+            c.weights = weights + ((ptrdiff_t)strip * blocks + block) * BLOCK_BYTES;
+            const sums_place last_place = {last[strip], ECH_STRIP * (ptrdiff_t)sizeof(float)};
+            for (int32_t tile = 0; tile < tiles; tile += 2) {
+                c.prefetch = tile == 0;
+                const char *x0 = x + tile * x_tile + block * c.x_block;
+                const bool pair = tile + 1 < tiles;
+                const bool ends_short = last_is_short && tile + 2 >= tiles;
+                const sums_place place0 =
+                    ends_short && !pair
+                        ? last_place
+                        : (sums_place){out + (ptrdiff_t)tile * height * out_stride + strip * ECH_STRIP, out_bytes};
+                if (!pair) {
+                    one_tile(&c, x0, place0);
+                    continue;
+                }
+                const sums_place place1 = ends_short ? last_place
+                                                     : (sums_place){place0.sums + height * out_stride, out_bytes};
+                two_tiles(&c, x0, x0 + x_tile, place0, place1);
             }
-            const sums_place place1 = ends_short ? last_place
-                                                 : (sums_place){place0.sums + height * out_stride, out_bytes};
-            two_tiles(&c, x0, x0 + x_tile, place0, place1);
         }
     }
-    if (last_is_short) {
-        float *rest = out + (ptrdiff_t)(tiles - 1) * height * out_stride;
-        for (int32_t i = 0; i < last_rows; i++)
-            memcpy(rest + i * out_stride, last + i * ECH_STRIP_N, ECH_STRIP_N * sizeof(float));
-    }
+    if (!last_is_short) return;
+    float *rest = out + (ptrdiff_t)(tiles - 1) * height * out_stride;
+    for (int32_t i = 0; i < last_rows; i++)
+        for (int32_t strip = 0; strip < size.strips; strip++)
+            memcpy(rest + i * out_stride + strip * ECH_STRIP, last[strip] + i * ECH_STRIP, ECH_STRIP * sizeof(float));
 }

@@ -18,8 +18,8 @@ enum {
     ECH_THREADS_LIMIT = 1024,
 };
 
-/// The outputs that a thread computes at a time: a strip of the packed layout, or a block of rows of an f32 weight.
-enum { ECH_STRIP = 32, ECH_F32_CHUNK = 128 };
+/// The outputs of an f32 weight that a thread computes at a time.
+enum { ECH_F32_CHUNK = 128 };
 
 static inline int64_t ech_round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 static inline int32_t ech_min(int32_t a, int32_t b) { return a < b ? a : b; }
@@ -151,9 +151,9 @@ typedef struct {
     const ech_call *call;
     ech_arena arena;
     const struct ech_kernels *kernels;
-    ech_strip_bf16 strip_bf16;
-    ech_strip_int8 strip_int8;
-    ech_strip_int4 strip_int4;
+    ech_strips_bf16 strips_bf16;
+    ech_strips_int8 strips_int8;
+    ech_strips_int4 strips_int4;
     const int32_t *slots, *positions;
     ech_wavefront wavefront;
     ech_barrier barrier;

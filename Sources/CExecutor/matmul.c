@@ -14,13 +14,38 @@ typedef struct {
     const ech_run_state *run;
     const ech_weight *weight;
     ech_view input;
-    int32_t unit; ///< outputs at a time
+    int32_t unit;    ///< outputs by which shares are measured
+    int32_t at_once; ///< most units that are computed together
 } product;
 
+/// More rows than these read strips together. Fewer stay in a core's own cache, or nearly, from one strip to the next.
+enum { FEW_ROWS = 32 };
+
 static product product_of(const ech_walk *walk, const ech_instruction *instruction) {
-    const ech_weight *weight = &walk->run->program->weights[instruction->weight[0]];
-    return (product){walk->run, weight, ech_view_of(walk->run, instruction->in[0]),
-                     weight->format == ECH_WEIGHT_F32 ? ECH_F32_CHUNK : ECH_STRIP};
+    const ech_run_state *run = walk->run;
+    const ech_weight *weight = &run->program->weights[instruction->weight[0]];
+    const ech_view input = ech_view_of(run, instruction->in[0]);
+    if (weight->format == ECH_WEIGHT_F32) return (product){run, weight, input, ECH_F32_CHUNK, 1};
+    return (product){run, weight, input, ECH_STRIP, run->call->rows > FEW_ROWS ? ECH_STRIPS_AT_ONCE : 1};
+}
+
+/// Outputs of a product that a thread computes at once.
+typedef struct {
+    int64_t unit, end; ///< the first unit after them, and the share's end
+    int32_t first, count;
+} piece;
+
+/// The piece before a share's first.
+static piece before_share(ech_share share) { return (piece){.unit = share.begin, .end = share.end}; }
+
+/// Goes on to the share's next piece, of a product with `outputs` outputs; false after the last.
+static bool next_piece(piece *piece, const product *p, int32_t outputs) {
+    if (piece->unit >= piece->end) return false;
+    const int64_t begin = piece->unit;
+    piece->unit = begin + p->at_once < piece->end ? begin + p->at_once : piece->end;
+    piece->first = (int32_t)begin * p->unit;
+    piece->count = ech_min((int32_t)(piece->unit - begin) * p->unit, outputs - piece->first);
+    return true;
 }
 
 static void compute_f32(const product *p, int64_t first, int32_t count, float *out, ptrdiff_t stride) {
@@ -33,27 +58,27 @@ static void compute_f32(const product *p, int64_t first, int32_t count, float *o
                     out, (blasint)stride);
 }
 
-/// Computes outputs first ..< first + count of every row. With a packed weight, `first` is a multiple of 32 and 32
-/// outputs are written whatever the count, those past the weight's rows being zero.
+/// Computes outputs first ..< first + count of every row. With a packed weight, `first` is a multiple of 32 and outputs
+/// are written to the end of a strip, those past the weight's rows being zero.
 static void compute(const product *p, int64_t first, int32_t count, float *out, ptrdiff_t stride) {
-    const int32_t rows = p->run->call->rows;
     const ech_weight *w = p->weight;
     const int64_t blocks32 = ech_round_up(w->columns, 32) / 32, blocks64 = ech_round_up(w->columns, 64) / 64;
+    const int64_t blocks = w->format == ECH_WEIGHT_BF16 ? blocks32 : blocks64;
+    const ech_strips_size size = {p->run->call->rows, (int32_t)blocks, (count + ECH_STRIP - 1) / ECH_STRIP};
     switch (w->format) {
     case ECH_WEIGHT_BF16:
-        p->run->strip_bf16((const uint16_t *)w->data + first * blocks32 * 32, p->input.data, rows, (int32_t)blocks32,
-                           out, stride);
+        p->run->strips_bf16((const uint16_t *)w->data + first * blocks * 32, p->input.data, size, out, stride);
         break;
     case ECH_WEIGHT_INT8: {
         const ech_int8_strip strip = ech_int8_strip_at(w->data, w->rows, w->columns, first);
         const ech_q8_rows x = ech_q8_of(&p->input);
-        p->run->strip_int8(&strip, &x, rows, (int32_t)blocks64, out, stride);
+        p->run->strips_int8(&strip, &x, size, out, stride);
         break;
     }
     case ECH_WEIGHT_INT4: {
         const ech_q8_rows x = ech_q8_of(&p->input);
-        p->run->strip_int4((const uint8_t *)w->data + first / ECH_STRIP * blocks64 * ECH_INT4_BLOCK_BYTES, &x, rows,
-                           (int32_t)blocks64, out, stride);
+        p->run->strips_int4((const uint8_t *)w->data + first / ECH_STRIP * blocks * ECH_INT4_BLOCK_BYTES, &x, size, out,
+                            stride);
         break;
     }
     default: compute_f32(p, first, count, out, stride); break;
@@ -68,37 +93,44 @@ void ech_run_linear(ech_walk *walk, const ech_instruction *instruction) {
     const product p = product_of(walk, instruction);
     const int32_t outputs = p.weight->rows, rows = walk->run->call->rows;
     float *out = ech_view_of(walk->run, instruction->out[0]).data, *scratch = (float *)walk->scratch;
-    const ech_share share = share_of_units(walk, outputs, p.unit);
-    for (int64_t unit = share.begin; unit < share.end; unit++) {
-        const int32_t first = (int32_t)unit * p.unit, count = ech_min(p.unit, outputs - first);
-        if (p.weight->format == ECH_WEIGHT_F32 || count == ECH_STRIP) {
-            compute(&p, first, count, out + first, outputs);
-        } else {
-            compute(&p, first, count, scratch, ECH_STRIP);
-            for (int64_t i = 0; i < rows; i++)
-                memcpy(out + i * outputs + first, scratch + i * ECH_STRIP, (size_t)count * sizeof *out);
+    const int32_t stride = p.at_once * p.unit;
+    piece piece = before_share(share_of_units(walk, outputs, p.unit));
+    while (next_piece(&piece, &p, outputs)) {
+        if (p.weight->format == ECH_WEIGHT_F32) {
+            compute(&p, piece.first, piece.count, out + piece.first, outputs);
+            continue;
         }
+        // Not straight to the output: where its rows are a multiple of 4 KiB apart, as those of the head, the kernel's
+        // partial sums would compete for one set of the first-level cache.
+        compute(&p, piece.first, piece.count, scratch, stride);
+        for (int64_t i = 0; i < rows; i++)
+            memcpy(out + i * outputs + piece.first, scratch + i * stride, (size_t)piece.count * sizeof *out);
     }
 }
 
-/// Gate and up of the same columns, from a packed weight. Where the width is no multiple of 32, the up half begins
-/// inside a strip, and 32 columns of it lie in two strips; the second is kept for the next columns.
-static void gate_packed(const product *p, ech_share share, float *scratch, ech_view out) {
-    const ech_kernels *kernels = p->run->kernels;
-    const int32_t rows = p->run->call->rows, strip_size = rows * ECH_STRIP, offset = out.width % ECH_STRIP;
-    float *gate = scratch, *up = scratch + strip_size;
+/// Gate and up of the same columns.
+static void gate_aligned(const product *p, ech_share share, float *scratch, ech_view out) {
+    const int32_t rows = p->run->call->rows, stride = p->at_once * p->unit;
+    float *gate = scratch, *up = scratch + (int64_t)rows * stride;
+    piece piece = before_share(share);
+    while (next_piece(&piece, p, out.width)) {
+        compute(p, piece.first, piece.count, gate, stride);
+        compute(p, (int64_t)out.width + piece.first, piece.count, up, stride);
+        p->run->kernels->silu_gate(gate, stride, up, stride, rows, piece.count, out, piece.first);
+    }
+}
+
+/// The same where the up half begins inside a strip of a packed weight. 32 columns of it lie in two strips; the second
+/// is kept for the next columns.
+static void gate_across_strips(const product *p, ech_share share, float *scratch, ech_view out) {
+    const int32_t rows = p->run->call->rows, offset = out.width % ECH_STRIP;
+    const ptrdiff_t stride = 2 * ECH_STRIP; // both strips side by side, so that a row's columns are contiguous
+    float *gate = scratch, *up = scratch + rows * ECH_STRIP;
     int64_t held = -1; // the strip of which `up` holds the results
     for (int64_t unit = share.begin; unit < share.end; unit++) {
         const int32_t column = (int32_t)unit * ECH_STRIP, count = ech_min(ECH_STRIP, out.width - column);
         const int64_t strip = ((int64_t)out.width + column) / ECH_STRIP;
         compute(p, column, ECH_STRIP, gate, ECH_STRIP);
-        if (offset == 0) {
-            compute(p, strip * ECH_STRIP, ECH_STRIP, up, ECH_STRIP);
-            kernels->silu_gate(gate, ECH_STRIP, up, ECH_STRIP, rows, count, out, column);
-            continue;
-        }
-        // Both strips side by side, so that a row's columns are contiguous.
-        const ptrdiff_t stride = 2 * ECH_STRIP;
         if (held == strip)
             for (int64_t i = 0; i < rows; i++)
                 memcpy(up + i * stride, up + i * stride + ECH_STRIP, ECH_STRIP * sizeof *up);
@@ -108,18 +140,7 @@ static void gate_packed(const product *p, ech_share share, float *scratch, ech_v
             compute(p, (strip + 1) * ECH_STRIP, ECH_STRIP, up + ECH_STRIP, stride);
             held = strip + 1;
         }
-        kernels->silu_gate(gate, ECH_STRIP, up + offset, stride, rows, count, out, column);
-    }
-}
-
-static void gate_f32(const product *p, ech_share share, float *scratch, ech_view out) {
-    const int32_t rows = p->run->call->rows;
-    float *gate = scratch, *up = scratch + (int64_t)rows * ECH_F32_CHUNK;
-    for (int64_t unit = share.begin; unit < share.end; unit++) {
-        const int32_t column = (int32_t)unit * ECH_F32_CHUNK, count = ech_min(ECH_F32_CHUNK, out.width - column);
-        compute(p, column, count, gate, ECH_F32_CHUNK);
-        compute(p, (int64_t)out.width + column, count, up, ECH_F32_CHUNK);
-        p->run->kernels->silu_gate(gate, ECH_F32_CHUNK, up, ECH_F32_CHUNK, rows, count, out, column);
+        p->run->kernels->silu_gate(gate, ECH_STRIP, up + offset, stride, rows, count, out, column);
     }
 }
 
@@ -127,8 +148,8 @@ void ech_run_linear_silu_gate(ech_walk *walk, const ech_instruction *instruction
     const product p = product_of(walk, instruction);
     const ech_view out = ech_view_of(walk->run, instruction->out[0]);
     const ech_share share = share_of_units(walk, out.width, p.unit);
-    if (p.weight->format == ECH_WEIGHT_F32) gate_f32(&p, share, (float *)walk->scratch, out);
-    else gate_packed(&p, share, (float *)walk->scratch, out);
+    const bool aligned = p.weight->format == ECH_WEIGHT_F32 || out.width % ECH_STRIP == 0;
+    (aligned ? gate_aligned : gate_across_strips)(&p, share, (float *)walk->scratch, out);
 }
 
 // MARK: Argmax
@@ -152,11 +173,11 @@ void ech_run_linear_argmax(ech_walk *walk, const ech_instruction *instruction) {
         values[i] = -__builtin_inff();
         columns[i] = 0;
     }
-    const ech_share share = share_of_units(walk, outputs, p.unit);
-    for (int64_t unit = share.begin; unit < share.end; unit++) {
-        const int32_t first = (int32_t)unit * p.unit, count = ech_min(p.unit, outputs - first);
-        compute(&p, first, count, scratch, p.unit);
-        run->kernels->best(scratch, p.unit, rows, count, first, values, columns);
+    const int32_t stride = p.at_once * p.unit;
+    piece piece = before_share(share_of_units(walk, outputs, p.unit));
+    while (next_piece(&piece, &p, outputs)) {
+        compute(&p, piece.first, piece.count, scratch, stride);
+        run->kernels->best(scratch, stride, rows, piece.count, piece.first, values, columns);
     }
     ech_walk_barrier(walk);
     // Threads in order hold columns in order, so a later one wins only by a larger value.
@@ -206,16 +227,16 @@ void ech_run_project_rope_write(ech_walk *walk, const ech_instruction *instructi
     const int32_t entry = cache->recurrent ? ech_recurrence(walk, instruction) % cache->entries : 0;
     const int32_t outputs = p.weight->rows;
     float *scratch = (float *)walk->scratch;
-    const ech_share share = share_of_units(walk, outputs, p.unit);
-    for (int64_t unit = share.begin; unit < share.end; unit++) {
-        const int32_t first = (int32_t)unit * p.unit, count = ech_min(p.unit, outputs - first);
-        compute(&p, first, count, scratch, p.unit);
+    const int32_t stride = p.at_once * p.unit;
+    piece piece = before_share(share_of_units(walk, outputs, p.unit));
+    while (next_piece(&piece, &p, outputs)) {
+        compute(&p, piece.first, piece.count, scratch, stride);
         for (int32_t i = 0; i < run->call->rows; i++)
-            // Pieces of one head. Units begin at even columns and heads have even widths: no pair is torn.
-            for (int32_t j = 0; j < count;) {
-                const int32_t piece = ech_min(count - j, cache->dim - (first + j) % cache->dim);
-                place_projected(run, instruction, scratch + (int64_t)i * p.unit + j, first + j, piece, i, entry, rope);
-                j += piece;
+            // Parts of one head. Pieces begin at even columns and heads have even widths: no pair is torn.
+            for (int32_t j = 0; j < piece.count;) {
+                const int32_t first = piece.first + j, part = ech_min(piece.count - j, cache->dim - first % cache->dim);
+                place_projected(run, instruction, scratch + (int64_t)i * stride + j, first, part, i, entry, rope);
+                j += part;
             }
     }
 }

@@ -5,9 +5,9 @@
 #define AMX_MULTIPLY amx_multiply_bf16
 #include "amx_strip.h"
 
-void ech_strip_bf16_amx(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
-                        ptrdiff_t out_stride) {
-    amx_strip((const char *)strip, (const char *)x, rows, blocks, out, out_stride);
+void ech_strips_bf16_amx(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
+                         ptrdiff_t out_stride) {
+    amx_strips((const char *)weights, (const char *)x, size, out, out_stride);
 }
 
 #endif

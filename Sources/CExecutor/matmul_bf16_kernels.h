@@ -1,7 +1,7 @@
 /// What the bf16 kernels share: the layout's numbers.
 ///
 /// Each chunk is summed from zero and then added to the output: that is the fixed order of summation, and it makes the
-/// longest chain of additions 256 + K / 256 long instead of K.
+/// longest chain of additions 384 + K / 384 long instead of K.
 #ifndef ECHELON_MATMUL_BF16_KERNELS_H
 #define ECHELON_MATMUL_BF16_KERNELS_H
 
@@ -17,21 +17,21 @@ enum {
     ECH_BLOCK_BYTES = 2048,
 };
 
-void ech_strip_bf16_portable(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
-                             ptrdiff_t out_stride);
-void ech_strip_bf16_avx2(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
+void ech_strips_bf16_portable(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
+                              ptrdiff_t out_stride);
+void ech_strips_bf16_avx2(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
+                          ptrdiff_t out_stride);
+void ech_strips_bf16_avx512(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
+                            ptrdiff_t out_stride);
+void ech_strips_bf16_amx(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
                          ptrdiff_t out_stride);
-void ech_strip_bf16_avx512(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
-                           ptrdiff_t out_stride);
-void ech_strip_bf16_amx(const uint16_t *strip, const uint16_t *x, int32_t rows, int32_t blocks, float *out,
-                        ptrdiff_t out_stride);
 
-/// Runs a strip by a kernel's functions for groups of 1 to `most` rows.
-static inline void ech_strip_bf16_in_groups(const ech_group_kernel *kernels, int32_t most, const uint16_t *strip,
-                                            const uint16_t *x, int32_t rows, int32_t blocks, float *out,
-                                            ptrdiff_t out_stride) {
-    const ech_row_group whole = {.weights = strip, .x = x, .out = out, .out_stride = out_stride};
-    ech_strip_in_groups(kernels, most, ECH_BLOCK_BYTES, &whole, rows, blocks);
+/// Runs strips by a kernel's functions for groups of 1 to `most` rows.
+static inline void ech_strips_bf16_in_groups(const ech_group_kernel *kernels, int32_t most, const uint16_t *weights,
+                                             const uint16_t *x, ech_strips_size size, float *out,
+                                             ptrdiff_t out_stride) {
+    const ech_row_group whole = {.weights = weights, .x = x, .out = out, .out_stride = out_stride};
+    ech_strips_in_groups(kernels, most, ECH_BLOCK_BYTES, &whole, size);
 }
 
 #endif

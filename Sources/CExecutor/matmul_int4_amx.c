@@ -17,7 +17,7 @@ enum {
 /// A block's weights as tiles, and its scales.
 typedef struct {
     int8_t tiles[2][2][GROUP_TILE_BYTES]; ///< [group][panel]
-    float scales[2][ECH_STRIP_N];         ///< [group]
+    float scales[2][ECH_STRIP];         ///< [group]
 } unpacked_block;
 
 AMX_TARGET static void unpack(const uint8_t *block, unpacked_block *unpacked) {
@@ -31,7 +31,7 @@ AMX_TARGET static void unpack(const uint8_t *block, unpacked_block *unpacked) {
         }
     }
     for (int group = 0; group < 2; group++)
-        for (int j = 0; j < ECH_STRIP_N; j++) unpacked->scales[group][j] = ech_int4_scale(block, group, j);
+        for (int j = 0; j < ECH_STRIP; j++) unpacked->scales[group][j] = ech_int4_scale(block, group, j);
 }
 
 /// Adds one block's products with a tile of the inputs, of which `rows` rows exist.
@@ -69,24 +69,28 @@ AMX_TARGET static void add_block(const unpacked_block *block, const int8_t *x, i
 }
 
 /// Leaves the calling thread's tiles in the shapes of ech_matmul_thread_begin(ECH_ISA_AMX, rows).
-AMX_TARGET void ech_strip_int4_amx(const uint8_t *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                                   ptrdiff_t out_stride) {
+AMX_TARGET void ech_strips_int4_amx(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
+                                    ptrdiff_t out_stride) {
+    const int32_t rows = size.rows, blocks = size.blocks, outputs = size.strips * ECH_STRIP;
     const int32_t height = ech_min(rows, ECH_TILE_ROWS);
     amx_shape(rows, ECH_INT4_GROUP_K, ECH_INT4_QUADS);
-    for (int32_t i = 0; i < rows; i++) memset(out + i * out_stride, 0, ECH_STRIP_N * sizeof *out);
+    for (int32_t i = 0; i < rows; i++) memset(out + i * out_stride, 0, (size_t)outputs * sizeof *out);
     for (int32_t block = 0; block < blocks; block += ECH_CHUNK_BLOCKS) {
-        _Alignas(64) unpacked_block chunk[ECH_CHUNK_BLOCKS];
         const int32_t count = ech_min(ECH_CHUNK_BLOCKS, blocks - block);
-        for (int32_t b = 0; b < count; b++) unpack(strip + (ptrdiff_t)(block + b) * ECH_INT4_BLOCK_BYTES, &chunk[b]);
-        for (int32_t row = 0; row < rows; row += height) {
-            const int8_t *tile = x->values + ((ptrdiff_t)row * blocks + (ptrdiff_t)block * height) * ECH_ROW_BYTES;
-            for (int32_t b = 0; b < count; b++)
-                add_block(&chunk[b], tile + b * height * ECH_ROW_BYTES, ech_min(height, rows - row),
-                          out + row * out_stride, out_stride);
+        for (int32_t strip = 0; strip < size.strips; strip++) {
+            _Alignas(64) unpacked_block chunk[ECH_CHUNK_BLOCKS];
+            const uint8_t *packed = weights + ((ptrdiff_t)strip * blocks + block) * ECH_INT4_BLOCK_BYTES;
+            for (int32_t b = 0; b < count; b++) unpack(packed + b * ECH_INT4_BLOCK_BYTES, &chunk[b]);
+            for (int32_t row = 0; row < rows; row += height) {
+                const int8_t *tile = x->values + ((ptrdiff_t)row * blocks + (ptrdiff_t)block * height) * ECH_ROW_BYTES;
+                for (int32_t b = 0; b < count; b++)
+                    add_block(&chunk[b], tile + b * height * ECH_ROW_BYTES, ech_min(height, rows - row),
+                              out + row * out_stride + strip * ECH_STRIP, out_stride);
+            }
         }
     }
     for (int32_t i = 0; i < rows; i++)
-        for (int j = 0; j < ECH_STRIP_N; j++) out[i * out_stride + j] *= x->scales[i];
+        for (int32_t j = 0; j < outputs; j++) out[i * out_stride + j] *= x->scales[i];
     amx_shape(rows, AMX_ROW_BYTES, AMX_ROWS);
 }
 

@@ -8,7 +8,7 @@
 // 16 bits, 8 quads × 2 products × 15 · 127 = 30480, so they are widened and scaled once a group. Eight outputs at a
 // time: 8 accumulators for 4 rows, two registers of nibbles and the mask; the float sums of the strip are used once a
 // group and may lie in the first-level cache.
-enum { MOST_ROWS = 4, LANES = 8, PIECES = ECH_STRIP_N / LANES, BLOCK_LINES = ECH_INT4_BLOCK_BYTES / 64 };
+enum { MOST_ROWS = 4, LANES = 8, PIECES = ECH_STRIP / LANES, BLOCK_LINES = ECH_INT4_BLOCK_BYTES / 64 };
 
 #define AVX2 __attribute__((target("avx2")))
 #define AVX2_INLINE static inline __attribute__((always_inline, target("avx2")))
@@ -50,7 +50,7 @@ AVX2_INLINE void add_piece(const int rows, const int piece, __m256 sums[MOST_ROW
         }
     }
     const uint8_t *scales = weights + ECH_INT4_SCALES_AT + piece * LANES * 2;
-    const __m256 scale0 = load_scales(scales), scale1 = load_scales(scales + ECH_STRIP_N * 2);
+    const __m256 scale0 = load_scales(scales), scale1 = load_scales(scales + ECH_STRIP * 2);
     for (int i = 0; i < rows; i++) {
         sums[i][piece] = add_scaled(sums[i][piece], scale0, low[i], corrections[i][2 * block]);
         sums[i][piece] = add_scaled(sums[i][piece], scale1, high[i], corrections[i][2 * block + 1]);
@@ -88,10 +88,10 @@ AVX2 static void group_of_2(const ech_row_group *group) { group_of(2, group); }
 AVX2 static void group_of_3(const ech_row_group *group) { group_of(3, group); }
 AVX2 static void group_of_4(const ech_row_group *group) { group_of(4, group); }
 
-void ech_strip_int4_avx2(const uint8_t *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                         ptrdiff_t out_stride) {
+void ech_strips_int4_avx2(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
+                          ptrdiff_t out_stride) {
     static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strip_int4_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
+    ech_strips_int4_in_groups(kernels, MOST_ROWS, weights, x, size, out, out_stride);
 }
 
 #endif

@@ -9,7 +9,7 @@
 // one addition.
 //
 // One row, which memory bounds, reads the weights in the order in which they lie and prefetches every second line (see
-// matmul_bf16_avx512.c). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
+// avx512_groups.h). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
 // accumulators, two registers of nibbles and the mask; and every line is prefetched.
 enum {
     MOST_ROWS = 8,
@@ -59,7 +59,7 @@ VNNI_INLINE void add_panel(const int rows, const int panel, __m512 *sums, const 
         }
     }
     const uint8_t *scales = weights + ECH_INT4_SCALES_AT + panel * ECH_PANEL_N * 2;
-    const __m512 scale0 = load_scales(scales), scale1 = load_scales(scales + ECH_STRIP_N * 2);
+    const __m512 scale0 = load_scales(scales), scale1 = load_scales(scales + ECH_STRIP * 2);
     for (int i = 0; i < rows; i++) {
         sums[i] = add_scaled(sums[i], scale0, low[i]);
         sums[i] = add_scaled(sums[i], scale1, high[i]);
@@ -120,12 +120,12 @@ VNNI static void group_of_6(const ech_row_group *group) { group_of(6, group); }
 VNNI static void group_of_7(const ech_row_group *group) { group_of(7, group); }
 VNNI static void group_of_8(const ech_row_group *group) { group_of(8, group); }
 
-void ech_strip_int4_avx512(const uint8_t *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                           ptrdiff_t out_stride) {
+void ech_strips_int4_avx512(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
+                            ptrdiff_t out_stride) {
     static const ech_group_kernel kernels[MOST_ROWS] = {
         group_of_1, group_of_2, group_of_3, group_of_4, group_of_5, group_of_6, group_of_7, group_of_8,
     };
-    ech_strip_int4_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
+    ech_strips_int4_in_groups(kernels, MOST_ROWS, weights, x, size, out, out_stride);
 }
 
 #endif

@@ -19,19 +19,19 @@ enum {
     ECH_INT4_OFFSET = 8,        ///< what a nibble holds above the weight
 };
 
-void ech_strip_int4_portable(const uint8_t *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                             ptrdiff_t out_stride);
-void ech_strip_int4_avx2(const uint8_t *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
+void ech_strips_int4_portable(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
+                              ptrdiff_t out_stride);
+void ech_strips_int4_avx2(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
+                          ptrdiff_t out_stride);
+void ech_strips_int4_avx512(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
+                            ptrdiff_t out_stride);
+void ech_strips_int4_amx(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
                          ptrdiff_t out_stride);
-void ech_strip_int4_avx512(const uint8_t *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                           ptrdiff_t out_stride);
-void ech_strip_int4_amx(const uint8_t *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                        ptrdiff_t out_stride);
 
 /// The scale of output `output` of a strip in group 0 or 1 of a block.
 static inline float ech_int4_scale(const uint8_t *block, int group, int output) {
     uint16_t half;
-    memcpy(&half, block + ECH_INT4_SCALES_AT + 2 * (group * ECH_STRIP_N + output), sizeof half);
+    memcpy(&half, block + ECH_INT4_SCALES_AT + 2 * (group * ECH_STRIP + output), sizeof half);
     const uint32_t bits = (uint32_t)half << 16;
     float value;
     memcpy(&value, &bits, sizeof value);
@@ -47,21 +47,22 @@ static inline void ech_int4_corrections(const int rows, const ech_row_group *gro
             corrections[i][g] = (int32_t)(0u - ECH_INT4_OFFSET * (uint32_t)group->sums[i * group->sums_stride + g]);
 }
 
-/// Runs a strip by a kernel's functions for groups of 1 to `most` rows. Between chunks they keep their float sums in
+/// Runs strips by a kernel's functions for groups of 1 to `most` rows. Between chunks they keep their float sums in
 /// the output.
-static inline void ech_strip_int4_in_groups(const ech_group_kernel *kernels, int32_t most, const uint8_t *strip,
-                                            const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                                            ptrdiff_t out_stride) {
+static inline void ech_strips_int4_in_groups(const ech_group_kernel *kernels, int32_t most, const uint8_t *weights,
+                                             const ech_q8_rows *x, ech_strips_size size, float *out,
+                                             ptrdiff_t out_stride) {
     const ech_row_group whole = {
-        .weights = strip,
+        .weights = weights,
         .x = x->values,
         .out = out,
         .out_stride = out_stride,
         .scales = x->scales,
+        .totals = x->totals,
         .sums = x->sums,
-        .sums_stride = 2 * (ptrdiff_t)blocks,
+        .sums_stride = 2 * (ptrdiff_t)size.blocks,
     };
-    ech_strip_in_groups(kernels, most, ECH_INT4_BLOCK_BYTES, &whole, rows, blocks);
+    ech_strips_in_groups(kernels, most, ECH_INT4_BLOCK_BYTES, &whole, size);
 }
 
 #endif

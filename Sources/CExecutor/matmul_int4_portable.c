@@ -6,7 +6,7 @@
 enum { MOST_ROWS = 4 };
 
 /// Four columns of 32 outputs.
-static inline void unpack(const uint8_t *weights, int group, int quad, float wide[4][ECH_STRIP_N]) {
+static inline void unpack(const uint8_t *weights, int group, int quad, float wide[4][ECH_STRIP]) {
     for (int panel = 0; panel < 2; panel++) {
         const uint8_t *nibbles = weights + panel * ECH_INT4_PANEL_BYTES + quad * ECH_INT4_QUAD_BYTES;
         for (int j = 0; j < ECH_PANEL_N; j++)
@@ -17,28 +17,28 @@ static inline void unpack(const uint8_t *weights, int group, int quad, float wid
 
 static inline void group_of(const int rows, const ech_row_group *group) {
     if (group->first)
-        for (int i = 0; i < rows; i++) memset(group->out + i * group->out_stride, 0, ECH_STRIP_N * sizeof(float));
+        for (int i = 0; i < rows; i++) memset(group->out + i * group->out_stride, 0, ECH_STRIP * sizeof(float));
     for (int32_t half = 0; half < 2 * group->blocks; half++) {
         const uint8_t *weights = ech_group_weights(group, half / 2, ECH_INT4_BLOCK_BYTES);
         const int8_t *x = (const int8_t *)ech_group_x(group, half / 2) + half % 2 * ECH_INT4_GROUP_K;
-        float sums[MOST_ROWS][ECH_STRIP_N] = {{0}};
+        float sums[MOST_ROWS][ECH_STRIP] = {{0}};
         for (int quad = 0; quad < ECH_INT4_QUADS; quad++) {
-            float wide[4][ECH_STRIP_N];
+            float wide[4][ECH_STRIP];
             unpack(weights, half % 2, quad, wide);
             for (int i = 0; i < rows; i++) {
                 const int8_t *xi = x + i * ECH_ROW_BYTES + 4 * quad;
                 const float x0 = xi[0], x1 = xi[1], x2 = xi[2], x3 = xi[3];
-                for (int j = 0; j < ECH_STRIP_N; j++)
+                for (int j = 0; j < ECH_STRIP; j++)
                     sums[i][j] += wide[0][j] * x0 + wide[1][j] * x1 + wide[2][j] * x2 + wide[3][j] * x3;
             }
         }
         for (int i = 0; i < rows; i++)
-            for (int j = 0; j < ECH_STRIP_N; j++)
+            for (int j = 0; j < ECH_STRIP; j++)
                 group->out[i * group->out_stride + j] += ech_int4_scale(weights, half % 2, j) * sums[i][j];
     }
     if (!group->last) return;
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < ECH_STRIP_N; j++) group->out[i * group->out_stride + j] *= group->scales[i];
+        for (int j = 0; j < ECH_STRIP; j++) group->out[i * group->out_stride + j] *= group->scales[i];
 }
 
 static void group_of_1(const ech_row_group *group) { group_of(1, group); }
@@ -46,8 +46,8 @@ static void group_of_2(const ech_row_group *group) { group_of(2, group); }
 static void group_of_3(const ech_row_group *group) { group_of(3, group); }
 static void group_of_4(const ech_row_group *group) { group_of(4, group); }
 
-void ech_strip_int4_portable(const uint8_t *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                             ptrdiff_t out_stride) {
+void ech_strips_int4_portable(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
+                              ptrdiff_t out_stride) {
     static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strip_int4_in_groups(kernels, MOST_ROWS, strip, x, rows, blocks, out, out_stride);
+    ech_strips_int4_in_groups(kernels, MOST_ROWS, weights, x, size, out, out_stride);
 }

@@ -3,6 +3,7 @@
 #define ECHELON_MATMUL_INT8_H
 
 #include "q8.h"
+#include "strips.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +16,6 @@ enum { ECH_INT8_COLUMNS_LIMIT = 1 << 16 };
 typedef struct {
     const int8_t *values; ///< the strip's first block
     const float *scales;  ///< of its 32 outputs
-    const int32_t *sums;  ///< of its 32 outputs' values
 } ech_int8_strip;
 
 /// The strip of outputs first ..< first + 32 of a weight of `rows` × `columns`; `first` is a multiple of 32.
@@ -23,17 +23,17 @@ static inline ech_int8_strip ech_int8_strip_at(const void *data, int64_t rows, i
     const int64_t rows32 = (rows + 31) / 32 * 32, columns64 = (columns + 63) / 64 * 64;
     const int8_t *values = data;
     const float *scales = (const float *)(values + rows32 * columns64);
-    return (ech_int8_strip){values + first * columns64, scales + first, (const int32_t *)(scales + rows32) + first};
+    return (ech_int8_strip){values + first * columns64, scales + first};
 }
 
 /// out[i * out_stride + j] = (float)sum * (strip.scales[j] * x.scales[i]) with sum = the sum over k of
-/// x.values[i][k] * strip.values[j][k], i < rows, j < 32; `blocks` = K64 / 64. The sum is exact, so every kernel gives
-/// the same bits.
-typedef void (*ech_strip_int8)(const ech_int8_strip *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks,
-                               float *out, ptrdiff_t out_stride);
+/// x.values[i][k] * strip.values[j][k], i < rows, j < 32 strips, from `strip` on; `blocks` = K64 / 64. The sum is exact,
+/// so every kernel gives the same bits.
+typedef void (*ech_strips_int8)(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
+                                ptrdiff_t out_stride);
 
 /// The kernel of an instruction set (`enum ech_isa`) that the machine has; the portable one for a set that this
 /// architecture does not have. ECH_ISA_AVX512 on a processor without AVX512_VNNI gets the AVX2 kernel.
-ech_strip_int8 ech_strip_int8_for(int isa);
+ech_strips_int8 ech_strips_int8_for(int isa);
 
 #endif

@@ -12,32 +12,32 @@ enum {
     ECH_INT8_BLOCK_BYTES = 2048,
 };
 
-void ech_strip_int8_portable(const ech_int8_strip *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks,
-                             float *out, ptrdiff_t out_stride);
-void ech_strip_int8_avx2(const ech_int8_strip *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
+void ech_strips_int8_portable(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
+                              ptrdiff_t out_stride);
+void ech_strips_int8_avx2(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
+                          ptrdiff_t out_stride);
+void ech_strips_int8_avx512(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
+                            ptrdiff_t out_stride);
+void ech_strips_int8_amx(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
                          ptrdiff_t out_stride);
-void ech_strip_int8_avx512(const ech_int8_strip *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                           ptrdiff_t out_stride);
-void ech_strip_int8_amx(const ech_int8_strip *strip, const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                        ptrdiff_t out_stride);
 
-/// Runs a strip by a kernel's functions for groups of 1 to `most` rows. Between chunks they keep their i32 sums in the
+/// Runs strips by a kernel's functions for groups of 1 to `most` rows. Between chunks they keep their i32 sums in the
 /// output.
-static inline void ech_strip_int8_in_groups(const ech_group_kernel *kernels, int32_t most, const ech_int8_strip *strip,
-                                            const ech_q8_rows *x, int32_t rows, int32_t blocks, float *out,
-                                            ptrdiff_t out_stride) {
+static inline void ech_strips_int8_in_groups(const ech_group_kernel *kernels, int32_t most, const ech_int8_strip *strip,
+                                             const ech_q8_rows *x, ech_strips_size size, float *out,
+                                             ptrdiff_t out_stride) {
     const ech_row_group whole = {
         .weights = strip->values,
         .x = x->values,
         .out = out,
         .out_stride = out_stride,
         .scales = x->scales,
+        .totals = x->totals,
         .sums = x->sums,
-        .sums_stride = 2 * (ptrdiff_t)blocks,
+        .sums_stride = 2 * (ptrdiff_t)size.blocks,
         .weight_scales = strip->scales,
-        .weight_sums = strip->sums,
     };
-    ech_strip_in_groups(kernels, most, ECH_INT8_BLOCK_BYTES, &whole, rows, blocks);
+    ech_strips_in_groups(kernels, most, ECH_INT8_BLOCK_BYTES, &whole, size);
 }
 
 #endif

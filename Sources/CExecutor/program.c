@@ -154,7 +154,7 @@ static int64_t bytes_of(const ech_weight *w) {
     const int64_t rows32 = ech_round_up(w->rows, 32), columns64 = ech_round_up(w->columns, 64);
     switch (w->format) {
     case ECH_WEIGHT_BF16: return rows32 * ech_round_up(w->columns, 32) * 2;
-    case ECH_WEIGHT_INT8: return rows32 * columns64 + rows32 * (int64_t)(sizeof(float) + sizeof(int32_t));
+    case ECH_WEIGHT_INT8: return rows32 * columns64 + rows32 * (int64_t)sizeof(float);
     case ECH_WEIGHT_INT4: return rows32 / 32 * (columns64 / 64) * ECH_INT4_BLOCK_BYTES;
     default: return (int64_t)w->rows * w->columns * (int64_t)sizeof(float);
     }
@@ -302,9 +302,11 @@ static void need(int64_t *known, int64_t bytes) {
     if (bytes > *known) *known = bytes;
 }
 
-static void need_units(const check *c, int32_t strips, int32_t chunks) {
-    bool packed = weight(c, 0)->format != ECH_WEIGHT_F32;
-    need(&c->program->scratch.per_row, (int64_t)sizeof(float) * (packed ? strips * ECH_STRIP : chunks * ECH_F32_CHUNK));
+/// So many times what a thread computes of a product at once.
+static void need_pieces(const check *c, int32_t count) {
+    const bool packed = weight(c, 0)->format != ECH_WEIGHT_F32;
+    const int32_t outputs = packed ? ECH_STRIPS_AT_ONCE * ECH_STRIP : ECH_F32_CHUNK;
+    need(&c->program->scratch.per_row, (int64_t)sizeof(float) * count * outputs);
 }
 
 static void need_row(const check *c, int64_t width) {
@@ -339,7 +341,7 @@ static bool check_relations(const check *c) {
         return same_width(c, out(c, 0)->width, weight(c, 0)->columns, "its output");
     }
     case ECH_LINEAR:
-        need_units(c, 1, 0);
+        need_pieces(c, 1);
         return check_product(c) && same_width(c, out(c, 0)->width, weight(c, 0)->rows, "its output");
     case ECH_SLICE:
         if (instruction->i0 < 0 || instruction->i1 <= instruction->i0 || instruction->i1 > in(c, 0)->width)
@@ -377,7 +379,7 @@ static bool check_relations(const check *c) {
             return FAIL(c, "has %d heads, and its cache %d.", instruction->i0, cache(c)->heads);
         if (cache(c)->dim % 2 != 0)
             return FAIL(c, "turns pairs of columns, and a head has %d.", cache(c)->dim);
-        need_units(c, 1, 1);
+        need_pieces(c, 1);
         return check_cache_use(c, 1, 2, true) && check_base(c) && check_product(c) &&
                same_width(c, weight(c, 0)->rows, 3 * width, "its weight's outputs") &&
                same_width(c, weight(c, 1)->columns, 2 * width, "its bias") &&
@@ -396,12 +398,12 @@ static bool check_relations(const check *c) {
         need_row(c, in(c, 0)->width);
         return same_width(c, in(c, 1)->width, in(c, 0)->width, "its second operand");
     case ECH_LINEAR_SILU_GATE:
-        need_units(c, 3, 2);
+        need_pieces(c, 2);
         return check_product(c) && same_width(c, weight(c, 0)->rows, 2 * (int64_t)out(c, 0)->width,
                                               "its weight's outputs");
     case ECH_LINEAR_ARGMAX:
         program->scratch.best = true;
-        need_units(c, 1, 1);
+        need_pieces(c, 1);
         return check_product(c);
     case ECH_NORM:
         return check_eps(c) && same_width(c, weight(c, 0)->columns, in(c, 0)->width, "its weight") &&

@@ -75,6 +75,7 @@ static void copy_q8(ech_q8_rows from, ech_q8_rows to, int64_t tile, int64_t begi
             memmove(to.values + offset, from.values + offset, 64);
         }
         to.scales[i] = from.scales[i];
+        to.totals[i] = from.totals[i];
         memmove(to.sums + i * groups, from.sums + i * groups, (size_t)groups * sizeof *to.sums);
     }
 }

@@ -9,7 +9,7 @@ typedef struct {
     ptrdiff_t block; ///< halves or bytes from one block of columns to the next
     int8_t *bytes;   ///< of a q8 row
     float *scale;
-    int32_t *sums;
+    int32_t *total, *sums;
 } row_writer;
 
 /// A writer of an f32 or bf16 row.
@@ -31,6 +31,7 @@ INLINE row_writer output_writer(const ech_row_work *work, int k, int64_t row) {
         .block = tile * 64,
         .bytes = q8.values + row / tile * tile * q8.columns64 + row % tile * 64,
         .scale = q8.scales + row,
+        .total = q8.totals + row,
         .sums = q8.sums + row * (q8.columns64 / 32),
     };
 }
@@ -62,6 +63,7 @@ INLINE void quantize_row(row_writer out, int32_t width) {
     const bool is_number = largest_magnitude <= __FLT_MAX__, is_zero = !(inverse <= __FLT_MAX__);
     *out.scale = !is_number ? __builtin_nanf("") : is_zero ? 0 : largest_magnitude / 127.0f;
     const bool has_values = is_number && !is_zero;
+    int32_t total = 0;
     // No clamp: two roundings do not bring the largest product to 127.5.
     for (int32_t group = 0; group < (int32_t)(ech_round_up(width, 64) / 32); group++) {
         int8_t *p = out.bytes + group / 2 * out.block + group % 2 * 32;
@@ -73,8 +75,9 @@ INLINE void quantize_row(row_writer out, int32_t width) {
             *(v16b_any *)(p + c) = __builtin_convertvector(q, v16b);
             sums += q;
         }
-        out.sums[group] = sum_integers(sums);
+        total += out.sums[group] = sum_integers(sums);
     }
+    *out.total = total;
 }
 
 /// To be called when all columns are put: zeroes the second half of a bf16 row's last block of 32 columns where the row

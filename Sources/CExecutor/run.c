@@ -200,9 +200,9 @@ bool ech_run(const ech_program *program, ech_session *session, const ech_call *c
         .call = call,
         .arena = arena,
         .kernels = kernels_for(program->isa),
-        .strip_bf16 = ech_strip_bf16_for(program->isa),
-        .strip_int8 = ech_strip_int8_for(program->isa),
-        .strip_int4 = ech_strip_int4_for(program->isa),
+        .strips_bf16 = ech_strips_bf16_for(program->isa),
+        .strips_int8 = ech_strips_int8_for(program->isa),
+        .strips_int4 = ech_strips_int4_for(program->isa),
         .slots = program->slots_parameter < 0 ? NULL : call->parameters[program->slots_parameter],
         .positions = program->positions_parameter < 0 ? NULL : call->parameters[program->positions_parameter],
     };

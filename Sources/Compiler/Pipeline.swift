@@ -21,7 +21,7 @@ public struct Pipeline: Sendable {
 
     public init(passes: [any Pass]) { self.passes = passes }
 
-    /// From an architecture's functions to what ``schedule(_:specializations:)`` takes.
+    /// All passes, in the standard order: from an architecture's functions to what ``schedule(_:specializations:)`` takes.
     public init(_ options: CompilerOptions) {
         self.init(passes: [
             SpecializeRecurrences(options.specializations),
@@ -36,6 +36,53 @@ public struct Pipeline: Sendable {
             FuseConversions(),
             DropDeadCode(),
         ])
+    }
+
+    /// The names of all passes, in the standard order.
+    public static let standardNames = Pipeline(CompilerOptions()).passes.map(\.name)
+
+    /// Some of the passes, in an order of the caller's.
+    /// - Throws: ``CompilerError`` when there is no such pass, when one is named twice, when one has to follow another that
+    ///   comes later, or when one that is left out is necessary for these options.
+    public init(_ options: CompilerOptions, passes names: [String]) throws {
+        let all = Pipeline(options).passes
+        passes = try names.map { name in
+            guard let pass = all.first(where: { $0.name == name }) else { throw Self.unknown(name) }
+            return pass
+        }
+        // A pass's name is also that of the stage after it.
+        var named: Set<String> = []
+        if let twice = names.first(where: { !named.insert($0).inserted }) {
+            throw CompilerError("The pass \(twice) is named twice; a model runs each pass at most once.")
+        }
+        try checkOrder()
+        for pass in all where !named.contains(pass.name) {
+            if let reason = pass.necessity {
+                throw CompilerError("The pass \(pass.name) cannot be left out: \(reason).")
+            }
+        }
+    }
+
+    /// Checks that every pass comes after those that it has to follow, as far as they run at all.
+    /// - Throws: ``CompilerError`` with the reason.
+    func checkOrder() throws {
+        for (index, pass) in passes.enumerated() {
+            let later = Set(passes[(index + 1)...].map(\.name))
+            let earlier = passes[..<index].map(\.name)
+            // One that runs again behind the other has its second chance there.
+            if later.contains(pass.name) { continue }
+            for predecessor in pass.follows where later.contains(predecessor.pass) && !earlier.contains(predecessor.pass) {
+                throw CompilerError(
+                    "The pass \(predecessor.pass) has to run before \(pass.name): \(predecessor.reason).")
+            }
+        }
+    }
+
+    /// What to say of a name that is no pass's, with the one that may have been meant.
+    public static func unknown(_ name: String) -> CompilerError {
+        let hint = nearestName(to: name, among: standardNames).map { " Did you mean \($0)?" } ?? ""
+        return CompilerError(
+            "There is no pass '\(name)'.\(hint) The passes are \(standardNames.joined(separator: ", ")).")
     }
 
     /// - Parameter observe: called with each pass and the module after it.

@@ -33,6 +33,11 @@ public struct CheckpointCompiler {
         try Plan.write(contents, to: path, weights: source(lowered, contents, progress))
     }
 
+    /// Compiles to a plan file that can be looked at and not run; the checkpoint's tensors are not read.
+    public func writeWithoutWeights(_ lowered: Module, to path: String) throws {
+        try Plan.writeWithoutWeights(contents(lowered), to: path)
+    }
+
     /// Compiles to a plan in memory.
     public func plan(progress: @escaping Progress = { _, _ in }) throws -> Plan {
         let lowered = try model.lower()
@@ -45,7 +50,7 @@ public struct CheckpointCompiler {
         for document in CheckpointDocument.allCases {
             documents[document.rawValue] = try checkpoint.text(of: document)
         }
-        return PlanContents(settings: model.settings, schedule: try model.schedule(lowered), documents: documents)
+        return try model.contents(lowered, documents: documents)
     }
 
     private func source(

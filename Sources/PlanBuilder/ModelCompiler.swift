@@ -18,10 +18,12 @@ public struct CompilationSettings: Hashable, Sendable {
     public var maxRows: Int?
     /// The longest sequence; nil for the checkpoint's.
     public var context: Int?
+    /// The compiler's passes to run, in order; nil for all in the standard order.
+    public var passes: [String]?
 
     public init(
         weights: WeightFormat = .f32, weightRules: [WeightRule] = [], recurrence: Int? = nil, innerRecurrence: Int = 4,
-        maxRows: Int? = nil, context: Int? = nil
+        maxRows: Int? = nil, context: Int? = nil, passes: [String]? = nil
     ) {
         self.weights = weights
         self.weightRules = weightRules
@@ -29,6 +31,7 @@ public struct CompilationSettings: Hashable, Sendable {
         self.innerRecurrence = innerRecurrence
         self.maxRows = maxRows
         self.context = context
+        self.passes = passes
     }
 }
 
@@ -36,7 +39,7 @@ public struct CompilationSettings: Hashable, Sendable {
 /// the tapes. Deterministic, so that a plan's graphs can be shown again from its configuration at every stage.
 public struct ModelCompiler: Sendable {
     /// The most recurrences that are unrolled; each adds some hundred instructions to the tape.
-    public static let mostUnrolled = 256
+    public static let mostUnrolled = UnrollRecurrences.mostIterations
 
     public let configuration: HuginnConfiguration
     public let settings: PlanSettings
@@ -60,7 +63,9 @@ public struct ModelCompiler: Sendable {
                 maxRows: try bounded(settings.maxRows ?? context, "The number of rows", 1...context),
                 weights: settings.weights, weightRules: try Self.rules(settings.weightRules, configuration),
                 recurrence: try bounded(recurrence, "The recurrence", 0...Self.mostUnrolled),
-                innerRecurrence: try bounded(settings.innerRecurrence, "The inner recurrence", 1...Self.mostUnrolled)))
+                innerRecurrence: try bounded(settings.innerRecurrence, "The inner recurrence", 1...Self.mostUnrolled),
+                passes: settings.passes ?? Pipeline.standardNames))
+        _ = try pipeline
     }
 
     /// The rules with the names of the embedding and the head in place of the words.
@@ -99,7 +104,11 @@ public struct ModelCompiler: Sendable {
             })
     }
 
-    public var pipeline: Pipeline { Pipeline(options) }
+    /// The passes that the settings name.
+    /// - Throws: ``CompilerError`` when they are none that can run together, as those of a newer echelon's plan may be.
+    public var pipeline: Pipeline {
+        get throws { try Pipeline(options, passes: settings.passes ?? Pipeline.standardNames) }
+    }
 
     /// The model before any pass.
     public func sourceModule() throws -> Module { try HuginnModule(configuration).module() }
@@ -112,5 +121,11 @@ public struct ModelCompiler: Sendable {
     /// The tapes of a lowered module.
     public func schedule(_ lowered: Module) throws -> Schedule {
         try Compiler.schedule(lowered, specializations: options.specializations)
+    }
+
+    /// All of a plan but its weights.
+    /// - Parameter documents: the checkpoint's text files by name.
+    public func contents(_ lowered: Module, documents: [String: String]) throws -> PlanContents {
+        PlanContents(settings: settings, schedule: try schedule(lowered), documents: documents)
     }
 }

@@ -26,9 +26,8 @@ public struct RandomPlan {
     /// Compiles, and fills the weights.
     /// - Parameter progress: told of the bytes filled so far and of all. What it throws ends the work.
     public func plan(progress: CheckpointCompiler.Progress = { _, _ in }) throws -> Plan {
-        let contents = PlanContents(
-            settings: model.settings, schedule: try model.schedule(model.lower()),
-            documents: [CheckpointDocument.configuration.rawValue: configurationText])
+        let contents = try model.contents(
+            model.lower(), documents: [CheckpointDocument.configuration.rawValue: configurationText])
         let total = contents.schedule.weights.compactMap(\.byteCount).reduce(0, +)
         var pools: [WeightFormat: RandomWeights] = [:]
         var done = 0

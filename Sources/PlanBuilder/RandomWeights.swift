@@ -62,10 +62,8 @@ struct RandomWeights {
         let bytes = weight.byteCount ?? 0
         guard format == .int8 else { return try fill(bytes, append) }
         let scales = PackedInt8.scalesOffset(rows: weight.rows, columns: weight.columns)
-        let sums = PackedInt8.sumsOffset(rows: weight.rows, columns: weight.columns)
         try fill(scales, append)
-        try [Float](repeating: Self.int8Scale, count: (sums - scales) / 4).withUnsafeBytes(append)
-        try [Int32](repeating: 0, count: (bytes - sums) / 4).withUnsafeBytes(append)
+        try [Float](repeating: Self.int8Scale, count: (bytes - scales) / 4).withUnsafeBytes(append)
     }
 
     private func fill(_ bytes: Int, _ append: (UnsafeRawBufferPointer) throws -> Void) throws {

@@ -5,8 +5,8 @@ import Plans
 /// Converts one tensor of a checkpoint to a weight of a plan, some strips at a time and on several threads.
 ///
 /// A strip is ``stripRows`` outputs and depends on nothing but their rows of the tensor, so neither the number of threads
-/// nor the size of the pieces changes a bit of the result. What int8 has behind all strips, its scales and sums, is kept
-/// until the last strip is handed on.
+/// nor the size of the pieces changes a bit of the result. What int8 has behind all strips, its scales, is kept until
+/// the last strip is handed on.
 struct WeightPacker {
     let weight: ScheduledWeight
     let tensor: CheckpointTensor
@@ -44,7 +44,7 @@ struct WeightPacker {
         let floatCount = Self.stripRows * length
         let workerBytes = floatCount * MemoryLayout<Float>.stride + stripsAtOnce * stripBytes
         // What an int8 matrix has behind all its strips.
-        var (scales, sums): ([Float], [Int32]) = ([], [])
+        var scales: [Float] = []
         try OrderedPieces(
             count: (strips + stripsAtOnce - 1) / stripsAtOnce,
             workers: min(workers, max(1, Self.memoryLimit / max(1, workerBytes)))
@@ -65,22 +65,16 @@ struct WeightPacker {
                 Self.packStrip(
                     weights, rows: rows.count, of: weight,
                     into: UnsafeMutableRawBufferPointer(rebasing: memory.bytes[memory.used..<end]),
-                    scales: UnsafeMutableBufferPointer(rebasing: memory.scales[memory.outputs...]),
-                    sums: UnsafeMutableBufferPointer(rebasing: memory.sums[memory.outputs...]))
+                    scales: UnsafeMutableBufferPointer(rebasing: memory.scales[memory.outputs...]))
                 memory.used = end
                 memory.outputs += Self.stripRows
             }
             tensor.release(rows: first * Self.stripRows..<(first + stripsAtOnce) * Self.stripRows)
         } deliver: { memory in
             try append(UnsafeRawBufferPointer(rebasing: memory.bytes[..<memory.used]))
-            if weight.format == .int8 {
-                scales += memory.scales[..<memory.outputs]
-                sums += memory.sums[..<memory.outputs]
-            }
+            if weight.format == .int8 { scales += memory.scales[..<memory.outputs] }
         }
-        guard weight.format == .int8 else { return }
-        try scales.withUnsafeBytes(append)
-        try sums.withUnsafeBytes(append)
+        if weight.format == .int8 { try scales.withUnsafeBytes(append) }
     }
 
     // MARK: Strips
@@ -99,11 +93,10 @@ struct WeightPacker {
     /// - Parameters:
     ///   - floats: `rows × weight.columns`, row-major, at least that many.
     ///   - bytes: as many as ``bytes(ofStripWith:of:)`` says; all are written.
-    ///   - scales: room for ``stripRows``, as `sums`; only int8 has and writes them.
+    ///   - scales: room for ``stripRows``; only int8 has and writes them.
     static func packStrip(
         _ floats: UnsafeBufferPointer<Float>, rows: Int, of weight: ScheduledWeight,
-        into bytes: UnsafeMutableRawBufferPointer, scales: UnsafeMutableBufferPointer<Float>,
-        sums: UnsafeMutableBufferPointer<Int32>
+        into bytes: UnsafeMutableRawBufferPointer, scales: UnsafeMutableBufferPointer<Float>
     ) {
         switch weight.format {
         case .f32: bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(floats)[..<bytes.count]))
@@ -112,8 +105,7 @@ struct WeightPacker {
         case .int8:
             PackedInt8.packStrip(
                 floats, rows: rows, columns: weight.columns, into: bytes,
-                scales: UnsafeMutableBufferPointer(rebasing: scales[..<PackedInt8.strip]),
-                sums: UnsafeMutableBufferPointer(rebasing: sums[..<PackedInt8.strip]))
+                scales: UnsafeMutableBufferPointer(rebasing: scales[..<PackedInt8.strip]))
         case .int4: PackedInt4.packStrip(floats, rows: rows, columns: weight.columns, into: bytes)
         }
     }
@@ -147,7 +139,6 @@ private final class PieceMemory {
     let bytes: UnsafeMutableRawBufferPointer
     /// Of each output of an int8 piece.
     let scales: UnsafeMutableBufferPointer<Float>
-    let sums: UnsafeMutableBufferPointer<Int32>
     /// Bytes of the piece so far, and outputs.
     var used = 0
     var outputs = 0
@@ -159,14 +150,11 @@ private final class PieceMemory {
         bytes = .allocate(byteCount: byteCount, alignment: 64)
         scales = .allocate(capacity: outputCount)
         scales.initialize(repeating: 0)
-        sums = .allocate(capacity: outputCount)
-        sums.initialize(repeating: 0)
     }
 
     deinit {
         floats.deallocate()
         bytes.deallocate()
         scales.deallocate()
-        sums.deallocate()
     }
 }

@@ -3,21 +3,21 @@
 /// A matrix of N outputs by K inputs is padded with zeros to N32 and K64, multiples of 32 and 64, and cut into strips of 32
 /// outputs; a strip is K64/64 blocks of 32 × 64, and a block is two panels of 16 outputs. A panel holds 16 quads of inputs,
 /// and a quad is 16 outputs × 4 inputs, 64 bytes: a row of an AMX tile, or an AVX-512 register of `vpdpbusd` operands.
-/// After all strips stand N32 f32 scales, and N32 i32 sums of each output's codes, which kernels need whose activations are
-/// unsigned with an offset.
+/// After all strips stand N32 f32 scales.
 public enum PackedInt8 {
     /// Outputs of a strip.
     public static let strip = 32
     /// Inputs of a block.
     public static let block = 64
 
-    /// The widest matrix whose products of a row, 127² each at most, sum to no more than an i32 holds.
-    public static let mostColumns = Int(Int32.max) / (127 * 127)
+    /// The widest matrix whose products of a row sum to no more than an i32 holds in every kernel: AVX-512 multiplies codes
+    /// raised by 128, so that a product is 255 · 127 at most.
+    public static let mostColumns = 1 << 16
 
     static let panel = 16
     static let quad = 4
 
-    /// Bytes of one packed strip of a matrix with `columns` inputs, without its scales and sums.
+    /// Bytes of one packed strip of a matrix with `columns` inputs, without its scales.
     public static func stripBytes(columns: Int) -> Int { strip * rounded(columns, to: block) }
 
     /// The place of the code of output `n`, input `k` in the packed matrix, in bytes.
@@ -31,25 +31,19 @@ public enum PackedInt8 {
         rounded(rows, to: strip) / strip * stripBytes(columns: columns)
     }
 
-    /// Where the sums begin, in bytes.
-    public static func sumsOffset(rows: Int, columns: Int) -> Int {
-        scalesOffset(rows: rows, columns: columns) + rounded(rows, to: strip) * 4
-    }
-
     /// Quantizes up to 32 rows of floats and packs them into one strip.
     /// - Parameters:
     ///   - source: `rows × columns` finite floats, row-major, with 0 ... 32 rows.
     ///   - packed: room for ``stripBytes(columns:)``; all of them are written.
-    ///   - scales: room for 32, as `sums`; both are written to the end, with zeros for rows that are not there.
+    ///   - scales: room for 32; all are written, with zeros for rows that are not there.
     public static func packStrip(
         _ source: UnsafeBufferPointer<Float>, rows: Int, columns: Int, into packed: UnsafeMutableRawBufferPointer,
-        scales: UnsafeMutableBufferPointer<Float>, sums: UnsafeMutableBufferPointer<Int32>
+        scales: UnsafeMutableBufferPointer<Float>
     ) {
         precondition((0...strip).contains(rows) && source.count >= rows * columns)
-        precondition(packed.count >= stripBytes(columns: columns) && scales.count >= strip && sums.count >= strip)
+        precondition(packed.count >= stripBytes(columns: columns) && scales.count >= strip)
         if rows < strip { packed.initializeMemory(as: Int8.self, repeating: 0) }
         scales.update(repeating: 0)
-        sums.update(repeating: 0)
         let width = rounded(columns, to: block)
         withUnsafeTemporaryAllocation(of: Int8.self, capacity: width) { codes in
             codes.initialize(repeating: 0)
@@ -57,7 +51,6 @@ public enum PackedInt8 {
             for n in 0..<rows {
                 let row = UnsafeBufferPointer(rebasing: source[n * columns..<(n + 1) * columns])
                 scales[n] = Int8Quantizer.quantize(row, into: codes)
-                sums[n] = codes.reduce(0) { $0 &+ Int32($1) }
                 for k in stride(from: 0, to: width, by: quad) {
                     packed.storeBytes(
                         of: quads.loadUnaligned(fromByteOffset: k, as: UInt32.self),

@@ -5,6 +5,8 @@ import Safetensors
 /// executor reads them. It needs nothing else to run, and no copy of the checkpoint.
 public struct Plan: Sendable {
     public let contents: PlanContents
+    /// False for a plan that is only there to be looked at: its schedule names weights that it does not store.
+    public let hasWeights: Bool
     private let file: SafetensorsFile
 
     /// The size of the whole plan, in bytes.
@@ -13,11 +15,22 @@ public struct Plan: Sendable {
     /// The stored bytes of a weight, 64-byte aligned, valid as long as the plan, which whoever keeps the pointer has to
     /// keep too.
     public func unownedBytes(of weight: ScheduledWeight) throws -> UnsafeRawBufferPointer {
-        try file.unownedBytes(of: weight.name)
+        try requireWeights()
+        return try file.unownedBytes(of: weight.name)
     }
 
-    init(contents: PlanContents, file: SafetensorsFile) {
+    /// - Throws: ``PlanError`` when the plan stores no weights: what runs it starts with this.
+    public func requireWeights() throws {
+        guard hasWeights else {
+            throw PlanError(
+                "The plan has no weights to run with: it was compiled with --no-weights, to be inspected. Compile a "
+                    + "checkpoint without that option.")
+        }
+    }
+
+    init(contents: PlanContents, hasWeights: Bool, file: SafetensorsFile) {
         self.contents = contents
+        self.hasWeights = hasWeights
         self.file = file
     }
 }
@@ -51,10 +64,13 @@ public struct PlanSettings: Codable, Hashable, Sendable {
     /// The recurrences of a decode and of a step that are unrolled; any other number runs as a loop.
     public var recurrence: Int
     public var innerRecurrence: Int
+    /// The names of the compiler's passes that ran, in order; nil, as in plans from before they were kept, for all of them
+    /// in the standard order.
+    public var passes: [String]?
 
     public init(
         width: Int, vocabulary: Int, context: Int, maxRows: Int, weights: WeightFormat, weightRules: [WeightRule] = [],
-        recurrence: Int, innerRecurrence: Int
+        recurrence: Int, innerRecurrence: Int, passes: [String]? = nil
     ) {
         self.width = width
         self.vocabulary = vocabulary
@@ -64,6 +80,7 @@ public struct PlanSettings: Codable, Hashable, Sendable {
         self.weightRules = weightRules
         self.recurrence = recurrence
         self.innerRecurrence = innerRecurrence
+        self.passes = passes
     }
 }
 
@@ -79,7 +96,8 @@ extension PlanSettings {
             // Plans from before there were rules have none.
             weightRules: try values.decodeIfPresent([WeightRule].self, forKey: .weightRules) ?? [],
             recurrence: try values.decode(Int.self, forKey: .recurrence),
-            innerRecurrence: try values.decode(Int.self, forKey: .innerRecurrence))
+            innerRecurrence: try values.decode(Int.self, forKey: .innerRecurrence),
+            passes: try values.decodeIfPresent([String].self, forKey: .passes))
     }
 }
 

@@ -17,32 +17,37 @@ enum PlanFile {
     /// What stands for a checksum until it is known.
     static let noChecksum = String(repeating: "0", count: 16)
 
+    static let noWeights = "none"
+
     enum Key {
         static let format = "format"
         static let version = "version"
         static let settings = "settings"
         static let schedule = "schedule"
+        /// Only plans without weights have it, and ``noWeights`` as its value.
+        static let weights = "weights"
         static let headerChecksum = "checksum.header"
         static let documentsChecksum = "checksum.documents"
         static let dataChecksum = "checksum.data"
     }
 
-    static func layout(_ contents: PlanContents) throws -> SafetensorsLayout {
+    static func layout(_ contents: PlanContents, hasWeights: Bool = true) throws -> SafetensorsLayout {
         if let weight = contents.schedule.weights.first(where: { $0.byteCount == nil }) {
             throw PlanError(
                 "The weight \(weight.name) cannot be stored: it has \(weight.rows) × \(weight.columns) elements.")
         }
-        let metadata = [
+        var metadata = [
             Key.format: format, Key.version: "\(version)", Key.headerChecksum: noChecksum,
             Key.documentsChecksum: documentsChecksum(contents), Key.dataChecksum: noChecksum,
             Key.settings: try json(contents.settings), Key.schedule: try json(contents.schedule),
         ]
+        if !hasWeights { metadata[Key.weights] = noWeights }
         let documents = documents(contents).map { name, text in
             SafetensorsLayout.Declaration(documentPrefix + name, .u8, [text.utf8.count])
         }
         return try SafetensorsLayout(
-            documents + contents.schedule.weights.map(declaration), metadata: metadata, dataAlignment: dataAlignment,
-            tensorAlignment: weightAlignment)
+            documents + (hasWeights ? contents.schedule.weights.map(declaration) : []), metadata: metadata,
+            dataAlignment: dataAlignment, tensorAlignment: weightAlignment)
     }
 
     /// How a weight appears to readers of safetensors: its own shape, or that of the packed tiles.
@@ -63,7 +68,7 @@ enum PlanFile {
             let (rows, codes) = (
                 rounded(weight.rows, to: PackedInt8.strip), rounded(weight.columns, to: PackedInt8.block)
             )
-            return .init(weight.name, .i8, [rows, codes + 8])
+            return .init(weight.name, .i8, [rows, codes + 4])
         case .int4:
             return .init(
                 weight.name, .u8,
@@ -114,11 +119,25 @@ extension Plan {
     /// Writes a plan file. It appears under `path` only when it is complete.
     /// - Throws: ``PlanError``, a file error (a full disk, a missing folder), and what `weights` throws.
     public static func write(_ contents: PlanContents, to path: String, weights: WeightSource) throws {
-        let layout = try PlanFile.layout(contents)
+        try write(PlanFile.layout(contents), to: path) { writer in
+            try appendDocuments(contents, to: writer)
+            try appendWeights(contents, to: writer, from: weights)
+        }
+    }
+
+    /// Writes a plan file that can be looked at and not run: it has all but the weights.
+    /// - Throws: ``PlanError`` or a file error.
+    public static func writeWithoutWeights(_ contents: PlanContents, to path: String) throws {
+        try write(PlanFile.layout(contents, hasWeights: false), to: path) { try appendDocuments(contents, to: $0) }
+    }
+
+    private static func write(
+        _ layout: SafetensorsLayout, to path: String, tensors: (SafetensorsWriter) throws -> Void
+    ) throws {
         var checksum = ChunkedChecksum()
         try SafetensorsWriter.write(layout, to: path, observing: { checksum.add($0) }) { writer in
             checksum = ChunkedChecksum()
-            try append(contents, to: writer, weights: weights)
+            try tensors(writer)
             try writer.finish()
             try writer.replaceMetadata(PlanFile.Key.dataChecksum, with: checksum.text)
 
@@ -135,17 +154,21 @@ extension Plan {
     /// The same plan in memory, without a file.
     public static func inMemory(_ contents: PlanContents, name: String, weights: WeightSource) throws -> Plan {
         let image = try SafetensorsWriter.image(try PlanFile.layout(contents), name: name) { writer in
-            try append(contents, to: writer, weights: weights)
+            try appendDocuments(contents, to: writer)
+            try appendWeights(contents, to: writer, from: weights)
         }
-        return Plan(contents: contents, file: try SafetensorsFile(image))
+        return Plan(contents: contents, hasWeights: true, file: try SafetensorsFile(image))
     }
 
-    private static func append(
-        _ contents: PlanContents, to writer: SafetensorsWriter, weights: WeightSource
-    ) throws {
+    private static func appendDocuments(_ contents: PlanContents, to writer: SafetensorsWriter) throws {
         for (name, text) in PlanFile.documents(contents) {
             try Array(text.utf8).withUnsafeBytes { try writer.append($0, to: PlanFile.documentPrefix + name) }
         }
+    }
+
+    private static func appendWeights(
+        _ contents: PlanContents, to writer: SafetensorsWriter, from weights: WeightSource
+    ) throws {
         for weight in contents.schedule.weights {
             try weights(weight) { try writer.append($0, to: weight.name) }
         }
@@ -227,9 +250,19 @@ extension Plan {
         guard PlanFile.documentsChecksum(contents) == file.metadata[PlanFile.Key.documentsChecksum] else {
             throw refuse("is damaged: its documents do not have their checksum. Compile the checkpoint again.")
         }
+        let mark = file.metadata[PlanFile.Key.weights]
+        guard mark == nil || mark == PlanFile.noWeights else {
+            throw refuse("is malformed: whether it has weights cannot be read. Compile the checkpoint again.")
+        }
         for weight in contents.schedule.weights {
-            guard let tensor = file[weight.name], let size = weight.byteCount, tensor.range.count == size else {
-                throw refuse("does not hold the weight \(weight.name) in the size that its schedule says.")
+            guard let size = weight.byteCount else {
+                throw refuse("is malformed: the weight \(weight.name) has an impossible size.")
+            }
+            guard file[weight.name]?.range.count == (mark == nil ? size : nil) else {
+                throw refuse(
+                    mark == nil
+                        ? "does not hold the weight \(weight.name) in the size that its schedule says."
+                        : "is malformed: it says that it has no weights, and has \(weight.name).")
             }
         }
         do {
@@ -237,7 +270,7 @@ extension Plan {
         } catch {
             throw refuse("is malformed: \(error)")
         }
-        self.init(contents: contents, file: file)
+        self.init(contents: contents, hasWeights: mark == nil, file: file)
     }
 }
 

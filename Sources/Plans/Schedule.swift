@@ -44,8 +44,8 @@ public struct ScheduledWeight: Codable, Hashable, Sendable {
         switch format {
         case .f32: product(rows, columns, 4)
         case .bf16: product(roundedUp(rows, PackedBF16.block), roundedUp(columns, PackedBF16.block), 2)
-        // To the codes of a row, its scale and its sum.
-        case .int8: product(roundedUp(rows, PackedInt8.strip), sum(roundedUp(columns, PackedInt8.block), 4 + 4))
+        // To the codes of a row, its scale.
+        case .int8: product(roundedUp(rows, PackedInt8.strip), sum(roundedUp(columns, PackedInt8.block), 4))
         case .int4:
             product(
                 roundedUp(rows, PackedInt4.strip).map { $0 / PackedInt4.strip },
@@ -187,7 +187,7 @@ public struct Instruction: Codable, Hashable, Sendable {
 /// One compiled function.
 public struct ScheduledFunction: Codable, Hashable, Sendable {
     public var name: String
-    /// The number of recurrences that the tape is unrolled for, or nil when it loops and takes any number.
+    /// The number of recurrences that the tape is for, and mostly unrolled for; nil when it takes any number, in a loop.
     public var unrolled: Int?
     public var parameters: [Port]
     public var results: [Port]

@@ -11,6 +11,9 @@ public struct TapeCost: Hashable, Sendable {
     public var cacheBytes = 0
     /// Operations by the format of the weights; a multiplication and an addition are two. Attention counts as f32.
     public var operations: [WeightFormat: Double] = [:]
+    /// Instructions that run, and barriers that all threads wait at: those in loops once an iteration.
+    public var instructions = 0
+    public var barriers = 0
 
     public var bytes: Int { weightBytes + cacheBytes }
 
@@ -30,6 +33,8 @@ public struct TapeCost: Hashable, Sendable {
                 of: instruction, in: schedule, rows: rows, context: context, cacheElementBytes: cacheElementBytes)
             weightBytes += count * cost.weightBytes
             cacheBytes += count * cost.cacheBytes
+            self.instructions += count * cost.instructions
+            barriers += count * cost.barriers
             for (format, operations) in cost.operations { self.operations[format, default: 0] += Double(count) * operations }
         }
     }
@@ -38,6 +43,10 @@ public struct TapeCost: Hashable, Sendable {
     public init(
         of instruction: Instruction, in schedule: Schedule, rows: Int, context: Int, cacheElementBytes: Int = 4
     ) {
+        // A loop's head does nothing itself.
+        guard instruction.opcode != "repeat" else { return }
+        instructions = 1
+        barriers = instruction.barrier ? 1 : 0
         if instruction.opcode == "wavefront_attention", let cache = instruction.cache.map({ schedule.caches[$0] }) {
             let width = cache.heads * cache.dim
             cacheBytes = 2 * (context + rows) * width * cacheElementBytes

@@ -27,11 +27,12 @@ public final class PlanModel: RecurrentModel {
     ///   - cacheBudget: B, the entries that a position has in each core block's cache; 1 shares one over all recurrences.
     ///   - cacheFormat: how keys and values are kept.
     ///   - threads: nil for `OMP_NUM_THREADS`, else as many as the machine has cores.
-    /// - Throws: ``RuntimeError`` when the plan's tape is malformed or the caches do not fit into memory.
+    /// - Throws: ``PlanError`` when the plan has no weights; ``RuntimeError`` when the caches do not fit into memory.
     public init(
         _ plan: Plan, sequences: Int = 1, context: Int? = nil, cacheBudget: Int = 1, cacheFormat: CacheFormat = .f32,
         threads: Int? = nil
     ) throws {
+        try plan.requireWeights()
         let settings = plan.contents.settings
         let context = min(context ?? settings.context, settings.context)
         self.plan = plan

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Compiler
 import Foundation
 import PlanBuilder
 import Plans
@@ -55,6 +56,12 @@ struct Bench: ParsableCommand {
     @Option(help: "Measure only one part: matrices or functions.")
     var only: BenchPart?
 
+    @Option(
+        help: ArgumentHelp(
+            "Leave out one of the compiler's passes when MODEL is a checkpoint or a configuration. May be given again.",
+            valueName: "pass"))
+    var disablePass: [String] = []
+
     @Flag(help: "A short run with few rows, for a glance: --rows 1,8 --context 32 --repeats 2 --prefill-recurrence 1.")
     var quick = false
 
@@ -67,6 +74,11 @@ struct Bench: ParsableCommand {
 
     func validate() throws {
         if model != nil, config != nil { throw ValidationError("--config takes the place of a plan or checkpoint.") }
+        do {
+            _ = try PassChoice.names(nil, without: disablePass)
+        } catch let error as CompilerError {
+            throw ValidationError(error.description)
+        }
     }
 
     func run() throws { try reportingFailures(bench) }
@@ -79,20 +91,24 @@ struct Bench: ParsableCommand {
             let size = try size(random.settings)
             try measure(fill(random), size)
         } else {
-            let plan = try ModelSource(path: model).plan(compilation.settings())
+            let source = try ModelSource(path: model)
+            if case .plan(let path) = source, !disablePass.isEmpty {
+                throw CommandError("--disable-pass is for what bench compiles itself, and \(path) is a plan already.")
+            }
+            let plan = try source.plan(settings())
             try measure(plan, size(plan.contents.settings))
         }
     }
 
+    private func settings() throws -> CompilationSettings {
+        var settings = compilation.settings()
+        settings.passes = try PassChoice.names(nil, without: disablePass)
+        return settings
+    }
+
     private func randomPlan() throws -> RandomPlan? {
         guard let config else { return nil }
-        let text: String
-        do {
-            text = try String(contentsOfFile: config, encoding: .utf8)
-        } catch {
-            throw CommandError("The configuration \(config) cannot be read as a text file.")
-        }
-        return try RandomPlan(configuration: text, name: config, compilation.settings())
+        return try RandomPlan(configuration: configurationText(at: config), name: config, settings())
     }
 
     private func fill(_ random: RandomPlan) throws -> Plan {

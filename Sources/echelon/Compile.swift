@@ -17,17 +17,31 @@ struct Compile: ParsableCommand {
               echelon compile path/to/huginn-0125 -o huginn.plan --weights bf16
               echelon compile path/to/huginn-0125 -o huginn.plan --weights int4 --weights-for head=int8
               echelon compile path/to/huginn-0125 -o huginn.plan --print-after fuse-gate
+              echelon compile path/to/huginn-0125 -o unfused.plan --disable-pass fuse-gate
+                  the same model without one of the compiler's passes, to see what it buys
+              echelon compile --config Tools/bench/huginn-0125.json --no-weights -o huginn.plan
+                  what the compiler makes of a configuration, for inspect; such a plan does not run
 
             A checkpoint that ties embedding and head has one matrix for both, in one format.
 
-            Passes, in order: \(Pipeline(CompilerOptions()).passes.map(\.name).joined(separator: ", ")).
+            Passes, in order: \(Pipeline.standardNames.joined(separator: ", ")). All may be left out, but for \
+            lower-weights where matrices are not f32; `echelon opt --list-passes` says what they do, and which has to \
+            come before which.
             """)
 
     @Argument(help: "The checkpoint folder.")
-    var checkpoint: String
+    var checkpoint: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Compile this configuration, without a checkpoint; only with --no-weights.", valueName: "config.json"))
+    var config: String?
 
     @Option(name: [.short, .long], help: "Where to write the plan.")
     var output: String
+
+    @Flag(help: "Write a plan to inspect, without the weights and in a moment. It cannot be run.")
+    var noWeights = false
 
     @Option(
         help: """
@@ -57,58 +71,81 @@ struct Compile: ParsableCommand {
     @Option(parsing: .unconditional, help: "The longest sequence in tokens (default: the checkpoint's).")
     var context: Int?
 
+    @Option(help: ArgumentHelp("Run these passes and no others, in this order: names with commas.", valueName: "list"))
+    var passes: String?
+
+    @Option(help: ArgumentHelp("Leave out a pass. May be given again.", valueName: "pass"))
+    var disablePass: [String] = []
+
     @Option(help: ArgumentHelp("Print the module after a pass, or after each with `all`.", valueName: "pass"))
     var printAfter: [String] = []
 
     @Flag(help: "Print one JSON object about the plan.")
     var json = false
 
-    private struct Report: Encodable {
-        var plan: String
-        var bytes: Int
-        var seconds: Double
-        var settings: PlanSettings
-        var functions: [FunctionReport]
-    }
-
     func validate() throws {
-        let known = Pipeline(CompilerOptions()).passes.map(\.name)
-        for name in printAfter where name != "all" && !known.contains(name) {
-            throw ValidationError("There is no pass \(name). The passes are \(known.joined(separator: ", ")), and all.")
+        if checkpoint != nil, config != nil {
+            throw ValidationError("--config takes the place of a checkpoint folder; give one of the two.")
+        }
+        if checkpoint == nil, config == nil {
+            throw ValidationError("Give a checkpoint folder, or a configuration with --config and --no-weights.")
+        }
+        if config != nil, !noWeights {
+            throw ValidationError(
+                "A configuration has no weights: add --no-weights for a plan to inspect, or give a checkpoint folder. "
+                    + "`echelon bench --config` runs a configuration with random weights.")
+        }
+        do {
+            let pipeline = try Pipeline(options, passes: passNames())
+            try PassPrinter.check(printAfter, pipeline)
+        } catch let error as CompilerError {
+            throw ValidationError(error.description)
         }
     }
+
+    /// As far as the choice of passes depends on them.
+    private var options: CompilerOptions {
+        CompilerOptions(
+            weights: weights.element, rules: weightsFor.map { MatrixFormats.Rule($0.pattern, $0.format.element) })
+    }
+
+    private func passNames() throws -> [String] { try PassChoice.names(passes, without: disablePass) }
 
     func run() throws { try reportingFailures(compile) }
 
     private func compile() throws {
         let start = ContinuousClock.now
-        let compiler = try CheckpointCompiler(
-            Checkpoint(folder: checkpoint),
-            CompilationSettings(
-                weights: weights, weightRules: weightsFor, recurrence: recurrence, innerRecurrence: innerRecurrence,
-                maxRows: maxRows, context: context))
-        let lowered = try compiler.model.lower { pass, module in
-            guard printAfter.contains("all") || printAfter.contains(pass.name) else { return }
-            try Terminal.write("// after \(pass.name): \(pass.summary)\n\(module)\n")
+        let settings = CompilationSettings(
+            weights: weights, weightRules: weightsFor, recurrence: recurrence, innerRecurrence: innerRecurrence,
+            maxRows: maxRows, context: context, passes: try passNames())
+        if let checkpoint {
+            try compile(CheckpointCompiler(Checkpoint(folder: checkpoint), settings))
+        } else if let config {
+            let text = try configurationText(at: config)
+            let model = try ModelCompiler(HuginnConfiguration(json: text, name: config), settings)
+            let documents = [CheckpointDocument.configuration.rawValue: text]
+            try Plan.writeWithoutWeights(model.contents(lower(model), documents: documents), to: output)
         }
+        let report = CompileReport(try Plan(path: output), path: output, took: ContinuousClock.now - start)
+        if json { try Terminal.writeJSON(report) } else { Terminal.note(report.text) }
+    }
+
+    private func compile(_ compiler: CheckpointCompiler) throws {
+        let lowered = try lower(compiler.model)
+        if noWeights { return try compiler.writeWithoutWeights(lowered, to: output) }
         var progress = ProgressLine("packing weights")
+        defer { progress.clear() }
         try compiler.write(lowered, to: output) { done, total in
             progress.show("\(done * 100 / max(total, 1))% of \(megabytes(total))")
             try Interrupt.check()
         }
-        progress.clear()
+    }
 
-        let plan = try Plan(path: output)
-        let duration = ContinuousClock.now - start
-        let report = Report(
-            plan: output, bytes: plan.byteCount, seconds: duration / .seconds(1), settings: plan.contents.settings,
-            functions: plan.contents.schedule.functions.map(FunctionReport.init))
-        if json {
-            try Terminal.writeJSON(report)
-        } else {
-            Terminal.note(
-                "\(output): \(megabytes(report.bytes)), \(weights.rawValue) weights, \(report.functions.count) functions, "
-                    + "in \(decimals(report.seconds, 1)) s")
+    private func lower(_ model: ModelCompiler) throws -> Module {
+        let printer = PassPrinter(printAfter)
+        return try model.lower { pass, module in
+            try printer.text(after: pass, module).map { try Terminal.write($0) }
+            try Interrupt.check()
         }
     }
 }

@@ -21,5 +21,7 @@ struct Echelon: ParsableCommand {
             command line that cannot be understood, 130 after Ctrl-C (128 and the signal's number after SIGTERM and SIGHUP).
             """,
         version: "0.1.0",
-        subcommands: [Generate.self, Compile.self, Inspect.self, Bench.self, Profile.self, Logits.self, Tokenize.self])
+        subcommands: [
+            Generate.self, Compile.self, Inspect.self, Opt.self, Bench.self, Profile.self, Logits.self, Tokenize.self,
+        ])
 }

@@ -84,6 +84,7 @@ struct Generate: ParsableCommand {
         let plan = try ModelSource(path: modelPath).plan(
             compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence),
             verifying: verifying.verification)
+        try plan.requireWeights()
         let textTools = prompt == nil ? try? TextTools(plan) : try TextTools(plan)
         let promptTokens = try tokens?.tokens ?? textTools?.prompt(prompt ?? "", system: system, raw: raw) ?? []
         let defaults = try plan.generationConfiguration()

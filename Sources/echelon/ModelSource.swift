@@ -66,6 +66,16 @@ enum ModelSource {
     }
 }
 
+/// The text of a configuration that is given without a checkpoint.
+/// - Throws: ``CommandError`` when it cannot be read.
+func configurationText(at path: String) throws -> String {
+    do {
+        return try String(contentsOfFile: path, encoding: .utf8)
+    } catch {
+        throw CommandError("The configuration \(path) cannot be read as a text file.")
+    }
+}
+
 /// What makes text of tokens and tokens of text, from a plan's documents.
 struct TextTools {
     let tokenizer: Tokenizer

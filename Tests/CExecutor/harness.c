@@ -122,11 +122,10 @@ void free_quantized(quantized_weight *weight) {
 void *pack_quantized(const quantized_weight *weight, int64_t *bytes) {
     const int64_t rows32 = (weight->rows + 31) / 32 * 32, columns64 = (weight->columns + 63) / 64 * 64;
     const bool int8 = weight->format == ECH_WEIGHT_INT8;
-    *bytes = int8 ? rows32 * columns64 + rows32 * 8 : rows32 / 32 * (columns64 / 64) * 1152;
+    *bytes = int8 ? rows32 * columns64 + rows32 * 4 : rows32 / 32 * (columns64 / 64) * 1152;
     uint8_t *packed = aligned_alloc(64, (size_t)(*bytes + 63) / 64 * 64);
     memset(packed, 0, (size_t)*bytes);
     float *row_scales = (float *)(packed + rows32 * columns64);
-    int32_t *row_sums = (int32_t *)(row_scales + rows32);
     if (!int8)
         for (int64_t block = 0; block < *bytes; block += 1152) memset(packed + block, 0x88, 1024);
     const int scales = scales_of_row(weight->format, weight->columns);
@@ -137,7 +136,6 @@ void *pack_quantized(const quantized_weight *weight, int64_t *bytes) {
             if (int8) {
                 packed[n / 32 * 32 * columns64 + k / 64 * 2048 + n % 32 / 16 * 1024 + k % 64 / 4 * 64 + n % 16 * 4 +
                        k % 4] = (uint8_t)q;
-                row_sums[n] += q;
                 continue;
             }
             uint8_t *block = packed + (n / 32 * (columns64 / 64) + k / 64) * 1152;

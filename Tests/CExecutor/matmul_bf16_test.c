@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRIP = 32, BLOCK = 32, TILE = 16, MOST_ROWS = 512, STRIDE = STRIP + 5 };
+enum { STRIP = 32, BLOCK = 32, TILE = 16, MOST_ROWS = 512, STRIDE = ECH_STRIPS_AT_ONCE * STRIP + 5 };
 
 static int failures = 0;
 
@@ -46,7 +46,7 @@ static bool is_slow(int isa) {
 
 /// AVX512_BF16 and AMX treat denormals as zero.
 static bool flushes(int isa) {
-    const bool has_bf16 = ech_strip_bf16_for(ECH_ISA_AVX512) != ech_strip_bf16_for(ECH_ISA_AVX2);
+    const bool has_bf16 = ech_strips_bf16_for(ECH_ISA_AVX512) != ech_strips_bf16_for(ECH_ISA_AVX2);
     return isa == ECH_ISA_AMX || (isa == ECH_ISA_AVX512 && has_bf16);
 }
 
@@ -141,32 +141,36 @@ static uint16_t *tile(const problem *p, int32_t from, int32_t rows) {
 
 static const float untouched = -12345.0f;
 
-/// Runs a kernel on rows of a problem. The output has a wider stride than the strip and ends with its last element, so
+/// Multiplies rows of a problem by the packed strips. The output has a wider stride than the strip and ends with its last element, so
 /// that the address sanitizer notices rows too many, and what lies between the rows is checked.
 /// Returns rows × STRIDE floats.
-static float *run(int isa, const problem *p, const uint16_t *packed, int32_t from, int32_t rows) {
+static float *run_strips(int isa, const problem *p, const uint16_t *packed, int32_t strips, int32_t from, int32_t rows) {
     uint16_t *x = tile(p, from, rows);
-    const size_t count = (size_t)(rows - 1) * STRIDE + STRIP;
+    const size_t outputs = (size_t)strips * STRIP, count = (size_t)(rows - 1) * STRIDE + outputs;
     float *out = allocate(count, sizeof(float));
     for (size_t i = 0; i < count; i++) out[i] = untouched;
     ech_matmul_thread_begin(isa, rows);
-    ech_strip_bf16_for(isa)(packed, x, rows, p->blocks, out, STRIDE);
+    ech_strips_bf16_for(isa)(packed, x, (ech_strips_size){rows, p->blocks, strips}, out, STRIDE);
     ech_matmul_thread_end(isa);
     for (size_t i = 0; i < count; i++)
-        CHECK(i % STRIDE < STRIP || out[i] == untouched, "%s wrote between rows, %d rows", isa_names[isa], rows);
+        CHECK(i % STRIDE < outputs || out[i] == untouched, "%s wrote between rows, %d rows", isa_names[isa], rows);
     free(x);
     return out;
 }
 
+static float *run(int isa, const problem *p, const uint16_t *packed, int32_t from, int32_t rows) {
+    return run_strips(isa, p, packed, 1, from, rows);
+}
+
 // MARK: Tests
 
-static const int32_t block_counts[] = {1, 2, 9, 165};
+static const int32_t block_counts[] = {1, 2, 13, 165};
 static const int32_t many_row_counts[] = {63, 64, 65, 100, 128, 512};
 static const int32_t slow_row_counts[] = {1, 15, 16, 17, 33, 65};
 
 /// Calls `visit` with each number of rows that a kernel is tried with.
 static void for_each_row_count(int isa, int32_t blocks, void (*visit)(void *, int32_t), void *context) {
-    if (is_slow(isa) && blocks > 9) {
+    if (is_slow(isa) && blocks > 13) {
         for (size_t i = 0; i < sizeof slow_row_counts / sizeof *slow_row_counts; i++)
             visit(context, slow_row_counts[i]);
         return;
@@ -185,7 +189,7 @@ typedef struct {
 static void check_batch(void *context, int32_t rows) {
     const batch_test *test = context;
     // Another stretch of the rows each time, so that a row is seen at many places of a tile.
-    const int32_t most = is_slow(test->isa) && test->p->blocks > 9 ? 65 : MOST_ROWS;
+    const int32_t most = is_slow(test->isa) && test->p->blocks > 13 ? 65 : MOST_ROWS;
     const int32_t from = rows * 7 % (most - rows + 1);
     float *out = run(test->isa, test->p, test->packed, from, rows);
     for (int32_t i = 0; i < rows; i++)
@@ -200,17 +204,17 @@ static void check_batch(void *context, int32_t rows) {
 ///
 /// The error: a product of two bf16 numbers has at most 16 significant bits and is exact. Each product then takes part
 /// in at most L rounded additions, each with a relative error of at most u = 2^-24, so the sum is off by at most
-/// ((1 + u)^L - 1) Σ|x w|, which is below 1.01 L u Σ|x w|. Kernels that sum chunks of 256 columns have
-/// L <= min(K, 256) + K / 256 + 1; AMX sums 16 even and 16 odd columns of a block, joins them, and adds the blocks:
-/// L <= 17 + K / 32. Both are at most min(K, 256) + K / 32 + 1. The values keep clear of underflow. With K = 5280 the
-/// bound is a seventh of what leaving out a product of mean magnitude changes.
+/// ((1 + u)^L - 1) Σ|x w|, which is below 1.01 L u Σ|x w|. Kernels that sum chunks of 384 columns have
+/// L <= min(K, 384) + K / 384 + 1; AMX sums 16 even and 16 odd columns of a block, joins them, and adds the blocks:
+/// L <= 17 + K / 32. Both are at most min(K, 384) + K / 32 + 1. The values keep clear of underflow. With K = 5280 the
+/// bound is a fifth of what leaving out a product of mean magnitude changes.
 static void test_sums(int isa, int32_t blocks, bool integers) {
-    const int32_t rows = is_slow(isa) && blocks > 9 ? 65 : MOST_ROWS;
+    const int32_t rows = is_slow(isa) && blocks > 13 ? 65 : MOST_ROWS;
     problem p = make_problem(rows, blocks, integers ? random_integer : random_real);
     uint16_t *packed = pack(&p);
     float(*alone)[STRIP] = allocate((size_t)rows, sizeof *alone);
     const size_t k = (size_t)blocks * BLOCK;
-    const double additions = (k < 256 ? (double)k : 256) + blocks + 1;
+    const double additions = (k < 384 ? (double)k : 384) + blocks + 1;
     for (int32_t i = 0; i < rows; i++) {
         float *out = run(isa, &p, packed, i, 1);
         memcpy(alone[i], out, sizeof alone[i]);
@@ -291,6 +295,33 @@ static void test_extremes(int isa) {
           isa_names[isa]);
 }
 
+/// Strips computed together have the results that they have alone, to the bit.
+static void test_strips_together(int isa, int32_t blocks) {
+    enum { ROWS = 65 };
+    problem p = make_problem(ROWS, blocks, random_real);
+    const size_t strip_elements = (size_t)blocks * BLOCK * STRIP;
+    uint16_t *packed = allocate(ECH_STRIPS_AT_ONCE * strip_elements, sizeof *packed);
+    for (size_t i = 0; i < ECH_STRIPS_AT_ONCE * strip_elements; i++) packed[i] = random_real();
+    static const int32_t row_counts[] = {1, 7, 16, 33, ROWS};
+    for (size_t r = 0; r < sizeof row_counts / sizeof *row_counts; r++) {
+        const int32_t rows = row_counts[r];
+        for (int32_t strips = 2; strips <= ECH_STRIPS_AT_ONCE; strips++) {
+            float *together = run_strips(isa, &p, packed, strips, 0, rows);
+            for (int32_t s = 0; s < strips; s++) {
+                float *alone = run(isa, &p, packed + (size_t)s * strip_elements, 0, rows);
+                for (size_t i = 0; i < (size_t)rows; i++)
+                    CHECK(memcmp(together + i * STRIDE + s * STRIP, alone + i * STRIDE, STRIP * sizeof *alone) == 0,
+                          "%s, %d blocks, %d rows: strip %d of %d differs from the same strip alone", isa_names[isa],
+                          blocks, rows, s, strips);
+                free(alone);
+            }
+            free(together);
+        }
+    }
+    free(packed);
+    free_problem(p);
+}
+
 int main(void) {
     for (int isa = ECH_ISA_PORTABLE; isa <= ECH_ISA_AMX; isa++) {
         if (!runs_here(isa)) {
@@ -302,11 +333,13 @@ int main(void) {
             test_sums(isa, block_counts[b], true);
             test_sums(isa, block_counts[b], false);
         }
+        test_strips_together(isa, 1);
+        test_strips_together(isa, 25);
         test_extremes(isa);
         printf("%s: done%s\n", isa_names[isa], is_slow(isa) ? " (emulated)" : "");
     }
     test_avx2_is_portable();
-    CHECK(ech_strip_bf16_for(-1) == ech_strip_bf16_for(ECH_ISA_PORTABLE), "an unknown set has no portable kernel");
+    CHECK(ech_strips_bf16_for(-1) == ech_strips_bf16_for(ECH_ISA_PORTABLE), "an unknown set has no portable kernel");
     if (failures > 0) printf("%d checks failed\n", failures);
     return failures > 0;
 }

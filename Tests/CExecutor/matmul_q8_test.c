@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRIP = 32, TILE = 16, MOST_ROWS = 128, STRIDE = STRIP + 5 };
+enum { STRIP = 32, TILE = 16, MOST_ROWS = 128, STRIDE = ECH_STRIPS_AT_ONCE * STRIP + 5 };
 
 // MARK: Data
 
-/// A strip and rows to multiply it by.
+/// Strips and rows to multiply them by.
 typedef struct {
-    int rows, blocks;
+    int rows, blocks, strips;
     quantized_weight weight;
     int8_t *x;     ///< rows × columns
     float *scales; ///< of the rows
@@ -29,14 +29,14 @@ static int8_t smallest(int most) { return (int8_t)-most; }
 
 static float bf16_scale(void) { return rounded_to_bf16(random_float()); }
 
-static problem make_problem(int format, int rows, int blocks, number weight, number x) {
-    const int columns = 64 * blocks, scales = scales_of_row(format, columns);
-    int8_t *q = malloc((size_t)(STRIP * columns));
-    float *weight_scales = malloc((size_t)(STRIP * scales) * sizeof *weight_scales);
-    problem p = {rows, blocks, {format, STRIP, columns, q, weight_scales}, malloc((size_t)rows * (size_t)columns),
-                 random_floats(rows)};
-    for (int i = 0; i < STRIP * columns; i++) p.weight.q[i] = weight(format == ECH_WEIGHT_INT8 ? 127 : 7);
-    for (int i = 0; i < STRIP * scales; i++) p.weight.scales[i] = bf16_scale();
+static problem make_problem(int format, int rows, int blocks, int strips, number weight, number x) {
+    const int columns = 64 * blocks, outputs = STRIP * strips, scales = scales_of_row(format, columns);
+    int8_t *q = malloc((size_t)(outputs * columns));
+    float *weight_scales = malloc((size_t)(outputs * scales) * sizeof *weight_scales);
+    problem p = {rows, blocks, strips, {format, outputs, columns, q, weight_scales},
+                 malloc((size_t)rows * (size_t)columns), random_floats(rows)};
+    for (int i = 0; i < outputs * columns; i++) p.weight.q[i] = weight(format == ECH_WEIGHT_INT8 ? 127 : 7);
+    for (int i = 0; i < outputs * scales; i++) p.weight.scales[i] = bf16_scale();
     for (int64_t i = 0; i < (int64_t)rows * columns; i++) p.x[i] = x(127);
     return p;
 }
@@ -54,14 +54,16 @@ static void *make_rows(const problem *p, int from, int rows) {
     char *data = aligned_alloc(64, (bytes + 63) / 64 * 64);
     for (size_t i = 0; i < bytes; i++) data[i] = (char)random_bits();
     float *scales = (float *)(data + rows16 * columns);
-    int32_t *sums = (int32_t *)(data + rows16 * (columns + 64));
+    int32_t *totals = (int32_t *)(scales + rows16), *sums = (int32_t *)(data + rows16 * (columns + 64));
     for (int64_t i = 0; i < rows; i++) {
         const int8_t *row = p->x + (from + i) * columns;
         scales[i] = p->scales[from + i];
+        totals[i] = 0;
         memset(sums + i * columns / 32, 0, (size_t)columns / 32 * sizeof *sums);
         for (int64_t k = 0; k < columns; k++) {
             data[i / h * h * columns + k / 64 * h * 64 + i % h * 64 + k % 64] = (char)row[k];
             sums[i * columns / 32 + k / 32] += row[k];
+            totals[i] += row[k];
         }
     }
     return data;
@@ -74,19 +76,20 @@ static const float untouched = -12345.0f;
 static float *run(int isa, const problem *p, const void *packed, int from, int rows) {
     void *data = make_rows(p, from, rows);
     const ech_q8_rows x = ech_q8_rows_of(data, 64 * p->blocks, rows);
-    const size_t count = (size_t)(rows - 1) * STRIDE + STRIP;
+    const size_t outputs = (size_t)p->strips * STRIP, count = (size_t)(rows - 1) * STRIDE + outputs;
+    const ech_strips_size size = {rows, p->blocks, p->strips};
     float *out = malloc(count * sizeof *out);
     for (size_t i = 0; i < count; i++) out[i] = untouched;
     ech_matmul_thread_begin(isa, rows);
     if (p->weight.format == ECH_WEIGHT_INT8) {
-        const ech_int8_strip strip = ech_int8_strip_at(packed, STRIP, 64 * p->blocks, 0);
-        ech_strip_int8_for(isa)(&strip, &x, rows, p->blocks, out, STRIDE);
+        const ech_int8_strip strip = ech_int8_strip_at(packed, (int64_t)outputs, 64 * p->blocks, 0);
+        ech_strips_int8_for(isa)(&strip, &x, size, out, STRIDE);
     } else {
-        ech_strip_int4_for(isa)(packed, &x, rows, p->blocks, out, STRIDE);
+        ech_strips_int4_for(isa)(packed, &x, size, out, STRIDE);
     }
     ech_matmul_thread_end(isa);
     for (size_t i = 0; i < count; i++)
-        CHECK(i % STRIDE < STRIP || out[i] == untouched, "%s wrote between rows, %d rows", ech_isa_name(isa), rows);
+        CHECK(i % STRIDE < outputs || out[i] == untouched, "%s wrote between rows, %d rows", ech_isa_name(isa), rows);
     free(data);
     return out;
 }
@@ -124,14 +127,15 @@ static float expected(const problem *p, int row, int output, double *precise) {
 /// Checks each instruction set with each number of rows; another stretch of the rows each time, so that a row is seen at
 /// many places of a tile.
 static void check(const problem *p, const int *row_counts, int counts) {
-    float(*known)[STRIP] = malloc((size_t)p->rows * sizeof *known);
+    const int outputs = p->strips * STRIP;
+    float *known = malloc((size_t)(p->rows * outputs) * sizeof *known);
     for (int i = 0; i < p->rows; i++)
-        for (int j = 0; j < STRIP; j++) {
+        for (int j = 0; j < outputs; j++) {
             double precise;
-            known[i][j] = expected(p, i, j, &precise);
+            const float value = known[i * outputs + j] = expected(p, i, j, &precise);
             // Scales are at most 1: no partial sum is above 64 · 127 · 127 a block, and there are few roundings.
             const double bound = 64.0 * p->blocks * 127 * 127 * 1e-6;
-            CHECK(fabs(known[i][j] - precise) <= bound, "row %d, output %d: %g, not %g", i, j, known[i][j], precise);
+            CHECK(fabs(value - precise) <= bound, "row %d, output %d: %g, not %g", i, j, value, precise);
         }
     int64_t bytes;
     void *packed = pack_quantized(&p->weight, &bytes);
@@ -141,10 +145,12 @@ static void check(const problem *p, const int *row_counts, int counts) {
         for (int n = 0; n < counts; n++) {
             const int rows = row_counts[n], from = rows * 7 % (p->rows - rows + 1);
             float *out = run(isas[s], p, packed, from, rows);
-            for (int i = 0; i < rows; i++)
-                CHECK(memcmp(out + i * STRIDE, known[from + i], sizeof *known) == 0,
-                      "format %d, %s, %d blocks, %d rows: row %d has %g ..., not %g ...", p->weight.format,
-                      ech_isa_name(isas[s]), p->blocks, rows, i, out[i * STRIDE], known[from + i][0]);
+            for (int i = 0; i < rows; i++) {
+                const float *row = known + (from + i) * outputs;
+                CHECK(memcmp(out + i * STRIDE, row, (size_t)outputs * sizeof *row) == 0,
+                      "format %d, %s, %d blocks, %d strips, %d rows: row %d has %g ..., not %g ...", p->weight.format,
+                      ech_isa_name(isas[s]), p->blocks, p->strips, rows, i, out[i * STRIDE], row[0]);
+            }
             free(out);
         }
     free(packed);
@@ -154,14 +160,14 @@ static void check(const problem *p, const int *row_counts, int counts) {
 // MARK: Tests
 
 static void for_each_problem(number weight, number x) {
-    static const int block_counts[] = {1, 2, 7, 8, 9, 17};
+    static const int block_counts[] = {1, 2, 7, 12, 13, 25};
     int row_counts[42];
     for (int i = 0; i < 40; i++) row_counts[i] = i + 1;
     row_counts[40] = 64;
     row_counts[41] = MOST_ROWS;
     for (int format = ECH_WEIGHT_INT8; format <= ECH_WEIGHT_INT4; format++)
         for (size_t b = 0; b < sizeof block_counts / sizeof *block_counts; b++) {
-            problem p = make_problem(format, MOST_ROWS, block_counts[b], weight, x);
+            problem p = make_problem(format, MOST_ROWS, block_counts[b], 1, weight, x);
             // Some rows of zeros, with a scale of 0.
             for (int i = 3; i < p.rows; i += 11) {
                 memset(p.x + (int64_t)i * 64 * p.blocks, 0, (size_t)(64 * p.blocks));
@@ -180,6 +186,17 @@ static void test_extremes(void) {
     for_each_problem(largest, smallest);
 }
 
+static void test_strips_together(void) {
+    static const int row_counts[] = {1, 4, 16, 17, 40, 64};
+    for (int format = ECH_WEIGHT_INT8; format <= ECH_WEIGHT_INT4; format++)
+        for (int strips = 2; strips <= ECH_STRIPS_AT_ONCE; strips++)
+            for (int blocks = 1; blocks <= 25; blocks += 12) {
+                problem p = make_problem(format, 64, blocks, strips, any, any);
+                check(&p, row_counts, 6);
+                free_problem(&p);
+            }
+}
+
 /// −128 and −8, which a quantizer may use in weights.
 static int8_t below(int most) { return (int8_t)(-most - 1); }
 static void test_smallest_weights(void) {
@@ -191,7 +208,7 @@ static void test_smallest_weights(void) {
 static void test_longest_sums(void) {
     static const int row_counts[] = {1, 2};
     for (int sign = 0; sign < 2; sign++) {
-        problem p = make_problem(ECH_WEIGHT_INT8, 2, ECH_INT8_COLUMNS_LIMIT / 64, below, sign ? smallest : largest);
+        problem p = make_problem(ECH_WEIGHT_INT8, 2, ECH_INT8_COLUMNS_LIMIT / 64, 1, below, sign ? smallest : largest);
         check(&p, row_counts, 2);
         free_problem(&p);
     }
@@ -201,7 +218,7 @@ static void test_scales_out_of_range(void) {
     static const float scales[] = {0x1p-140f, -0x1p-126f, 3e38f, INFINITY, NAN, 0, -0.0f};
     static const int row_counts[] = {1, 5, 17};
     for (int format = ECH_WEIGHT_INT8; format <= ECH_WEIGHT_INT4; format++) {
-        problem p = make_problem(format, 20, 3, any, any);
+        problem p = make_problem(format, 20, 3, 1, any, any);
         const int count = STRIP * scales_of_row(format, 64 * p.blocks);
         for (int i = 0; i < count; i++) p.weight.scales[i] = rounded_to_bf16(scales[i % 7]);
         for (int i = 0; i < p.rows; i++) p.scales[i] = scales[i * 3 % 7];
@@ -228,13 +245,14 @@ static void test_scales_out_of_range(void) {
 }
 
 static void test_unknown_set(void) {
-    CHECK(ech_strip_int8_for(-1) == ech_strip_int8_for(ECH_ISA_PORTABLE), "an unknown set has no portable int8 kernel");
-    CHECK(ech_strip_int4_for(-1) == ech_strip_int4_for(ECH_ISA_PORTABLE), "an unknown set has no portable int4 kernel");
+    CHECK(ech_strips_int8_for(-1) == ech_strips_int8_for(ECH_ISA_PORTABLE), "an unknown set has no portable int8 kernel");
+    CHECK(ech_strips_int4_for(-1) == ech_strips_int4_for(ECH_ISA_PORTABLE), "an unknown set has no portable int4 kernel");
 }
 
 int main(void) {
     run_test("random numbers give exact sums in every company and instruction set", test_random);
     run_test("the largest numbers give exact sums", test_extremes);
+    run_test("strips that are computed together give exact sums", test_strips_together);
     run_test("weights of -128 and -8 give exact sums", test_smallest_weights);
     run_test("sums of 65536 columns do not overflow", test_longest_sums);
     run_test("denormal, huge, infinite and NaN scales multiply as floats do", test_scales_out_of_range);

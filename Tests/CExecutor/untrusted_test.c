@@ -430,10 +430,10 @@ static void test_bad_q8(void) {
 /// Sums of more columns than this would leave 32 bits.
 static void test_most_columns_of_int8(void) {
     static const int columns[] = {1 << 16, (1 << 16) + 1};
-    static _Alignas(64) char data[32 * (65536 + 64) + 256];
+    static _Alignas(64) char data[32 * (65536 + 64) + 128];
     for (int k = 0; k < 2; k++) {
         const int64_t columns64 = (columns[k] + 63) / 64 * 64;
-        const ech_weight weight = {data, 32 * columns64 + 256, ECH_WEIGHT_INT8, 32, columns[k]};
+        const ech_weight weight = {data, 32 * columns64 + 128, ECH_WEIGHT_INT8, 32, columns[k]};
         char message[ECH_MESSAGE_SIZE] = "";
         ech_program *program =
             ech_program_create(NULL, 0, NULL, 0, &weight, 1, NULL, 0, 0, 0, 0, ECH_ISA_PORTABLE, message);

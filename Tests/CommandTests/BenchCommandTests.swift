@@ -175,6 +175,17 @@ import Testing
         #expect(report.functions.allSatisfy { $0.ms > 0 })
     }
 
+    @Test func `a pass can be left out of what bench compiles, which then reads more`() throws {
+        let whole = try report("--config", TestModels.odd + "/config.json", "--only", "functions")
+        let unsplit = try report(
+            "--config", TestModels.odd + "/config.json", "--only", "functions", "--disable-pass", "split-adapter")
+        for (more, less) in zip(unsplit.functions, whole.functions) where more.recurrence > 1 {
+            #expect(more.bytes > less.bytes, "\(more.name)")
+        }
+        try EchelonCommand.run("bench", TestModels.oddPlan, "--disable-pass", "split-adapter").expectRefusal("plan already")
+        try EchelonCommand.run("bench", "--disable-pass", "split").expectUsageError("split-adapter")
+    }
+
     @Test func `the configuration of Huginn-0125 is one that can be measured`() throws {
         // Refused for its rows, after it was understood and before gigabytes of weights are made.
         let config = TestModels.repository.appending(path: "Tools/bench/huginn-0125.json").path

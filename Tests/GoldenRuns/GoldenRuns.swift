@@ -80,6 +80,11 @@ public struct GoldenRuns: Decodable, Sendable {
             current = trimmed(tokens)
             counter = recurrences
         }
+
+        /// A sampler's record. A token 0 that happens to be last is left off too, frozen (run 22, step 42) or not.
+        public init(_ record: StepRecord) {
+            self.init(tokens: record.tokens, frozen: record.frozen, recurrences: record.recurrences)
+        }
     }
 
     public var prompts: [[Int32]]

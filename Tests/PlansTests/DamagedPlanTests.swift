@@ -119,7 +119,7 @@ import Testing
         let norm = SafetensorsLayout.Declaration("norm", .f32, [1, 7])
         let matrix = SafetensorsLayout.Declaration("matrix", .bf16, [1, 1, 2, 16, 16, 2])
         let bias = SafetensorsLayout.Declaration("bias", .f32, [1, 3])
-        let eight = SafetensorsLayout.Declaration("eight", .i8, [64, 136])
+        let eight = SafetensorsLayout.Declaration("eight", .i8, [64, 132])
         let four = SafetensorsLayout.Declaration("four", .u8, [2, 2, 1152])
 
         try sample.forge(at: folder.path("complete"), weights: [norm, matrix, bias, eight, four])
@@ -128,8 +128,22 @@ import Testing
         #expect(Self.refusal(folder.path("missing"))?.contains("weight matrix") == true)
         try sample.forge(at: folder.path("short"), weights: [norm, matrix, .init("bias", .f32, [1, 2]), eight, four])
         #expect(Self.refusal(folder.path("short"))?.contains("weight bias") == true)
-        try sample.forge(at: folder.path("scaleless"), weights: [norm, matrix, bias, .init("eight", .i8, [64, 132]), four])
+        try sample.forge(at: folder.path("scaleless"), weights: [norm, matrix, bias, .init("eight", .i8, [64, 128]), four])
         #expect(Self.refusal(folder.path("scaleless"))?.contains("weight eight") == true)
+    }
+
+    @Test func `a plan that says it has no weights has none, and says so in the one way there is`() throws {
+        let (sample, folder) = (SamplePlan(), try TemporaryFolder())
+        try sample.forge(at: folder.path("honest"), metadata: ["weights": "none"], weights: [])
+        #expect(Self.refusal(folder.path("honest")) == nil)
+        try sample.forge(at: folder.path("both"), metadata: ["weights": "none"])
+        #expect(Self.refusal(folder.path("both"))?.contains("has norm") == true)
+        try sample.forge(at: folder.path("silent"), weights: [])
+        #expect(Self.refusal(folder.path("silent"))?.contains("does not hold the weight norm") == true)
+        for text in ["", "all", "None"] {
+            try sample.forge(at: folder.path("odd"), metadata: ["weights": text], weights: [])
+            #expect(Self.refusal(folder.path("odd"))?.contains("malformed") == true)
+        }
     }
 
     @Test(arguments: [(Int.max, 7), (7, Int.max), (Int.max, Int.max), (-1, 7), (7, -1), (1 << 32, 1 << 31)])

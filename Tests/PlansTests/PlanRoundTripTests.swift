@@ -43,7 +43,7 @@ import Testing
         #expect(file["norm"]?.type == .f32)
         #expect(file["matrix"]?.shape == [1, 1, 2, 16, 16, 2])
         #expect(file["matrix"]?.type == .bf16)
-        #expect(file["eight"]?.shape == [64, 128 + 8])
+        #expect(file["eight"]?.shape == [64, 128 + 4])
         #expect(file["eight"]?.type == .i8)
         #expect(file["four"]?.shape == [2, 2, 1152])
         #expect(file["four"]?.type == .u8)
@@ -62,12 +62,13 @@ import Testing
         #expect(read.map(\.float.bitPattern) == floats.map(\.bitPattern))
     }
 
-    @Test func `settings without rules, as older plans have them, are read`() throws {
+    @Test func `settings without rules and passes, as older plans have them, are read`() throws {
         let (sample, folder) = (SamplePlan(), try TemporaryFolder())
         let settings = #"{"context":64,"innerRecurrence":2,"maxRows":16,"recurrence":3,"vocabulary":5,"weights":"bf16","width":7}"#
         try sample.forge(at: folder.path("a"), metadata: ["settings": settings])
         var expected = sample.contents.settings
         expected.weightRules = []
+        expected.passes = nil
         #expect(try Plan(path: folder.path("a")).contents.settings == expected)
     }
 
@@ -85,11 +86,28 @@ import Testing
         func bytes(_ format: WeightFormat) -> Int? {
             ScheduledWeight(name: "w", format: format, rows: 33, columns: 65).byteCount
         }
-        #expect(bytes(.int8) == 64 * 128 + 64 * 4 + 64 * 4)
+        #expect(bytes(.int8) == 64 * 128 + 64 * 4)
         #expect(bytes(.int4) == 2 * 2 * (2 * 512 + 128))
         #expect(BufferElement.q8.bytesPerRow(width: 64) == 192)
         #expect(BufferElement.q8.bytesPerRow(width: 65) == 256)
         #expect(BufferElement.q8.bytesPerRow(width: 5280) == 5312 + 64 + 664 + 40)
+    }
+
+    @Test func `a plan without its weights is all the rest, and says what it lacks to whoever would run it`() throws {
+        let (sample, folder) = (SamplePlan(), try TemporaryFolder())
+        try Plan.write(sample.contents, to: folder.path("whole"), weights: sample.source())
+        try Plan.writeWithoutWeights(sample.contents, to: folder.path("a"))
+        let plan = try Plan(path: folder.path("a"), verifying: .whole)
+        #expect(plan.contents == sample.contents && !plan.hasWeights)
+        #expect(try plan.byteCount < Plan(path: folder.path("whole")).byteCount)
+        #expect(try SafetensorsFile(path: folder.path("a")).metadata["weights"] == "none")
+
+        let whole = try Plan(path: folder.path("whole"))
+        #expect(whole.hasWeights)
+        try whole.requireWeights()
+        #expect(throws: PlanError.self) { try plan.requireWeights() }
+        let error = #expect(throws: PlanError.self) { try plan.unownedBytes(of: sample.contents.schedule.weights[0]) }
+        #expect(error?.description.contains("--no-weights") == true)
     }
 
     @Test func `a plan may have no weights and no functions`() throws {

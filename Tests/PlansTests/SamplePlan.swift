@@ -29,7 +29,7 @@ struct SamplePlan {
             settings: PlanSettings(
                 width: 7, vocabulary: 5, context: 64, maxRows: 16, weights: .bf16,
                 weightRules: [WeightRule(pattern: "e*", format: .int8), WeightRule(pattern: "four", format: .int4)],
-                recurrence: 3, innerRecurrence: 2),
+                recurrence: 3, innerRecurrence: 2, passes: ["second", "first"]),
             schedule: Schedule(
                 weights: [
                     ScheduledWeight(name: "norm", format: .f32, rows: 1, columns: 7),

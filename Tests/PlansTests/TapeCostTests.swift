@@ -52,6 +52,16 @@ import Testing
         ]
         #expect(cost(instructions, rows: 1, recurrences: 7).weightBytes == 7 * 32 * 64 * 2 + 24)
         #expect(cost(instructions, rows: 1, recurrences: 0).weightBytes == 24)
+        #expect(cost(instructions, rows: 1, recurrences: 7).instructions == 7 + 1)
         #expect(cost(instructions, rows: 1, recurrences: 0).operations.isEmpty)
+    }
+
+    @Test func `threads meet at a barrier in a loop once an iteration`() {
+        let instructions = [
+            Instruction(opcode: "add"), Instruction(opcode: "repeat", integers: [2]),
+            Instruction(opcode: "add", barrier: true), Instruction(opcode: "silu"), Instruction(opcode: "add", barrier: true),
+        ]
+        #expect(cost(instructions, rows: 1, recurrences: 5).barriers == 5 + 1)
+        #expect(cost(instructions, rows: 1, recurrences: 5).instructions == 1 + 2 * 5 + 1)
     }
 }

@@ -14,10 +14,11 @@ enum GoldenFiles {
 
     /// Compiles a checkpoint in memory, with the loops unrolled as for the runs.
     static func plan(
-        _ folder: URL, weights: WeightFormat = .f32, recurrence: Int? = nil, innerRecurrence: Int = 4
+        _ folder: URL, weights: WeightFormat = .f32, recurrence: Int? = nil, innerRecurrence: Int = 4,
+        passes: [String]? = nil
     ) throws -> Plan {
         let settings = CompilationSettings(
-            weights: weights, recurrence: recurrence, innerRecurrence: innerRecurrence)
+            weights: weights, recurrence: recurrence, innerRecurrence: innerRecurrence, passes: passes)
         return try CheckpointCompiler(Checkpoint(folder: folder.path), settings).plan()
     }
 

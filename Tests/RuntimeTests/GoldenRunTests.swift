@@ -59,10 +59,7 @@ import Testing
                 generation: GoldenFiles.settings(newTokens: run.settings.new_tokens), shape: model.shape)
             var steps: [GoldenRuns.Step] = []
             let ended = try Generation.run([sampler], on: model) { event in
-                if let record = event.record {
-                    steps.append(
-                        .init(tokens: record.tokens, frozen: record.frozen, recurrences: record.recurrences))
-                }
+                if let record = event.record { steps.append(.init(record)) }
                 return true
             }
             let compared = min(run.steps.count, 82)

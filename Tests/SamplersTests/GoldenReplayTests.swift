@@ -57,9 +57,7 @@ import Testing
                     positions: (call.start..<call.start + call.tokens.count).map(Int32.init), tokens: call.tokens,
                     states: call.states, step: call.step))
             guard let record = try sampler.receive(result, of: call).record else { continue }
-            let found = GoldenRuns.Step(
-                tokens: record.tokens, frozen: record.frozen, recurrences: record.recurrences)
-            try #require(found == run.steps[step], "\(name), step \(step)")
+            try #require(GoldenRuns.Step(record) == run.steps[step], "\(name), step \(step)")
             step += 1
         }
         #expect(step == run.steps.count)

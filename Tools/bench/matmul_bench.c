@@ -109,7 +109,7 @@ static problem make_problem(enum format format, int32_t n, int32_t k) {
     const size_t k64 = ((size_t)k + 63) / 64 * 64, n32 = (size_t)n;
     problem p = {.format = format, .n = n, .k = k};
     p.bytes = format == BF16   ? n32 * (size_t)k * 2
-              : format == INT8 ? n32 * k64 + n32 * 8
+              : format == INT8 ? n32 * k64 + n32 * 4
                                : n32 / STRIP * (k64 / 64) * ECH_INT4_BLOCK_BYTES;
     p.calls = p.bytes < (64u << 20) ? (int32_t)((64u << 20) / p.bytes) : 1;
     p.weights = allocate(p.bytes);
@@ -131,16 +131,16 @@ static void multiply_strip(const problem *p, int isa, int32_t strip, int32_t row
     float *out = p->out + first;
     switch (p->format) {
     case BF16:
-        ech_strip_bf16_for(isa)((const uint16_t *)p->weights + first * (size_t)p->k, p->x, rows, p->k / 32, out, p->n);
+        ech_strips_bf16_for(isa)((const uint16_t *)p->weights + first * (size_t)p->k, p->x, (ech_strips_size){rows, p->k / 32, 1}, out, p->n);
         break;
     case INT8: {
         const ech_int8_strip weights = ech_int8_strip_at(p->weights, p->n, p->k, (int64_t)first);
-        ech_strip_int8_for(isa)(&weights, &q8, rows, blocks64, out, p->n);
+        ech_strips_int8_for(isa)(&weights, &q8, (ech_strips_size){rows, blocks64, 1}, out, p->n);
         break;
     }
     default:
-        ech_strip_int4_for(isa)((const uint8_t *)p->weights + (size_t)strip * (size_t)blocks64 * ECH_INT4_BLOCK_BYTES,
-                                &q8, rows, blocks64, out, p->n);
+        ech_strips_int4_for(isa)((const uint8_t *)p->weights + (size_t)strip * (size_t)blocks64 * ECH_INT4_BLOCK_BYTES,
+                                &q8, (ech_strips_size){rows, blocks64, 1}, out, p->n);
     }
 }
 

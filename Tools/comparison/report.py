@@ -109,9 +109,9 @@ def shares(calls):
 
 
 def marks(summary):
-    rows = [[mark.text, ("≤ " if mark.at_most else "≥ ") + f"{mark.limit:g}", figure(mark.value), mark.verdict]
-            for mark in summaries.marks(summary)]
-    return table(["mark", "wanted", "measured", ""], rows)
+    rows = [[mark.text, ("≤ " if mark.at_most else "≥ ") + f"{mark.limit:g}", figure(mark.value), figure(mark.allowed),
+             mark.verdict] for mark in summaries.marks(summary)]
+    return table(["mark", "wanted", "measured", "floors allow", ""], rows)
 
 
 def measured(summary):

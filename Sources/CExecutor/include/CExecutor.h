@@ -32,7 +32,8 @@ enum ech_element {
     /// of 64, the buffer has three parts:
     /// - the values, a byte each: (row i, column k) at  (i / h) * h * K64 + (k / 64) * h * 64 + (i % h) * 64 + k % 64.
     ///   Columns past the width are zero; rows past R are anything.
-    /// - from byte R16 * K64 on: R scales, f32 (64 bytes are reserved for each of R16 rows).
+    /// - from byte R16 * K64 on: R16 scales, f32, then the sums of the rows' values, i32 (64 bytes are reserved for each
+    ///   of R16 rows).
     /// - from byte R16 * K64 + R16 * 64 on: the sums of each 32 columns' values, i32, [R][K64 / 32].
     /// So a row of capacity takes K64 + 64 + K64 / 8 bytes, rounded up to a multiple of 64. A row in which 127 / max |x|
     /// is not finite (zeros, or nothing above 3.7e-37) has scale 0 and values 0; one with an infinity or a NaN has
@@ -72,7 +73,7 @@ enum ech_format {
     /// two panels of 16 outputs; a panel is 16 quads of columns; a quad is 16 outputs × 4 columns (64 bytes). So (n, k)
     /// lies at byte
     ///   (n / 32) * 32 * K64 + (k / 64) * 2048 + (n % 32 / 16) * 1024 + (k % 64 / 4) * 64 + (n % 16) * 4 + k % 4.
-    /// After all strips: N32 scales, f32, and N32 sums of the outputs' q, i32.
+    /// After all strips: N32 scales, f32.
     ECH_WEIGHT_INT8 = 2,
     /// Nibbles with a scale for each output's 32 columns ("group"), w ≈ q · scale with q in −8 ... 7; padded as
     /// ECH_WEIGHT_INT8. A strip of 32 outputs is K64 / 64 blocks of 1152 bytes, each of two groups of columns: two panels

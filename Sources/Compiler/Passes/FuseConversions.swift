@@ -5,6 +5,11 @@ import IR
 public struct FuseConversions: FunctionPass {
     public let name = "fuse-conversions"
     public let summary = "lets norms and gates write their rows in the format of the next matrix: no separate conversion"
+    public let follows = [
+        Predecessor("lower-weights", "it is what inserts the conversions"),
+        Predecessor(
+            "fuse-gate", "the fused gate cannot write the q8 rows that it would find its product written in"),
+    ]
 
     public init() {}
 

@@ -5,6 +5,11 @@ import IR
 public struct HoistInvariants: FunctionPass {
     public let name = "hoist-invariants"
     public let summary = "moves out of the recurrence what does not change over it, so that it is computed once a call"
+    public let follows = [
+        Predecessor(
+            "split-adapter",
+            "a matrix over state and input changes with the state, and only its half for the input can be moved out")
+    ]
 
     public init() {}
 

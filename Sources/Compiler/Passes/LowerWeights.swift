@@ -1,18 +1,28 @@
 import IR
+import Plans
 
 /// Gives every f32 matrix its storage format. A matrix of another element type reads rows of another one too
 /// (``ElementType/matrixInput``), so conversions of its input are inserted, one for each element type that a value is read
 /// in. The embedding shares the head's matrix when they are tied, and is read from that format.
-public struct LowerWeights: Pass {
+public struct LowerWeights: ParameterizedPass {
     public let name = "lower-weights"
     public let summary =
         "gives matrices their storage format and converts what they read: fewer bytes a pass in bf16, int8 and int4"
+    public let follows = [
+        Predecessor(
+            "split-adapter", "the conversion that it puts before a matrix hides the concatenation that is to be split")
+    ]
     public var formats: MatrixFormats
 
     public init(_ formats: MatrixFormats) { self.formats = formats }
 
     /// - Parameter element: of all matrices; `f32` changes nothing.
     public init(_ element: ElementType) { formats = MatrixFormats(element) }
+
+    public var necessity: String? {
+        guard formats.standard != .f32 || formats.rules.contains(where: { $0.element != .f32 }) else { return nil }
+        return "without it all matrices stay f32, and other formats were asked for"
+    }
 
     /// - Throws: ``CompilerError`` for a rule that is for no matrix of the module.
     public func run(_ module: Module) throws -> Module {
@@ -66,6 +76,37 @@ public struct LowerWeights: Pass {
             return weight.type.element == .f32 && element != .f32 ? (weight.name, element) : nil
         }
         return Dictionary(changes) { first, _ in first }
+    }
+}
+
+// MARK: Spelling
+
+extension LowerWeights {
+    public static let parameterForm = "FORMAT[+PATTERN:FORMAT...]"
+
+    /// `bf16`, the format of all matrices, and `PATTERN:int8`, that of those whose names match; the first that matches
+    /// counts.
+    public init(parameters: [Substring]) throws {
+        var standard: ElementType?
+        var rules: [MatrixFormats.Rule] = []
+        for parameter in parameters {
+            let parts = parameter.split(separator: ":", omittingEmptySubsequences: false)
+            guard let word = parts.last, let format = WeightFormat(rawValue: String(word)) else {
+                throw CompilerError(
+                    "lower-weights has the parameter '\(parameter)'; it takes a format "
+                        + "(\(WeightFormat.allCases.map(\.rawValue).joined(separator: ", "))) or PATTERN:FORMAT.")
+            }
+            if parts.count == 2, !parts[0].isEmpty {
+                rules.append(MatrixFormats.Rule(String(parts[0]), format.element))
+            } else if parts.count == 1, standard == nil {
+                standard = format.element
+            } else {
+                throw CompilerError(
+                    "lower-weights has the parameter '\(parameter)'; it takes one format for all matrices, and "
+                        + "PATTERN:FORMAT for those whose names match.")
+            }
+        }
+        self.init(MatrixFormats(standard ?? .f32, rules: rules))
     }
 }
 

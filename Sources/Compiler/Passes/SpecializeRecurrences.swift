@@ -16,7 +16,7 @@ public struct Specialization: Hashable, Sendable {
 
 /// Copies functions with their number of recurrences fixed, so that later passes can unroll the copies while the
 /// originals keep looping for every other number.
-public struct SpecializeRecurrences: Pass {
+public struct SpecializeRecurrences: ParameterizedPass {
     public let name = "specialize-recurrences"
     public let summary = "copies functions for a fixed number of recurrences, so that the copies can be unrolled"
     public var specializations: [Specialization]
@@ -38,5 +38,25 @@ public struct SpecializeRecurrences: Pass {
             module.functions.append(copy)
         }
         return module
+    }
+}
+
+// MARK: Spelling
+
+extension SpecializeRecurrences {
+    public static let parameterForm = "FUNCTION:RECURRENCES[+FUNCTION:RECURRENCES...]"
+
+    /// `decode:32`: a copy of @decode for 32 recurrences.
+    public init(parameters: [Substring]) throws {
+        self.init(
+            try parameters.map { parameter in
+                let parts = parameter.split(separator: ":", omittingEmptySubsequences: false)
+                guard parts.count == 2, !parts[0].isEmpty, let recurrences = Int(parts[1]), recurrences >= 0 else {
+                    throw CompilerError(
+                        "specialize-recurrences has the parameter '\(parameter)'; it takes a function and a number of "
+                            + "recurrences, as in decode:32.")
+                }
+                return Specialization(String(parts[0]), recurrences: recurrences)
+            })
     }
 }

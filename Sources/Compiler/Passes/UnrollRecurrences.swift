@@ -5,6 +5,13 @@ import IR
 public struct UnrollRecurrences: FunctionPass {
     public let name = "unroll-recurrences"
     public let summary = "replaces loops of a fixed count by copies of their body, so that fusion can cross iterations"
+    public let follows = [
+        Predecessor("specialize-recurrences", "only the loops of the copies that it makes have a fixed count"),
+        Predecessor("hoist-invariants", "once a loop is unrolled there is nothing to move its invariants out of"),
+    ]
+
+    /// A longer loop stays one: its copies would be a text of many megabytes and no faster.
+    public static let mostIterations = 256
 
     public init() {}
 
@@ -14,7 +21,8 @@ public struct UnrollRecurrences: FunctionPass {
         var result: [Operation] = []
         for var operation in function.operations {
             operation.substitute(replacements)
-            guard let body = operation.body, case .number(let count) = body.count else {
+            guard let body = operation.body, case .number(let count) = body.count, count <= Self.mostIterations
+            else {
                 result.append(operation)
                 continue
             }

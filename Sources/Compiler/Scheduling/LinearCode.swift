@@ -12,7 +12,7 @@ struct LinearCode {
             case operation(Operation)
             /// `into` takes over the value of `from`.
             case copy(from: Value, into: Value)
-            /// The next `length` steps run as often as the caller's number of recurrences says.
+            /// The next `length` steps are the body of a loop.
             case loop(length: Int)
         }
 
@@ -27,7 +27,7 @@ struct LinearCode {
     /// The value that each of the function's results is found in, in order: never a parameter, never twice the same.
     var results: [Value] = []
 
-    init(_ function: Function) throws {
+    init(_ function: Function) {
         var alias: [String: Value] = [:]
         var names = FreshNames(for: function)
         func resolve(_ value: Value) -> Value { alias[value.name] ?? value }
@@ -44,10 +44,6 @@ struct LinearCode {
             guard let body = operation.body else {
                 append(operation)
                 continue
-            }
-            guard body.count == .recurrences else {
-                throw CompilerError(
-                    "A loop with a fixed count is left in @\(function.name): run unroll-recurrences before scheduling.")
             }
             for (first, carried) in zip(operation.operands, operation.results) { copy(resolve(first), carried) }
             for (parameter, carried) in zip(body.parameters, operation.results) { alias[parameter.name] = carried }

@@ -4,7 +4,7 @@ import Plans
 /// Turns a lowered module into what the executor runs: memory planned by liveness, one static tape of instructions per
 /// function, barriers only where a dependence needs one.
 ///
-/// - Parameter specializations: which functions are unrolled copies, see ``SpecializeRecurrences``.
+/// - Parameter specializations: which functions are copies for one number of recurrences, see ``SpecializeRecurrences``.
 public func schedule(_ module: Module, specializations: [Specialization] = []) throws -> Schedule {
     let weights = try module.weights.map(ScheduledWeight.init)
     let caches = try module.caches.map(ScheduledCache.init)
@@ -37,11 +37,12 @@ private struct TapeBuilder {
         self.function = function
         self.weights = weights
         self.caches = caches
-        code = try LinearCode(function)
+        code = LinearCode(function)
         plan = try MemoryPlan(code, parameters: function.parameters)
     }
 
     mutating func build(name: String, unrolled: Int?) throws -> ScheduledFunction {
+        try checkLoops(recurrences: unrolled)
         for (index, value) in function.parameters.enumerated() { try add(value, .parameter(index)) }
         for (index, value) in code.results.enumerated() { try add(value, .result(index)) }
         for placement in plan.placements { try add(placement.value, .arena(offsetPerRow: placement.offsetPerRow)) }
@@ -59,6 +60,16 @@ private struct TapeBuilder {
             name: name, unrolled: unrolled, parameters: try ports(function.parameters),
             results: try ports(code.results), buffers: buffers, instructions: instructions,
             arenaBytesPerRow: plan.bytesPerRow, unplannedBytesPerRow: plan.unplannedBytesPerRow)
+    }
+
+    /// A tape repeats as often as its caller says. For a copy that is only ever called for one number of recurrences that
+    /// is a fixed number too, so its loops may be left as they are.
+    private func checkLoops(recurrences: Int?) throws {
+        for case .number(let count)? in function.operations.map({ $0.body?.count }) where count != recurrences {
+            throw CompilerError(
+                "@\(function.name) has a loop of \(count) iterations, and tapes repeat as often as their caller says: run "
+                    + "unroll-recurrences before scheduling.")
+        }
     }
 
     private mutating func add(_ value: Value, _ storage: BufferStorage) throws {

@@ -1,0 +1,160 @@
+import ArgumentParser
+import Compiler
+import Foundation
+import IR
+import Safetensors
+
+struct Opt: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run passes over a module in the text form.",
+        discussion: """
+            Reads a module (docs/ir.md has the grammar), verifies it, runs the passes, and writes the module again, \
+            verified after each pass. Without passes it only puts a text into its canonical form.
+
+              echelon opt block.ir --passes fuse-gate,fuse-residual-norm
+              echelon inspect huginn.plan --stage source | echelon opt --passes split-adapter,hoist-invariants
+                  standard input and output, so that passes can be tried in a shell
+              echelon opt huginn.ir --passes specialize-recurrences=step:4,unroll-recurrences -o step4.ir
+                  a copy of @step for 4 recurrences, as straight code
+              echelon opt huginn.ir --passes lower-weights=bf16+lm_head*:int8,fuse-conversions
+                  matrices in bf16, those whose names match in int8
+              echelon opt --list-passes
+                  what each pass does, its parameters, and which passes it has to follow
+
+            A mistake in the text is reported as FILE:LINE:COLUMN. A pass may run several times.
+            """)
+
+    @Argument(help: "A file in the text form; - or nothing reads standard input.")
+    var file: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The passes to run, in order, with commas between; parameters stand behind a = with + between.",
+            valueName: "list"))
+    var passes = ""
+
+    @Option(name: [.short, .long], help: "Where to write the module (default: standard output).")
+    var output: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Print the module after a pass, or after each with `all`, to standard error.", valueName: "pass"))
+    var printAfter: [String] = []
+
+    @Flag(help: "Verify the module after each pass, and write nothing.")
+    var verifyOnly = false
+
+    @Flag(help: "List the passes and what they do.")
+    var listPasses = false
+
+    @Flag(help: "With --list-passes, print one JSON array.")
+    var json = false
+
+    func validate() throws {
+        if json, !listPasses { throw ValidationError("--json is for --list-passes: a module has a text form of its own.") }
+        if verifyOnly, output != nil { throw ValidationError("--verify-only writes nothing, so --output has no use.") }
+        do {
+            try PassPrinter.check(printAfter, Pipeline(parsing: passes))
+        } catch let error as CompilerError {
+            throw ValidationError(error.description)
+        }
+    }
+
+    func run() throws {
+        try reportingFailures { if listPasses { try PassList().write(json: json) } else { try optimize() } }
+    }
+
+    private func optimize() throws {
+        let source = try ModuleText(file)
+        let printer = PassPrinter(printAfter)
+        let module: Module
+        do {
+            module = try Pipeline(parsing: passes).run(source.module()) { pass, module in
+                if let text = printer.text(after: pass, module) { Terminal.remark(text) }
+                try Interrupt.check()
+            }
+        } catch let error as VerificationError {
+            throw CommandError("\(source.name): \(error)")
+        }
+        if verifyOnly { return }
+        guard let output else { return try Terminal.write(module.description) }
+        let written = try AtomicFile(path: output)
+        try Data(module.description.utf8).withUnsafeBytes { try written.append($0) }
+        try written.commit()
+    }
+}
+
+/// A module's text as it was given, to tell mistakes by their place.
+private struct ModuleText {
+    /// What messages call it.
+    let name: String
+    private let text: String
+
+    /// - Parameter path: nil or `-` for standard input.
+    /// - Throws: ``CommandError`` when the file cannot be read or is not UTF-8.
+    init(_ path: String?) throws {
+        let data: Data
+        if let path, path != "-" {
+            name = path
+            do {
+                data = try Data(contentsOf: URL(filePath: path))
+            } catch {
+                throw CommandError("\(path) cannot be read as a file.")
+            }
+        } else {
+            name = "<stdin>"
+            data = try Interrupt.endingAtOnce { try FileHandle.standardInput.readToEnd() ?? Data() }
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            let (line, column) = Self.firstFault(data)
+            throw CommandError("\(name):\(line):\(column): found a byte that is no UTF-8 text")
+        }
+        self.text = text
+    }
+
+    func module() throws -> Module {
+        do {
+            return try Module(parsing: text)
+        } catch let error as ParseError {
+            throw CommandError("\(name):\(error.line):\(error.column): \(error.problem)")
+        }
+    }
+
+    /// Where the first byte stands that continues no UTF-8 text, counted as ``ParseError`` counts.
+    private static func firstFault(_ data: Data) -> (line: Int, column: Int) {
+        var (line, column) = (1, 1)
+        var decoder = UTF8()
+        var bytes = data.makeIterator()
+        while case .scalarValue(let character) = decoder.decode(&bytes) {
+            (line, column) = character == "\n" ? (line + 1, 1) : (line, column + 1)
+        }
+        return (line, column)
+    }
+}
+
+/// The passes for `--list-passes`.
+private struct PassList {
+    private struct Entry: Encodable {
+        var name: String
+        var summary: String
+        /// Absent when it takes none.
+        var parameters: String?
+        var follows: [Predecessor]
+    }
+
+    private let entries = Pipeline(CompilerOptions()).passes.map { pass in
+        Entry(
+            name: pass.name, summary: pass.summary,
+            parameters: (type(of: pass) as? any ParameterizedPass.Type)?.parameterForm, follows: pass.follows)
+    }
+
+    func write(json: Bool) throws {
+        if json { return try Terminal.writeJSON(entries) }
+        try Terminal.write(
+            entries.map { entry in
+                let heading = entry.name + (entry.parameters.map { "=" + $0 } ?? "")
+                let order = entry.follows.map { "\n    after \($0.pass): \($0.reason)" }.joined()
+                return "\(heading)\n    \(entry.summary)\(order)\n"
+            }.joined())
+    }
+}
