@@ -71,6 +71,8 @@ let package = Package(
 
         // Random verified modules for the property tests of the IR and the compiler.
         .target(name: "RandomGraphs", dependencies: ["IR"], path: "Tests/RandomGraphs"),
+        // The recorded runs of an independent implementation.
+        .target(name: "GoldenRuns", dependencies: ["Samplers"], path: "Tests/GoldenRuns"),
         // Damaged module texts for the parser: for the tests, and as a program for longer runs.
         .target(
             name: "ParserFuzzing", dependencies: ["IR", "Compiler", "Huginn", "Checkpoints", "RandomGraphs"],
@@ -94,9 +96,10 @@ let package = Package(
             name: "RuntimeTests",
             dependencies: [
                 "Runtime", "Samplers", "PlanBuilder", "Compiler", "Huginn", "Checkpoints", "Safetensors", "Plans", "IR",
+                "GoldenRuns",
             ]),
-        .testTarget(name: "SamplersTests", dependencies: ["Samplers"]),
-        .testTarget(name: "CommandTests", dependencies: ["Safetensors"]),
+        .testTarget(name: "SamplersTests", dependencies: ["Samplers", "GoldenRuns"]),
+        .testTarget(name: "CommandTests", dependencies: ["Safetensors", "Samplers", "GoldenRuns"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

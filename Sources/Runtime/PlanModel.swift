@@ -57,7 +57,7 @@ public final class PlanModel: RecurrentModel {
     /// Forgets a sequence, so that its slot can serve another.
     public func reset(slot: Int) { written[slot] = 0 }
 
-    /// Records what the threads do in every call from now on, which slows a call by some 30 ns an instruction.
+    /// Records what the threads do in every call from now on, which slows a call by 20 to 80 ns an instruction.
     /// - Parameter eventsPerThread: executions of instructions that there is room for, 32 bytes each for every thread.
     /// - Throws: ``RuntimeError`` when that is none, or more than memory should hold.
     public func startRecording(eventsPerThread: Int) throws -> ExecutionRecorder {

@@ -1,4 +1,5 @@
 import Foundation
+import GoldenRuns
 import Testing
 
 private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
@@ -126,7 +127,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
 
     @Test func `--raw leaves the chat template out`() throws {
         let raw = try generate([question, "--raw", "--max-new-tokens", "2"])
-        let tokens = try EchelonCommand.run("tokenize", TestModels.wordmath, question, "--json").json([Int].self)
+        let tokens = try EchelonCommand.run("tokenize", TestModels.wordmath, question, "--json").json([Int32].self)
         #expect(raw.promptTokens == tokens)
         #expect(try generate([question, "--max-new-tokens", "2"]).promptTokens != tokens)
     }
@@ -192,7 +193,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
     @Test(arguments: [(1, 1), (3, 2), (5, 4), (6, 3)])
     func `a plan runs at depths that it was not compiled for as one that was`(_ recurrence: Int, _ inner: Int) throws {
         let folder = try TemporaryFolder()
-        let prompt = try list(GoldenRecords.runs("odd").prompts[0])
+        let prompt = try list(GoldenRuns(of: "odd").prompts[0])
         for (name, compiled) in [("other", (3, 2)), ("same", (recurrence, inner))] {
             _ = try EchelonCommand.run(
                 "compile", TestModels.odd, "-o", folder.file(name), "--recurrence", "\(compiled.0)",

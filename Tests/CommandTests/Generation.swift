@@ -1,11 +1,12 @@
 import Foundation
+import GoldenRuns
 import Testing
 
 /// What `generate --json` prints.
 struct GenerationReport: Decodable {
-    var tokens: [Int]
+    var tokens: [Int32]
     var text: String
-    var promptTokens: [Int]
+    var promptTokens: [Int32]
     var steps: Int
     var recurrences: Int
     var seconds: Double
@@ -19,23 +20,14 @@ struct GenerationTrace: Decodable, Equatable {
         var step: Int
         var start: Int
         var frozen: Int
-        var tokens: [Int]
+        var tokens: [Int32]
         var recurrences: [Int]
         var differences: [Double]
 
-        /// The step as the golden files have it, which leave off trailing zeros: their sequences are kept in buffers
-        /// filled with zeros.
-        var golden: GoldenRecords.Runs.Step {
-            func trimmed(_ tokens: some Collection<Int>) -> [Int] {
-                var tokens = Array(tokens)
-                while tokens.last == 0 { tokens.removeLast() }
-                return tokens
-            }
-            return .init(frozen: trimmed(tokens.prefix(frozen)), current: trimmed(tokens), counter: recurrences)
-        }
+        var golden: GoldenRuns.Step { .init(tokens: tokens, frozen: frozen, recurrences: recurrences) }
     }
     var sampler: String
-    var promptTokens: [Int]
+    var promptTokens: [Int32]
     var steps: [Step]
 }
 
@@ -61,4 +53,4 @@ func traced(
 }
 
 /// Token ids as `--tokens` takes them.
-func list(_ tokens: [Int]) -> String { tokens.map(String.init).joined(separator: ",") }
+func list(_ tokens: [Int32]) -> String { tokens.map(String.init).joined(separator: ",") }

@@ -1,15 +1,16 @@
+import GoldenRuns
 import Testing
 
 /// Recorded runs of an independent implementation, repeated on the command line.
 @Suite struct GoldenGenerationTests {
     @Test func `autoregressive runs are the golden ones with both cache budgets`() throws {
         for (name, plan) in [("micro", try TestModels.microPlan), ("odd", try TestModels.oddPlan)] {
-            let runs = try GoldenRecords.runs(name)
+            let runs = try GoldenRuns(of: name)
             for run in runs.autoregressive {
                 let prompt = runs.prompts[run.prompt]
                 let report = try generate(
                     [plan, "--tokens", list(prompt), "--init-scale", "0", "--ignore-eos"] + run.options)
-                #expect(prompt + report.tokens == run.sequence, "\(name), \(run.kv_cache), prompt \(run.prompt)")
+                #expect(prompt + report.tokens == run.sequence, "\(name), budget \(run.cacheBudget), prompt \(run.prompt)")
             }
         }
     }
@@ -17,7 +18,7 @@ import Testing
     /// The runs that together use every option; RuntimeTests has all of them.
     @Test(arguments: [0, 2, 3, 5, 6, 7, 9, 11, 17, 23, 25])
     func `diffusion runs are the golden ones, step by step`(_ number: Int) throws {
-        let runs = try GoldenRecords.runs("micro")
+        let runs = try GoldenRuns(of: "micro")
         let run = try #require(runs.diffusion?[number])
         let prompt = runs.prompts[run.prompt]
         let (report, trace) = try traced(
@@ -32,7 +33,7 @@ import Testing
 
     @Test(arguments: 0..<10)
     func `a word problem is answered as recorded, from its text on`(_ number: Int) throws {
-        let problems = try GoldenRecords.wordProblems()
+        let problems = try GoldenWordProblems()
         let row = problems.rows[number]
         let depth = ["--sampler", "autoregressive", "--recurrence", "\(problems.recurrence)"]
         let runs = [

@@ -1,11 +1,12 @@
 import Foundation
+import GoldenRuns
 import Safetensors
 import Testing
 
 @Suite struct LogitsTests {
     @Test(arguments: ["odd", "micro"])
     func `f32 logits and latents are the golden ones to 1e-4`(_ name: String) throws {
-        let runs = try GoldenRecords.runs(name)
+        let runs = try GoldenRuns(of: name)
         let expected = try SafetensorsFile(path: TestModels.golden.appending(path: "\(name)/forward.safetensors").path)
         let plan = try name == "odd" ? TestModels.oddPlan : TestModels.microPlan
         for (number, prompt) in runs.prompts.enumerated() {
@@ -30,7 +31,7 @@ import Testing
     }
 
     @Test func `a checkpoint gives to the bit what its plan gives, bf16 with any number of threads`() throws {
-        let prompt = try GoldenRecords.wordProblems().rows[1].prompt_tokens
+        let prompt = try GoldenWordProblems().rows[1].prompt_tokens
         let f32 = try logits(TestModels.wordmathPlan, prompt, recurrence: 4, "--seed", "3", "--threads", "1").bytes
         #expect(try logits(TestModels.wordmath, prompt, recurrence: 4, "--seed", "3", "--threads", "1").bytes == f32)
 
@@ -49,7 +50,7 @@ import Testing
     }
 
     @Test func `bf16 logits are within 2% of f32's in relative norm`() throws {
-        for row in try GoldenRecords.wordProblems().rows.prefix(3) {
+        for row in try GoldenWordProblems().rows.prefix(3) {
             for recurrence in [1, 16] {
                 let options = ["--init-scale", "0", "--threads", "1"]
                 let exact = try logits(
@@ -67,7 +68,7 @@ import Testing
     }
 
     @Test func `logits with bf16 caches are others, and within 2% of those with f32 ones in relative norm`() throws {
-        for row in try GoldenRecords.wordProblems().rows.prefix(3) {
+        for row in try GoldenWordProblems().rows.prefix(3) {
             let options = ["--init-scale", "0", "--threads", "1"]
             func found(_ format: String) throws -> [Float] {
                 try logits(
@@ -104,11 +105,11 @@ import Testing
         var bytes: Data
     }
 
-    private func logits(_ model: String, _ tokens: [Int], recurrence: Int, _ options: String...) throws -> Output {
+    private func logits(_ model: String, _ tokens: [Int32], recurrence: Int, _ options: String...) throws -> Output {
         try logits(model, tokens, recurrence: recurrence, options)
     }
 
-    private func logits(_ model: String, _ tokens: [Int], recurrence: Int, _ options: [String]) throws -> Output {
+    private func logits(_ model: String, _ tokens: [Int32], recurrence: Int, _ options: [String]) throws -> Output {
         let folder = try TemporaryFolder()
         let path = folder.file("logits.safetensors")
         let arguments = ["--tokens", list(tokens), "--recurrence", "\(recurrence)", "--output", path]

@@ -1,3 +1,4 @@
+import GoldenRuns
 import Testing
 
 /// Answers of bf16 weights, and of bf16 caches, beside those of f32. Both samplers are greedy here.
@@ -16,7 +17,7 @@ import Testing
             let exact = try generate([TestModels.wordmathPlan, question] + options)
             compare(question, try generate([TestModels.wordmathBF16Plan, question] + options).text, exact.text)
         }
-        for row in try GoldenRecords.wordProblems().rows {
+        for row in try GoldenWordProblems().rows {
             let report = try generate(
                 [TestModels.wordmathBF16Plan, row.question, "--sampler", "autoregressive", "--recurrence", "16"] + options)
             compare(row.question, report.text, row.text)
@@ -27,7 +28,7 @@ import Testing
     /// The recorded answers are of f32 caches.
     @Test(arguments: ["diffusion", "autoregressive"])
     func `bf16 caches give the recorded answers, at most one of ten excepted`(_ sampler: String) throws {
-        let problems = try GoldenRecords.wordProblems()
+        let problems = try GoldenWordProblems()
         var different: [String] = []
         for row in problems.rows {
             let report = try generate([

@@ -1,11 +1,12 @@
 import Foundation
+import GoldenRuns
 import Testing
 
 /// The checkpoints of the repository, and plans of them, each compiled once by the command itself.
 enum TestModels {
     static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
-    static let golden = repository.appending(path: "Tests/Golden")
+    static let golden = GoldenFolder.url
 
     /// Knows word problems; the one inside the command.
     static let wordmath = repository.appending(path: "Tools/wordmath/checkpoint").path

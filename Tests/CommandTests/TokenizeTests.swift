@@ -1,4 +1,5 @@
 import Foundation
+import GoldenRuns
 import Testing
 
 @Suite struct TokenizeTests {
@@ -12,10 +13,10 @@ import Testing
     }
 
     @Test func `a plan, a checkpoint and a tokenizer file agree`() throws {
-        let expected = try EchelonCommand.run("tokenize", TestModels.wordmath, text, "--json").json([Int].self)
+        let expected = try EchelonCommand.run("tokenize", TestModels.wordmath, text, "--json").json([Int32].self)
         #expect(expected.count > 10)
         for model in [try TestModels.wordmathPlan, TestModels.wordmath + "/tokenizer.json"] {
-            #expect(try EchelonCommand.run("tokenize", model, text, "--json").json([Int].self) == expected)
+            #expect(try EchelonCommand.run("tokenize", model, text, "--json").json([Int32].self) == expected)
         }
     }
 
@@ -27,13 +28,13 @@ import Testing
     }
 
     @Test func `the recorded prompt is the template's text, special tokens named`() throws {
-        let row = try GoldenRecords.wordProblems().rows[0]
+        let row = try GoldenWordProblems().rows[0]
         let decoded = try EchelonCommand.run("tokenize", TestModels.wordmath, "--decode", list(row.prompt_tokens))
         #expect(try decoded.succeeded().text.contains(row.question))
         let ids = try EchelonCommand.run(
             ["tokenize", TestModels.wordmath, "--json", "--no-special-tokens"],
             input: Data(decoded.text.dropLast().utf8)
-        ).json([Int].self)
+        ).json([Int32].self)
         #expect(ids == row.prompt_tokens)
     }
 

@@ -1,5 +1,6 @@
 import Compiler
 import Foundation
+import GoldenRuns
 import Plans
 import Runtime
 import Samplers
@@ -29,7 +30,7 @@ import Testing
     }
 
     private static func expectGoldenDecoding(passes: [String]) throws {
-        let runs = try GoldenFiles.decode(GoldenFiles.Runs.self, "odd/golden.json")
+        let runs = try GoldenRuns(of: "odd")
         let run = try #require(runs.autoregressive.first)
         let model = try model("odd", passes: passes, budget: run.recurrence)
         #expect(model.plan.contents.settings.passes == passes)
@@ -43,14 +44,14 @@ import Testing
 
     @Test(arguments: Pipeline.standardNames)
     func `without a pass, a golden diffusion run goes the same way for ten steps`(_ pass: String) throws {
-        let runs = try GoldenFiles.decode(GoldenFiles.Runs.self, "micro/golden.json")
+        let runs = try GoldenRuns(of: "micro")
         // With the recurrences that `step` is specialized for.
-        let run = try #require(runs.diffusion?.first { $0.settings.inner_recurrence == 4 })
+        let run = try #require(runs.diffusion?.first { $0.settings.diffusion.innerRecurrence == 4 })
         let model = try Self.model("micro", passes: Self.all(but: pass))
         let sampler = try DiffusionForcing(
-            prompt: runs.prompts[run.prompt], settings: run.settings.diffusion(),
+            prompt: runs.prompts[run.prompt], settings: run.settings.diffusion,
             generation: GoldenFiles.settings(newTokens: run.settings.new_tokens), shape: model.shape)
-        var steps: [GoldenFiles.Runs.Diffusion.Step] = []
+        var steps: [GoldenRuns.Step] = []
         _ = try Generation.run([sampler], on: model) { event in
             if let record = event.record { steps.append(.init(record)) }
             return steps.count < 10

@@ -1,4 +1,5 @@
 import Foundation
+import GoldenRuns
 import Plans
 import Runtime
 import Safetensors
@@ -9,7 +10,7 @@ import Testing
 @Suite struct GoldenRunTests {
     @Test(arguments: ["odd", "micro"])
     func `f32 logits and latents are within 1e-4 of the golden ones`(_ name: String) throws {
-        let runs = try GoldenFiles.decode(GoldenFiles.Runs.self, "\(name)/golden.json")
+        let runs = try GoldenRuns(of: name)
         let expected = try SafetensorsFile(
             path: GoldenFiles.folder.appending(path: "\(name)/forward.safetensors").path)
         let model = try PlanModel(GoldenFiles.plan(name))
@@ -32,32 +33,31 @@ import Testing
 
     @Test(arguments: ["odd", "micro"], [1, 2])
     func `autoregressive sequences are the golden ones with both cache budgets`(_ name: String, _ threads: Int) throws {
-        let runs = try GoldenFiles.decode(GoldenFiles.Runs.self, "\(name)/golden.json")
+        let runs = try GoldenRuns(of: name)
         let plan = try GoldenFiles.plan(name)
         for run in runs.autoregressive {
-            let model = try PlanModel(
-                plan, cacheBudget: run.kv_cache == "shared" ? 1 : run.recurrence, threads: threads)
+            let model = try PlanModel(plan, cacheBudget: run.cacheBudget, threads: threads)
             var settings = AutoregressiveSettings()
             settings.recurrence = run.recurrence
             let sampler = try Autoregressive(
                 prompt: runs.prompts[run.prompt], settings: settings,
                 generation: GoldenFiles.settings(newTokens: run.new_tokens), shape: model.shape)
             let ended = try Generation.run([sampler], on: model)
-            #expect(ended[0].tokens == run.sequence, "\(run.kv_cache), prompt \(run.prompt)")
+            #expect(ended[0].tokens == run.sequence, "budget \(run.cacheBudget), prompt \(run.prompt)")
         }
     }
 
     @Test func `every diffusion run is the golden one, step by step`() throws {
-        let runs = try GoldenFiles.decode(GoldenFiles.Runs.self, "micro/golden.json")
+        let runs = try GoldenRuns(of: "micro")
         let model = try PlanModel(GoldenFiles.plan("micro"))
         let diffusion = try #require(runs.diffusion)
         #expect(diffusion.count == 26)
         for (number, run) in diffusion.enumerated() {
             model.reset(slot: 0)
             let sampler = try DiffusionForcing(
-                prompt: runs.prompts[run.prompt], settings: run.settings.diffusion(),
+                prompt: runs.prompts[run.prompt], settings: run.settings.diffusion,
                 generation: GoldenFiles.settings(newTokens: run.settings.new_tokens), shape: model.shape)
-            var steps: [GoldenFiles.Runs.Diffusion.Step] = []
+            var steps: [GoldenRuns.Step] = []
             let ended = try Generation.run([sampler], on: model) { event in
                 if let record = event.record { steps.append(.init(record)) }
                 return true
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func `the ten word problems come out as recorded, by every sampler`() throws {
-        let problems = try GoldenFiles.decode(GoldenFiles.WordProblems.self, "wordmath.json")
+        let problems = try GoldenWordProblems()
         let plan = try GoldenFiles.plan(GoldenFiles.wordmath)
         let stop: Set<Int32> = [631, 634]
         for row in problems.rows {

@@ -1,4 +1,5 @@
 import Foundation
+import GoldenRuns
 import Plans
 import Runtime
 import Samplers
@@ -119,7 +120,7 @@ import Testing
     }
 
     @Test func `bf16 logits are within 2% of f32's on the word-problem checkpoint`() throws {
-        let problems = try GoldenFiles.decode(GoldenFiles.WordProblems.self, "wordmath.json")
+        let problems = try GoldenWordProblems()
         let models = try [WeightFormat.f32, .bf16].map { try PlanModel(GoldenFiles.plan(GoldenFiles.wordmath, weights: $0)) }
         for row in problems.rows {
             let logits = try models.map { model in

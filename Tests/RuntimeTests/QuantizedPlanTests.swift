@@ -1,5 +1,6 @@
 import Checkpoints
 import Compiler
+import GoldenRuns
 import IR
 import PlanBuilder
 import Plans
@@ -50,7 +51,7 @@ import Testing
 
     @Test(arguments: [(WeightFormat.int8, Float(0.05)), (.int4, 0.4)])
     func `quantized logits stay near f32's on the word-problem checkpoint`(_ format: WeightFormat, _ bound: Float) throws {
-        let problems = try GoldenFiles.decode(GoldenFiles.WordProblems.self, "wordmath.json")
+        let problems = try GoldenWordProblems()
         let row = try #require(problems.rows.first)
         let logits = try [WeightFormat.f32, format].map { weights in
             let model = try PlanModel(GoldenFiles.plan(GoldenFiles.wordmath, weights: weights))

@@ -1,4 +1,5 @@
-/// Times what the tape costs beside the instructions' own work: a call, an instruction, a barrier.
+/// Times what the tape costs beside the instructions' own work: a call, an instruction, a barrier; and what recording
+/// adds to an instruction with a barrier.
 ///
 ///     gcc -std=c11 -O3 -fopenmp -ffp-contract=off -fno-math-errno -I Sources/CExecutor/include
 ///         Sources/CExecutor/*.c Tools/bench/overhead_bench.c -lopenblas -lm -o /tmp/overhead_bench          (one line)
@@ -48,10 +49,28 @@ static ech_program *additions(int count, bool barriers, int isa) {
     return program;
 }
 
-static double time_calls(const ech_program *program, ech_session *session, int calls, int threads) {
+/// Room for a call's events on every thread.
+static ech_track *make_tracks(int threads) {
+    ech_track *tracks = calloc((size_t)threads, sizeof *tracks);
+    for (int i = 0; tracks && i < threads; i++) {
+        tracks[i].events = calloc(LONG, sizeof *tracks[i].events);
+        tracks[i].capacity = tracks[i].events ? LONG : 0;
+    }
+    require(tracks && tracks[threads - 1].capacity, "There is not enough memory for the tracks.");
+    return tracks;
+}
+
+static void free_tracks(ech_track *tracks, int threads) {
+    for (int i = 0; i < threads; i++) free(tracks[i].events);
+    free(tracks);
+}
+
+/// `tracks` may be NULL; else their events are replaced.
+static double time_calls(const ech_program *program, ech_session *session, int calls, int threads, ech_track *tracks) {
     static const float x[WIDTH];
     const void *parameters[] = {x};
-    const ech_call call = {1, 0, 0, parameters, NULL};
+    const ech_call call = {.rows = 1, .parameters = parameters, .tracks = tracks, .track_count = threads};
+    for (int i = 0; tracks && i < threads; i++) tracks[i].count = 0;
     char message[ECH_MESSAGE_SIZE] = "";
     const double start = seconds();
     for (int i = 0; i < calls; i++) require(ech_run(program, session, &call, threads, message), message);
@@ -84,18 +103,23 @@ int main(int argc, char **argv) {
     require(session, message);
     ech_program *single = additions(1, false, isa), *plain = additions(LONG, false, isa), *met = additions(LONG, true, isa);
     for (int threads = 1; threads <= most_threads; threads++) {
-        double calls[MOST_REPEATS], without[MOST_REPEATS], with[MOST_REPEATS];
+        double calls[MOST_REPEATS], without[MOST_REPEATS], with[MOST_REPEATS], recorded[MOST_REPEATS];
+        ech_track *tracks = make_tracks(threads);
         for (int r = -1; r < repeats; r++) { // the first round only warms up
             const int at = r < 0 ? 0 : r;
-            calls[at] = time_calls(single, session, CALLS, threads);
-            without[at] = time_calls(plain, session, 1, threads);
-            with[at] = time_calls(met, session, 1, threads);
+            calls[at] = time_calls(single, session, CALLS, threads, NULL);
+            without[at] = time_calls(plain, session, 1, threads, NULL);
+            with[at] = time_calls(met, session, 1, threads, NULL);
+            recorded[at] = time_calls(met, session, 1, threads, tracks);
         }
+        free_tracks(tracks, threads);
         const times nothing = {0, 0}, call = summary(calls, repeats), unmet = summary(without, repeats);
+        const times bound = summary(with, repeats);
         printf("%s, %d thread%s: nanoseconds   median     best\n", ech_isa_name(isa), threads, threads == 1 ? "" : "s");
         print("call", call, nothing, 1);
         print("instruction", unmet, call, LONG - 1);
-        print("barrier", summary(with, repeats), unmet, LONG);
+        print("barrier", bound, unmet, LONG);
+        print("recording", summary(recorded, repeats), bound, LONG);
     }
     ech_program_destroy(single);
     ech_program_destroy(plain);

@@ -1,0 +1,97 @@
+import Samplers
+
+/// The recorded runs of one random checkpoint, `golden.json`: greedy, from zero states, through stop tokens.
+public struct GoldenRuns: Decodable, Sendable {
+    /// Depths of the recorded logits and latents.
+    public struct Forward: Decodable, Sendable { public var recurrences: [Int] }
+
+    public struct Autoregressive: Decodable, Sendable {
+        /// Its place among the prompts.
+        public var prompt: Int
+        public var recurrence: Int
+        public var new_tokens: Int
+        var kv_cache: String
+        /// The prompt, then what was generated.
+        public var sequence: [Int32]
+
+        /// B: `shared`, or one entry for each recurrence.
+        public var cacheBudget: Int { kv_cache == "shared" ? 1 : recurrence }
+    }
+
+    public struct Diffusion: Decodable, Sendable {
+        public var prompt: Int
+        public var settings: Settings
+        public var sequence: [Int32]
+        /// The first of the run.
+        public var steps: [Step]
+    }
+
+    /// Of a diffusion run, by the names that the reference has for them.
+    public struct Settings: Decodable, Sendable {
+        public var new_tokens: Int
+        var headway: Int
+        var ema_embeds: Float
+        var state_noise_mixing: Float
+        var inner_recurrence: Int
+        var num_steps: Int
+        var freeze_strategy: FreezeRule
+        var exit_t: Float
+        var max_wavefront: Int
+        var dampened_state_mixer: Bool?
+        var sqrt_mixer: Bool?
+        var continuous_compute: Bool?
+        var full_prefill: Bool?
+
+        public var diffusion: DiffusionSettings {
+            var settings = DiffusionSettings()
+            settings.recurrence = num_steps
+            settings.innerRecurrence = inner_recurrence
+            settings.exitThreshold = exit_t
+            settings.maxWavefront = max_wavefront
+            settings.headway = headway
+            settings.embeddingEMA = ema_embeds
+            settings.stateNoise = state_noise_mixing
+            settings.noiseForm = sqrt_mixer == true ? .sqrt : .linear
+            settings.noiseSchedule = dampened_state_mixer == false ? .constant : .dampened
+            settings.freezeRule = freeze_strategy
+            settings.warmStart = continuous_compute == true
+            settings.prefill = full_prefill != false
+            return settings
+        }
+    }
+
+    /// After a step. Sequences were kept in buffers filled with zeros, so zeros at the ends of tokens are left off.
+    public struct Step: Decodable, Equatable, Sendable {
+        public var frozen: [Int32]
+        public var current: [Int32]
+        /// Recurrences of each position.
+        public var counter: [Int]
+
+        /// - Parameters:
+        ///   - tokens: the final tokens and the draft.
+        ///   - frozen: how many are final.
+        public init(tokens: [Int32], frozen: Int, recurrences: [Int]) {
+            func trimmed(_ tokens: some Collection<Int32>) -> [Int32] {
+                var tokens = Array(tokens)
+                while tokens.last == 0 { tokens.removeLast() }
+                return tokens
+            }
+            self.frozen = trimmed(tokens.prefix(frozen))
+            current = trimmed(tokens)
+            counter = recurrences
+        }
+
+        /// A sampler's record. A token 0 that happens to be last is left off too, frozen (run 22, step 42) or not.
+        public init(_ record: StepRecord) {
+            self.init(tokens: record.tokens, frozen: record.frozen, recurrences: record.recurrences)
+        }
+    }
+
+    public var prompts: [[Int32]]
+    public var forward: Forward
+    public var autoregressive: [Autoregressive]
+    public var diffusion: [Diffusion]?
+
+    /// - Parameter model: `micro` or `odd`.
+    public init(of model: String) throws { self = try GoldenFolder.decode(Self.self, "\(model)/golden.json") }
+}
