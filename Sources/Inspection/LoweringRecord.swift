@@ -1,0 +1,47 @@
+import Compiler
+import IR
+import PlanBuilder
+
+/// A module at every stage of a pipeline: before all passes, and after each.
+public struct LoweringRecord: Sendable {
+    public struct Stage: Sendable {
+        /// `source`, or the pass's name; of a pass that runs again, with `.2`, `.3`, … behind it.
+        public var name: String
+        /// What the pass does, in a sentence.
+        public var summary: String
+        public var module: Module
+    }
+
+    /// The name of the stage before all passes.
+    public static let source = "source"
+
+    /// In order; the first is ``source``.
+    public private(set) var stages: [Stage]
+
+    /// Runs the model's passes, whichever they are.
+    /// - Throws: what the passes or their verifier throw.
+    public init(_ compiler: ModelCompiler) throws {
+        stages = [Stage(name: Self.source, summary: "the model before any pass", module: try compiler.sourceModule())]
+        var runs: [String: Int] = [:]
+        var stages = stages
+        _ = try compiler.lower { pass, module in
+            let run = (runs[pass.name] ?? 0) + 1
+            runs[pass.name] = run
+            let name = run == 1 ? pass.name : "\(pass.name).\(run)"
+            stages.append(Stage(name: name, summary: pass.summary, module: module))
+        }
+        self.stages = stages
+    }
+
+    /// The module that tapes are made from.
+    public var lowered: Module { stages[stages.count - 1].module }
+
+    /// The index of a stage by its name.
+    public func index(of name: String) -> Int? { stages.firstIndex { $0.name == name } }
+}
+
+/// A plan that cannot be inspected, in a sentence.
+public struct InspectionError: Error, CustomStringConvertible, Hashable {
+    public var description: String
+    public init(_ description: String) { self.description = description }
+}
