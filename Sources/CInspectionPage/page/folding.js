@@ -25,6 +25,8 @@ class StageGraph {
     this.top = { nodes: [], edges: [] };
     /** Where a value comes from at the top: {node, port}. */
     this.sources = new Map();
+    this.numbers = new Map();
+    this.connected = new Set();
     this.repetition = unfolded ? undefined : this.stage.repetitions[0];
     this.build();
     layOut(this.top);
@@ -88,11 +90,19 @@ class StageGraph {
     };
   }
 
+  /** A number of its own for each node and port. */
+  number(end) {
+    if (!end) return "";
+    if (!this.numbers.has(end)) this.numbers.set(end, this.numbers.size);
+    return this.numbers.get(end);
+  }
+
   connect(level, from, to) {
     if (!from || (from.node === to.node && !from.port)) return;
-    const twice = level.edges.some(edge =>
-      edge.to === to.node && edge.from === from.node && edge.fromPort === from.port && edge.toPort === to.port);
-    if (!twice) level.edges.push({ from: from.node, fromPort: from.port, to: to.node, toPort: to.port });
+    const key = [from.node, from.port, to.node, to.port].map(end => this.number(end)).join();
+    if (this.connected.has(key)) return;
+    this.connected.add(key);
+    level.edges.push({ from: from.node, fromPort: from.port, to: to.node, toPort: to.port });
   }
 
   addOperation(level, operation, sources) {

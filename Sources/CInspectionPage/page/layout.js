@@ -262,19 +262,20 @@ function finish(level, layers, items, links) {
     let x = chain[0].x + portOffset(edge.from, edge.fromPort);
     let bottom = chain[0].bottom;
     const path = [`M${x.toFixed(1)} ${bottom.toFixed(1)}`];
+    // Straight lines are put down where they end, which for a long edge is many layers on.
     const bend = (toX, toY) => {
+      if (Math.abs(toX - x) < 0.5) return;
       const middle = (bottom + toY) / 2;
-      path.push(Math.abs(toX - x) < 0.5
-        ? `V${toY.toFixed(1)}`
-        : `C${x.toFixed(1)} ${middle.toFixed(1)} ${toX.toFixed(1)} ${middle.toFixed(1)} ${toX.toFixed(1)} ${toY.toFixed(1)}`);
-      x = Math.abs(toX - x) < 0.5 ? x : toX;
+      path.push(`V${bottom.toFixed(1)}C${x.toFixed(1)} ${middle.toFixed(1)} ${toX.toFixed(1)} ${middle.toFixed(1)} ${toX.toFixed(1)} ${toY.toFixed(1)}`);
+      x = toX;
     };
     for (const point of chain.slice(1)) {
       bend(point.x, point.top);
-      path.push(`V${point.bottom.toFixed(1)}`);
       bottom = point.bottom;
     }
-    bend(link.end, items.get(edge.to).top);
+    const goal = items.get(edge.to).top;
+    bend(link.end, goal);
+    path.push(`V${goal.toFixed(1)}`);
     edge.path = path.join("");
   }
 }

@@ -1,6 +1,9 @@
 "use strict";
 // What is shown, from the address and to it: #function=decode&stage=fuse-gate&view=graph&op=gated&search=…&unfold=1
 
+/** Milliseconds from a change to the address that has it. */
+const addressDelay = 150;
+
 const viewNames = { graph: "Graph", tape: "Tape", memory: "Memory", passes: "Passes" };
 
 class App {
@@ -67,8 +70,14 @@ class App {
     if (this.instruction !== undefined && this.view === "tape") parts.set("instruction", this.instruction);
     if (this.unfolded) parts.set("unfold", "1");
     if (this.query) parts.set("search", this.query);
-    this.written = `#${parts}`;
-    history.replaceState(null, "", this.written);
+    this.address = `#${parts}`;
+    // Browsers take only so many changes of the address, and a moving slider makes many.
+    if (this.writing) return;
+    this.writing = setTimeout(() => {
+      this.writing = undefined;
+      this.written = this.address;
+      history.replaceState(null, "", this.written);
+    }, addressDelay);
   }
 
   operationName() {
