@@ -57,7 +57,7 @@ let package = Package(
             cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         .target(name: "Inspection", dependencies: ["IR", "Compiler", "Plans", "PlanBuilder", "CInspectionPage"]),
 
-        // From plan to tokens. `unsafeFlags` stay in the two C targets: OpenMP and the silence about #embed, which is C23,
+        // From plan to tokens. `unsafeFlags` stay in the C targets: OpenMP and the silence about #embed, which is C23,
         // have no other spelling in SwiftPM.
         .target(
             name: "CExecutor",

@@ -7,6 +7,8 @@ public struct LoweringRecord: Sendable {
     public struct Stage: Sendable {
         /// `source`, or the pass's name; of a pass that runs again, with `.2`, `.3`, … behind it.
         public var name: String
+        /// The pass's name; nil before all passes.
+        var pass: String?
         /// What the pass does, in a sentence.
         public var summary: String
         public var module: Module
@@ -21,16 +23,17 @@ public struct LoweringRecord: Sendable {
     /// Runs the model's passes, whichever they are.
     /// - Throws: what the passes or their verifier throw.
     public init(_ compiler: ModelCompiler) throws {
-        stages = [Stage(name: Self.source, summary: "the model before any pass", module: try compiler.sourceModule())]
-        var runs: [String: Int] = [:]
-        var stages = stages
+        var recorded = [
+            Stage(name: Self.source, summary: "the model before any pass", module: try compiler.sourceModule())
+        ]
         _ = try compiler.lower { pass, module in
-            let run = (runs[pass.name] ?? 0) + 1
-            runs[pass.name] = run
-            let name = run == 1 ? pass.name : "\(pass.name).\(run)"
-            stages.append(Stage(name: name, summary: pass.summary, module: module))
+            let runs = recorded.count { $0.pass == pass.name }
+            recorded.append(
+                Stage(
+                    name: runs == 0 ? pass.name : "\(pass.name).\(runs + 1)", pass: pass.name, summary: pass.summary,
+                    module: module))
         }
-        self.stages = stages
+        stages = recorded
     }
 
     /// The module that tapes are made from.

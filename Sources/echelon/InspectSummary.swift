@@ -40,7 +40,7 @@ struct InspectSummary {
             lines.append(
                 aligned(
                     function.label, "\(first.operations) to \(last.operations)", "\(function.instructions)",
-                    "\(function.barriers)", megabytes(last.weightBytes),
+                    "\(function.barriers)", "\(short(Double(last.weightBytes)))B",
                     short(Double(last.flopsPerRow + last.flopsPerPosition * ((prediction?.context ?? 0) + 1))),
                     "\(function.arenaBytesPerRow) B", time.map { "\(decimals($0, 2)) ms" } ?? ""))
         }
@@ -67,9 +67,13 @@ struct InspectSummary {
     private func aligned(_ name: String, _ columns: String...) -> String {
         let widths = [14, 13, 9, 13, 10, 10, 11]
         return name.padding(toLength: max(18, name.count), withPad: " ", startingAt: 0)
-            + zip(columns, widths).map { String(repeating: " ", count: max(1, $1 - $0.count)) + $0 }.joined()
+            + zip(columns.filter { !$0.isEmpty }, widths).map {
+                String(repeating: " ", count: max(1, $1 - $0.count)) + $0
+            }
+            .joined()
     }
 
+    /// `1.23 G`
     private func short(_ value: Double) -> String {
         switch value {
         case 1e12...: "\(decimals(value / 1e12, 2)) T"

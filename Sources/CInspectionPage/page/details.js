@@ -118,14 +118,14 @@ class DetailsPanel {
     const own = [];
     if (place > 0) {
       own.push(["made of", ...(origins.length === 0 ? ["nothing of the source: a pass put it in"]
-        : this.separated(this.some(origins, one => this.link(one, 0))))]);
+        : this.separated(this.some(origins, one => this.link(one, 0)), ", "))]);
     }
     if (fate.into.length === 0) own.push(["dropped by", data.stages[fate.droppedBy].name]);
     else if (place !== last || fate.into[0] !== number) {
-      own.push(["became", ...this.separated(this.some(fate.into, one => this.link(one, last)))]);
+      own.push(["became", ...this.separated(this.some(fate.into, one => this.link(one, last)), ", ")]);
       const group = [...new Set(fate.into.flatMap(one => model.origins(last, one)))];
       if (place === 0 && group.length > 1) {
-        own.push(["fused with", ...this.separated(this.some(group.filter(one => one !== number), one => this.link(one, 0)))]);
+        own.push(["fused with", ...this.separated(this.some(group.filter(one => one !== number), one => this.link(one, 0)), ", ")]);
       }
     }
     const instructions = [...new Set(fate.into.flatMap(one => model.instructions(one)))];

@@ -261,13 +261,20 @@ function finish(level, layers, items, links) {
     const { edge, chain } = link;
     let x = chain[0].x + portOffset(edge.from, edge.fromPort);
     let bottom = chain[0].bottom;
-    const path = [`M${x.toFixed(1)} ${bottom.toFixed(1)}`];
+    let y = bottom;
+    const path = [`M${x.toFixed(1)} ${y.toFixed(1)}`];
+    const drop = toY => {
+      if (toY - y > 0.1) path.push(`V${toY.toFixed(1)}`);
+      y = toY;
+    };
     // Straight lines are put down where they end, which for a long edge is many layers on.
     const bend = (toX, toY) => {
       if (Math.abs(toX - x) < 0.5) return;
       const middle = (bottom + toY) / 2;
-      path.push(`V${bottom.toFixed(1)}C${x.toFixed(1)} ${middle.toFixed(1)} ${toX.toFixed(1)} ${middle.toFixed(1)} ${toX.toFixed(1)} ${toY.toFixed(1)}`);
+      drop(bottom);
+      path.push(`C${x.toFixed(1)} ${middle.toFixed(1)} ${toX.toFixed(1)} ${middle.toFixed(1)} ${toX.toFixed(1)} ${toY.toFixed(1)}`);
       x = toX;
+      y = toY;
     };
     for (const point of chain.slice(1)) {
       bend(point.x, point.top);
@@ -275,7 +282,7 @@ function finish(level, layers, items, links) {
     }
     const goal = items.get(edge.to).top;
     bend(link.end, goal);
-    path.push(`V${goal.toFixed(1)}`);
+    drop(goal);
     edge.path = path.join("");
   }
 }

@@ -60,7 +60,11 @@ class App {
         this.model.operations[one].results.some(value => this.model.name(value) === named));
       if (this.operation === undefined && /^\d+$/.test(named) && this.model.operations[named]) this.operation = Number(named);
     }
-    if (/^\d+$/.test(wanted.get("instruction") || "")) this.instruction = Number(wanted.get("instruction"));
+    const instruction = this.model.raw.tape[wanted.get("instruction")];
+    if (instruction) {
+      this.instruction = Number(wanted.get("instruction"));
+      this.operation = instruction.operation;
+    }
     this.search.value = this.query;
   }
 
