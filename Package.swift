@@ -87,7 +87,7 @@ let package = Package(
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
         .testTarget(
             name: "InspectionTests",
-            dependencies: ["Inspection", "PlanBuilder", "Compiler", "Huginn", "Checkpoints", "Plans", "IR"]),
+            dependencies: ["Inspection", "PlanBuilder", "Compiler", "Checkpoints", "Plans"]),
         .testTarget(
             name: "RuntimeTests",
             dependencies: [

@@ -20,7 +20,9 @@ public struct DotGraph {
     }
 
     /// - Parameter folding: whether of a stretch that repeats itself only one copy is drawn.
-    public init(_ inspection: Inspection, _ function: InspectedFunction, _ stage: InspectedStage, folding: Bool = true) {
+    public init(
+        _ inspection: Inspection, _ function: InspectedFunction, _ stage: InspectedStage, folding: Bool = true
+    ) {
         self.inspection = inspection
         self.function = function
         self.stage = stage
@@ -37,8 +39,8 @@ public struct DotGraph {
         var lines = [
             "digraph \(quoted(function.label)) {",
             "  graph [label=\(quoted(title)), labelloc=t, fontname=\"Helvetica\", ranksep=0.3, nodesep=0.25];",
-            "  node [shape=box, style=\"rounded,filled\", fillcolor=\"#f4f6f8\", color=\"#8895a3\", fontname=\"Helvetica\","
-                + " fontsize=11, margin=\"0.12,0.05\"];",
+            "  node [shape=box, style=\"rounded,filled\", fillcolor=\"#f4f6f8\", color=\"#8895a3\","
+                + " fontname=\"Helvetica\", fontsize=11, margin=\"0.12,0.05\"];",
             "  edge [color=\"#6b7886\", fontname=\"Helvetica\", fontsize=9, arrowsize=0.6];",
         ]
         for (index, parameter) in function.parameters.enumerated() {
@@ -51,7 +53,8 @@ public struct DotGraph {
         for (place, operation) in stage.operations.enumerated() {
             if let fold, fold.isFolded(place) { continue }
             if place == clusterAt, let fold {
-                lines += ["  subgraph cluster_recurrence {", "    label=\"\(fold.repetition.count) times\"; \(Self.cluster)"]
+                let label = "\(fold.repetition.count) times"
+                lines += ["  subgraph cluster_recurrence {", "    label=\(quoted(label)); \(Self.cluster)"]
             }
             if let loop = bodies[operation] {
                 lines += cluster(loop)

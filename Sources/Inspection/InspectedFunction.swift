@@ -124,9 +124,9 @@ public struct StageTotals: Codable, Hashable, Sendable {
     public var weightBytes: Int
     /// Bytes of values that are read and written for each row.
     public var valueBytesPerRow: Int
-    /// Floating point operations for each row without those of attention, and those of attention for each position that a
-    /// row looks at.
+    /// Floating point operations for each row, without those of attention.
     public var flopsPerRow: Int
+    /// Those of attention, for each position that a row looks at.
     public var flopsPerPosition: Int
 }
 

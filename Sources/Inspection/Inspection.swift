@@ -3,8 +3,8 @@ import IR
 import PlanBuilder
 import Plans
 
-/// All that there is to see in a plan: every function's graph at every stage of the pipeline, what each pass changed, what
-/// each operation became, the tape, the memory and the costs. `docs/inspect.schema.json` describes its JSON form.
+/// All that there is to see in a plan: every function's graph at every stage of the pipeline, what each pass changed,
+/// what each operation became, the tape, the memory and the costs. `docs/inspect.schema.json` describes its JSON form.
 ///
 /// Things are named by numbers: places in the lists that hold them. Every list of values, of operations and of costs is
 /// one function's; weights, caches, types and stages are the whole plan's.
@@ -125,7 +125,7 @@ extension InspectedWeight {
     init(_ weight: Weight) {
         let extents = weight.type.fixedExtents ?? []
         self.init(
-            name: weight.name, format: nil, rows: extents.count == 2 ? extents[0] : 1, columns: extents.last ?? 1,
-            bytes: nil, tensor: weight.columns?.source ?? weight.name, from: weight.columns?.from, to: weight.columns?.to)
+            name: weight.name, rows: extents.count == 2 ? extents[0] : 1, columns: extents.last ?? 1,
+            tensor: weight.columns?.source ?? weight.name, from: weight.columns?.from, to: weight.columns?.to)
     }
 }

@@ -4,8 +4,8 @@ import Plans
 /// What one execution of an operation reads, writes and computes.
 ///
 /// Bytes of values are those of their numbers, without padding. A floating point operation is an addition, a
-/// multiplication, a division, a comparison or one value of an elementary function; what is done once a row and not once
-/// a column (the root of a norm, a quotient of sums) is left out, and so are conversions and moves.
+/// multiplication, a division, a comparison or one value of an elementary function; what is done once a row and not
+/// once a column (the root of a norm, a quotient of sums) is left out, and so are conversions and moves.
 public struct OperationCost: Codable, Hashable, Sendable {
     /// Weights as stored, read once however many rows there are.
     public var weightBytes = 0

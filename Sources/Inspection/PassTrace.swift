@@ -21,7 +21,8 @@ struct PassTrace {
     private var images: [Int: [Int]] = [:]
 
     init(
-        from before: InspectedStage, to after: InspectedStage, operations: [InspectedOperation], values: [InspectedValue]
+        from before: InspectedStage, to after: InspectedStage, operations: [InspectedOperation],
+        values: [InspectedValue]
     ) {
         self.operations = operations
         self.values = values

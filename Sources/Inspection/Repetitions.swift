@@ -1,4 +1,7 @@
 extension Repetition {
+    /// The operations of all copies.
+    private var covered: Int { period * count }
+
     /// Fewer operations than this are no recurrence, and folding them hides more than it shows.
     private static let leastPeriod = 4
 
@@ -10,12 +13,12 @@ extension Repetition {
             var start = 0
             while start + period < shapes.count {
                 var length = 0
-                while start + period + length < shapes.count, shapes[start + length] == shapes[start + period + length] {
-                    length += 1
-                }
+                while start + period + length < shapes.count,
+                    shapes[start + length] == shapes[start + period + length]
+                { length += 1 }
                 let found = Repetition(start: start, period: period, count: length / period + 1)
                 // Of two that cover the same the shorter period is the recurrence, the other some of them.
-                if found.count > 1, found.period * found.count > (best.map { $0.period * $0.count } ?? 0) { best = found }
+                if found.count > 1, found.covered > best?.covered ?? 0 { best = found }
                 start += length + 1
             }
         }

@@ -72,8 +72,9 @@ extension ScheduledFunction {
             case .result: place = .result
             }
             return InspectedBuffer(
-                name: buffer.name, type: "\(buffer.element.rawValue)[rows,\(buffer.width)]", place: place, offset: offset,
-                bytes: buffer.element.bytesPerRow(width: buffer.width), first: life?.lowerBound, last: last)
+                name: buffer.name, type: "\(buffer.element.rawValue)[rows,\(buffer.width)]", place: place,
+                offset: offset, bytes: buffer.element.bytesPerRow(width: buffer.width), first: life?.lowerBound,
+                last: last)
         }
     }
 }

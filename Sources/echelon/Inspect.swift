@@ -41,13 +41,18 @@ struct Inspect: ParsableCommand {
     @Option(help: ArgumentHelp("Show what a pass changed, as a diff of the text form.", valueName: "pass"))
     var diff: String?
 
-    @Option(help: "text, json (see docs/inspect.schema.json), dot (for Graphviz), or html. Default: as the output's name ends, else text.")
+    @Option(
+        help: """
+            text, json (see docs/inspect.schema.json), dot (for Graphviz), or html. Default: as the output's name \
+            ends, else text.
+            """)
     var format: InspectFormat?
 
     @Flag(help: "The same as --format json.")
     var json = false
 
-    @Option(name: [.short, .long], help: "Write to a file, which appears when it is complete. Default: standard output.")
+    @Option(
+        name: [.short, .long], help: "Write to a file, which appears when it is complete. Default: standard output.")
     var output: String?
 
     @Flag(help: "With --format dot: draw each copy of an unrolled recurrence, not one for all.")
@@ -129,7 +134,9 @@ struct Inspect: ParsableCommand {
         let inspection = try inspection(plan, record, compiler)
         if let function { return try StageText(record, plan).everything(of: function, inspection) }
         var prediction: InspectPrediction?
-        if !noProbe { prediction = try InspectPrediction(plan, rows: rows, context: context, threads: threading.threads) }
+        if !noProbe {
+            prediction = try InspectPrediction(plan, rows: rows, context: context, threads: threading.threads)
+        }
         return InspectSummary(inspection, plan, name: self.plan, prediction).text
     }
 
@@ -159,7 +166,8 @@ struct Inspect: ParsableCommand {
         if let number = record.index(of: name) { return number }
         if diff == nil, name == Self.tape { return record.stages.count - 1 }
         let names = record.stages.map(\.name) + (diff == nil ? [Self.tape] : [])
-        throw ValidationError("There is no stage \(name) in this plan. The stages are \(names.joined(separator: ", ")).")
+        throw ValidationError(
+            "There is no stage \(name) in this plan. The stages are \(names.joined(separator: ", ")).")
     }
 
     private func write(_ text: String) throws {

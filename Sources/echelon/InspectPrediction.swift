@@ -1,8 +1,8 @@
 import Plans
 import Runtime
 
-/// How long a call should take on this machine: each instruction the larger of what its bytes and its operations take at
-/// the probed rates, and what the tape itself costs.
+/// How long a call should take on this machine: each instruction the larger of what its bytes and its operations take
+/// at the probed rates, and what the tape itself costs.
 struct InspectPrediction {
     let rows: Int
     /// Positions before the first row.
@@ -35,7 +35,8 @@ struct InspectPrediction {
     /// What the numbers come from, in a line.
     var basis: String {
         let peaks = MachineProbe.Product.allCases.map { "\($0.rawValue) \(decimals(probe.peak($0), 3))" }
-        return "Milliseconds predicted after \(context) positions, from \(decimals(probe.bandwidth(), 1)) GB/s read and "
+        let bandwidth = decimals(probe.bandwidth(), 1)
+        return "Milliseconds predicted after \(context) positions, from \(bandwidth) GB/s read and "
             + "\(peaks.joined(separator: ", ")) TFLOP/s,\nmeasured now on \(probe.threads) threads."
     }
 

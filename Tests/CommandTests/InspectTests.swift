@@ -33,7 +33,8 @@ import Testing
         let summary = try self.summary()
         let text = try EchelonCommand.run("inspect", TestModels.oddPlan, "--no-probe").succeeded().text
         #expect(summary.functions.count >= 6)
-        #expect(Set(summary.functions.map(\.label)).isSuperset(of: ["prefill", "step", "decode", "decode.r6", "step.r4"]))
+        let labels = Set(summary.functions.map(\.label))
+        #expect(labels.isSuperset(of: ["prefill", "step", "decode", "decode.r6", "step.r4"]))
         for function in summary.functions {
             let line = try #require(text.split(separator: "\n").first { $0.hasPrefix(function.label + " ") })
             #expect(line.contains(" \(function.instructions) ") && line.contains(" \(function.arenaBytesPerRow) B"))
@@ -123,14 +124,16 @@ import Testing
 
     @Test func `a diff shows what a pass fused, and nothing where it did nothing`() throws {
         let plan = try TestModels.oddPlan
-        let diff = try EchelonCommand.run("inspect", plan, "--function", "step", "--diff", "fuse-argmax").succeeded().text
+        func difference(_ pass: String) throws -> String {
+            try EchelonCommand.run("inspect", plan, "--function", "step", "--diff", pass).succeeded().text
+        }
+        let diff = try difference("fuse-argmax")
         let lines = diff.split(separator: "\n")
         #expect(lines.filter { $0.hasPrefix("-") && !$0.hasPrefix("---") }.count == 2, "\(diff)")
         let added = lines.filter { $0.hasPrefix("+") && !$0.hasPrefix("+++") }
         #expect(added.count == 1 && added[0].contains("linear_argmax"))
         #expect(!diff.contains("\u{1B}"), "colors are for terminals")
-        let none = try EchelonCommand.run("inspect", plan, "--function", "step", "--diff", "lower-weights").succeeded().text
-        #expect(none == "lower-weights changes nothing in step.\n")
+        #expect(try difference("lower-weights") == "lower-weights changes nothing in step.\n")
         let all = try EchelonCommand.run("inspect", plan, "--diff", "split-adapter").succeeded().text
         #expect(all.contains("+weight @transformer.adapter.weight.0_160"))
         #expect(all.contains("+++ step (split-adapter)") && all.contains("+++ decode.r6 (split-adapter)"))

@@ -15,7 +15,9 @@ import Testing
                     return Box(time: first...last, bytes: offset..<offset + buffer.bytes)
                 }
                 for (index, box) in boxes.enumerated() {
-                    let others = boxes[(index + 1)...].filter { $0.time.overlaps(box.time) && $0.bytes.overlaps(box.bytes) }
+                    let others = boxes[(index + 1)...].filter {
+                        $0.time.overlaps(box.time) && $0.bytes.overlaps(box.bytes)
+                    }
                     #expect(others.isEmpty, "\(function.label)")
                 }
                 #expect(boxes.map(\.bytes.upperBound).max() == function.arenaBytesPerRow)

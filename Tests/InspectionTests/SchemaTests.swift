@@ -19,7 +19,8 @@ import Testing
         let schema = try Self.schema()
         for (right, wrong) in [
             ("\"schema\":1", "\"schema\":2"), ("\"barrier\":true", "\"barrier\":1"), ("\"moved\":[]", "\"moved\":[-1]"),
-            ("\"bytes\":0", "\"bytes\":0.5"), ("\"place\":\"arena\"", "\"place\":\"heap\""), ("\"plan\":", "\"plane\":"),
+            ("\"bytes\":0", "\"bytes\":0.5"), ("\"place\":\"arena\"", "\"place\":\"heap\""),
+            ("\"plan\":", "\"plane\":"),
         ] {
             let range = try #require(json.firstRange(of: right), "\(right)")
             let damaged = json.replacingCharacters(in: range, with: wrong)

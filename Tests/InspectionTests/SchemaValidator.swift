@@ -6,8 +6,8 @@ struct SchemaValidator {
     private let definitions: [String: Any]
 
     private static let keywords: Set<String> = [
-        "$schema", "$defs", "$ref", "title", "description", "type", "properties", "required", "additionalProperties", "items",
-        "minimum", "enum", "const",
+        "$schema", "$defs", "$ref", "title", "description", "type", "properties", "required", "additionalProperties",
+        "items", "minimum", "enum", "const",
     ]
 
     init(_ schema: Data) throws {
@@ -40,7 +40,9 @@ struct SchemaValidator {
         if let choices = schema["enum"] as? [String] {
             return choices.contains(value as? String ?? "") ? [] : ["\(path) is none of \(choices)"]
         }
-        if let constant = schema["const"] as? Int { return value as? Int == constant ? [] : ["\(path) is not \(constant)"] }
+        if let constant = schema["const"] as? Int {
+            return value as? Int == constant ? [] : ["\(path) is not \(constant)"]
+        }
         switch schema["type"] as? String {
         case "string": return value is String ? [] : ["\(path) is no string"]
         case "boolean": return isBoolean(value) ? [] : ["\(path) is no boolean"]

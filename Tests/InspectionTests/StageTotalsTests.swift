@@ -30,7 +30,8 @@ import Testing
 
     @Test func `passes never make a function cost more in the end`() throws {
         for function in try InspectedModels.full.inspection.functions {
-            let (first, last) = (try #require(function.stages.first?.totals), try #require(function.stages.last?.totals))
+            let first = try #require(function.stages.first?.totals)
+            let last = try #require(function.stages.last?.totals)
             #expect(last.weightBytes < first.weightBytes && last.valueBytesPerRow < first.valueBytesPerRow)
             #expect(try #require(last.instructions) < #require(first.instructions) || function.unrolled != nil)
         }

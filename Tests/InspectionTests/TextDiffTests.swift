@@ -54,7 +54,8 @@ import Testing
     @Test func `renamed lines stand behind the lines that they were`() {
         let old = ["a", "  %1 = norm %0, @w : f32[rows,8]", "  %2 = add %1, %1 : f32[rows,8]", "z"]
         let new = [
-            "a", "  %5 = norm %4, @w : f32[rows,8]", "  %6 = silu %5 : f32[rows,8]", "  %7 = add %6, %5 : f32[rows,8]", "z",
+            "a", "  %5 = norm %4, @w : f32[rows,8]", "  %6 = silu %5 : f32[rows,8]",
+            "  %7 = add %6, %5 : f32[rows,8]", "z",
         ]
         let changes = TextDiff(from: old, to: new).lines.map { "\($0.change.rawValue)\($0.text.prefix(13))" }
         #expect(

@@ -328,6 +328,18 @@ class GraphView {
 
   // Input
 
+  /** Does what a key asks for; false when it asks for nothing here. */
+  key(key) {
+    const actions = {
+      "+": () => this.zoomBy(1.25), "=": () => this.zoomBy(1.25), "-": () => this.zoomBy(0.8), 0: () => this.fit(),
+      u: () => this.toggleFold(), Escape: () => this.app.go({ operation: undefined }),
+    };
+    if (key.startsWith("Arrow")) this.step(key);
+    else if (actions[key]) actions[key]();
+    else return false;
+    return true;
+  }
+
   listen() {
     const { svg } = this;
     svg.addEventListener("wheel", event => {
@@ -378,16 +390,6 @@ class GraphView {
     };
     this.map.addEventListener("pointerdown", jump);
     this.map.addEventListener("pointermove", jump);
-    svg.addEventListener("keydown", event => {
-      const actions = {
-        "+": () => this.zoomBy(1.25), "=": () => this.zoomBy(1.25), "-": () => this.zoomBy(0.8), 0: () => this.fit(),
-        u: () => this.toggleFold(), Escape: () => this.app.go({ operation: undefined }),
-      };
-      if (event.key.startsWith("Arrow")) this.step(event.key);
-      else if (actions[event.key] && !event.ctrlKey && !event.metaKey) actions[event.key]();
-      else return;
-      event.preventDefault();
-    });
     new ResizeObserver(() => this.drawMap()).observe(svg);
   }
 }

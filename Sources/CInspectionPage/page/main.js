@@ -135,7 +135,7 @@ class App {
     });
     this.search.addEventListener("keydown", event => {
       if (event.key === "Enter") this.views.graph.nextHit(event.shiftKey ? -1 : 1);
-      else if (event.key === "Escape") this.content.focus();
+      else if (event.key === "Escape") this.search.blur();
       else return;
       event.preventDefault();
     });
@@ -143,7 +143,9 @@ class App {
       if (event.target.tagName === "INPUT" || event.ctrlKey || event.metaKey || event.altKey) return;
       const step = { "[": -1, "]": 1 }[event.key];
       const view = Object.keys(viewNames)[Number(event.key) - 1];
+      const inGraph = this.view === "graph" && (event.target === document.body || event.target === this.views.graph.svg);
       if (event.key === "/") this.search.focus();
+      else if (inGraph && this.views.graph.key(event.key)) return event.preventDefault();
       else if (step) {
         const place = Math.min(this.model.stages.length - 1, Math.max(0, this.model.place(this.stage) + step));
         this.go({ stage: this.model.stages[place].stage });
