@@ -115,20 +115,31 @@ public struct TextDiff: Hashable, Sendable {
 }
 
 extension TextDiff {
-    /// The differing lines and some around them, in the unified format that `patch` reads; kept lines farther away are
-    /// left out. Empty when there is no difference.
-    public func unified(context: Int = 3) -> [String] {
+    /// Some lines that differ, and those around them, in the unified format.
+    public struct Hunk: Hashable, Sendable {
+        /// `@@ -7,11 +7,7 @@`, and how many lines are left out before it.
+        public var heading: String
+        /// Each with its sign in front.
+        public var lines: [String]
+        /// Whether an earlier one says the same but for names of values and numbers of recurrences.
+        public var isRepeated: Bool
+    }
+
+    /// The differing lines and some around them; kept lines farther away are left out. One behind the other, headings and
+    /// lines are what `patch` reads.
+    public func hunks(context: Int = 3) -> [Hunk] {
         let changed = lines.indices.filter { lines[$0].change != .kept }
-        var hunks: [Range<Int>] = []
+        var ranges: [Range<Int>] = []
         for index in changed {
             let range = max(0, index - context)..<min(lines.count, index + context + 1)
-            if let last = hunks.last, range.lowerBound <= last.upperBound {
-                hunks[hunks.count - 1] = last.lowerBound..<range.upperBound
+            if let last = ranges.last, range.lowerBound <= last.upperBound {
+                ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
             } else {
-                hunks.append(range)
+                ranges.append(range)
             }
         }
-        var result: [String] = []
+        var hunks: [Hunk] = []
+        var known: Set<[String]> = []
         var (place, old, new) = (0, 1, 1)
         func advance(to end: Int) {
             for line in lines[place..<end] {
@@ -137,18 +148,25 @@ extension TextDiff {
             }
             place = end
         }
-        for hunk in hunks {
-            let skipped = hunk.lowerBound - place
-            advance(to: hunk.lowerBound)
+        for range in ranges {
+            let skipped = range.lowerBound - place
+            advance(to: range.lowerBound)
             let (firstOld, firstNew) = (old, new)
-            advance(to: hunk.upperBound)
+            advance(to: range.upperBound)
             let note = skipped > 0 ? "  \(skipped) lines unchanged" : ""
             // An empty side is counted from the line before it.
             let from = old > firstOld ? firstOld : firstOld - 1
             let to = new > firstNew ? firstNew : firstNew - 1
-            result.append("@@ -\(from),\(old - firstOld) +\(to),\(new - firstNew) @@\(note)")
-            result += lines[hunk].map { "\($0.change.rawValue)\($0.text)" }
+            let says = lines[range].map { line in
+                let text = Self.withoutNames(line.text).replacing(/recurrence = [0-9]+/, with: "recurrence")
+                return "\(line.change.rawValue)\(text)"
+            }
+            hunks.append(
+                Hunk(
+                    heading: "@@ -\(from),\(old - firstOld) +\(to),\(new - firstNew) @@\(note)",
+                    lines: lines[range].map { "\($0.change.rawValue)\($0.text)" },
+                    isRepeated: !known.insert(says).inserted))
         }
-        return result
+        return hunks
     }
 }

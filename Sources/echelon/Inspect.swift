@@ -55,7 +55,7 @@ struct Inspect: ParsableCommand {
         name: [.short, .long], help: "Write to a file, which appears when it is complete. Default: standard output.")
     var output: String?
 
-    @Flag(help: "With --format dot: draw each copy of an unrolled recurrence, not one for all.")
+    @Flag(help: "With --format dot or --diff: show each copy of an unrolled recurrence, not one for all.")
     var unfold = false
 
     @Option(parsing: .unconditional, help: "Rows of the call whose milliseconds the summary predicts.")
@@ -94,7 +94,9 @@ struct Inspect: ParsableCommand {
             throw ValidationError("The page has every function and stage; leave --function and --stage away.")
         default: break
         }
-        if unfold, chosenFormat != .dot { throw ValidationError("--unfold is for --format dot.") }
+        if unfold, chosenFormat != .dot, diff == nil {
+            throw ValidationError("--unfold is for --format dot and for --diff.")
+        }
         if rows < 1 { throw ValidationError("--rows is \(rows); it has to be at least 1.") }
         if let context, context < 0 { throw ValidationError("--context is \(context); it has to be at least 0.") }
     }
@@ -107,7 +109,8 @@ struct Inspect: ParsableCommand {
             configuration: try plan.huginnConfiguration(), settings: plan.contents.settings)
         let record = try LoweringRecord(compiler)
         if let diff {
-            try write(try StageText(record, plan).difference(of: try known(diff, record), function: function))
+            let texts = StageText(record, plan)
+            try write(try texts.difference(of: try known(diff, record), function: function, repeats: unfold))
             return
         }
         if let function, stage == nil || stage == Self.tape { try StageText(record, plan).check(function) }

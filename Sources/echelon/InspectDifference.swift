@@ -4,7 +4,8 @@ import Inspection
 
 extension StageText {
     /// What a pass did to one function, or to all that it changed.
-    func difference(of stage: Int, function label: String?) throws -> String {
+    /// - Parameter repeats: whether to show what says the same as an earlier place but for names.
+    func difference(of stage: Int, function label: String?, repeats: Bool) throws -> String {
         guard stage > 0 else {
             throw CommandError("No pass comes before \(LoweringRecord.source), so there is nothing to compare it with.")
         }
@@ -13,12 +14,11 @@ extension StageText {
         var texts: [String] = []
         if label == nil {
             texts.append(
-                unified(
-                    declarations(before.module), declarations(after.module), "declarations", before.name, after.name))
+                unified(declarations(before.module), declarations(after.module), "declarations", stage, repeats))
         }
         for function in functions {
             let old = before.module.function(function.name)
-            texts.append(unified(old.map(lines) ?? [], lines(function), function.name, before.name, after.name))
+            texts.append(unified(old.map(lines) ?? [], lines(function), function.name, stage, repeats))
         }
         let changed = texts.filter { !$0.isEmpty }
         guard !changed.isEmpty else { return "\(after.name) changes nothing\(label.map { " in \($0)" } ?? "").\n" }
@@ -35,13 +35,18 @@ extension StageText {
         module.weights.map(\.description) + module.caches.map(\.description)
     }
 
-    private func unified(
-        _ old: [String], _ new: [String], _ name: String, _ before: String, _ after: String
-    ) -> String {
-        let lines = TextDiff(from: old, to: new).unified()
-        if lines.isEmpty { return "" }
-        let heading = ["--- \(name) (\(before))", "+++ \(name) (\(after))"]
-        return (heading + lines).map { Terminal.colored($0, as: DiffColor(of: $0)) + "\n" }.joined()
+    private func unified(_ old: [String], _ new: [String], _ name: String, _ stage: Int, _ repeats: Bool) -> String {
+        let hunks = TextDiff(from: old, to: new).hunks()
+        if hunks.isEmpty { return "" }
+        let shown = hunks.filter { repeats || !$0.isRepeated }
+        let stages = record.stages
+        var lines = ["--- \(name) (\(stages[stage - 1].name))", "+++ \(name) (\(stages[stage].name))"]
+        lines += shown.flatMap { [$0.heading] + $0.lines }
+        if shown.count < hunks.count {
+            lines.append(
+                "@@ and \(hunks.count - shown.count) places more that say the same but for names; --unfold shows them @@")
+        }
+        return lines.map { Terminal.colored($0, as: DiffColor(of: $0)) + "\n" }.joined()
     }
 }
 

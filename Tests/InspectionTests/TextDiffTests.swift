@@ -24,7 +24,8 @@ import Testing
         for (before, after) in zip(record.stages, record.stages.dropFirst()) {
             let new = lines(try #require(after.module.function("step")))
             let old = lines(try #require(before.module.function("step")))
-            #expect(try apply(TextDiff(from: old, to: new).unified(), to: old) == new, "\(after.name)")
+            let unified = TextDiff(from: old, to: new).hunks().flatMap { [$0.heading] + $0.lines }
+            #expect(try apply(unified, to: old) == new, "\(after.name)")
         }
     }
 
@@ -68,12 +69,23 @@ import Testing
         let old = (0..<40).map { "line \($0)" }
         var new = old
         new[20] = "another"
-        let unified = TextDiff(from: old, to: new).unified(context: 2)
+        let hunks = TextDiff(from: old, to: new).hunks(context: 2)
+        #expect(hunks.map(\.heading) == ["@@ -19,5 +19,5 @@  18 lines unchanged"])
         #expect(
-            unified == [
-                "@@ -19,5 +19,5 @@  18 lines unchanged",
-                " line 18", " line 19", "-line 20", "+another", " line 21", " line 22",
-            ])
-        #expect(TextDiff(from: old, to: old).unified().isEmpty)
+            hunks.first?.lines == [" line 18", " line 19", "-line 20", "+another", " line 21", " line 22"])
+        #expect(TextDiff(from: old, to: old).hunks().isEmpty)
+    }
+
+    @Test func `what a pass does in every recurrence alike is marked as repeated`() throws {
+        let record = try InspectedModels.full.record
+        let number = try #require(record.index(of: "fuse-gate"))
+        let functions = try record.stages[number - 1...number].map {
+            lines(try #require($0.module.function("decode.r32")))
+        }
+        let hunks = TextDiff(from: functions[0], to: functions[1]).hunks()
+        #expect(hunks.count == 4 + 32 * 4, "a gate of each block")
+        let shown = hunks.filter { !$0.isRepeated }
+        #expect(shown.count >= 8 && shown.count <= 12)
+        #expect(shown.allSatisfy { $0.lines.contains { $0.contains("linear_silu_gate") } })
     }
 }
