@@ -50,7 +50,14 @@ let package = Package(
 
         .target(name: "PlanBuilder", dependencies: ["IR", "Checkpoints", "Huginn", "Compiler", "Plans"]),
 
-        // From plan to tokens. `unsafeFlags` stay in the two C targets: OpenMP and the silence about #embed, which is C23,
+        // What the compiler did, for people to look at.
+        .target(
+            name: "CInspectionPage",
+            exclude: ["page"],
+            cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
+        .target(name: "Inspection", dependencies: ["IR", "Compiler", "Plans", "PlanBuilder", "CInspectionPage"]),
+
+        // From plan to tokens. `unsafeFlags` stay in the C targets: OpenMP and the silence about #embed, which is C23,
         // have no other spelling in SwiftPM.
         .target(
             name: "CExecutor",
@@ -66,7 +73,7 @@ let package = Package(
             name: "echelon",
             dependencies: [
                 "IR", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Huginn", "Compiler", "Plans", "PlanBuilder",
-                "Runtime", "Samplers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Inspection", "Runtime", "Samplers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         // Random verified modules for the property tests of the IR and the compiler.
@@ -92,6 +99,9 @@ let package = Package(
             ]),
         .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs"]),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
+        .testTarget(
+            name: "InspectionTests",
+            dependencies: ["Inspection", "PlanBuilder", "Compiler", "Checkpoints", "Plans"]),
         .testTarget(
             name: "RuntimeTests",
             dependencies: [

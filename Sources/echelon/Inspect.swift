@@ -1,64 +1,104 @@
 import ArgumentParser
 import Compiler
-import IR
+import Foundation
+import Inspection
 import PlanBuilder
 import Plans
+import Safetensors
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show what a plan holds: functions, graphs at every stage, tapes, memory.",
+        abstract: "Show what the compiler made of a model: graphs at every stage, tapes, memory, costs.",
         discussion: """
               echelon inspect huginn.plan
-                  the configuration, the functions and their sizes
+                  what the plan holds: operations before and after, instructions, barriers, bytes, FLOPs, milliseconds
+              echelon inspect huginn.plan -o page.html
+                  all of it to look at in a browser, in one file
               echelon inspect huginn.plan --function step
-                  its fused graph, tape and memory plan; step.r4 is the copy unrolled for 4 recurrences
+                  its fused graph, tape, memory plan and what each pass bought; step.r4 is unrolled for 4 recurrences
+              echelon inspect huginn.plan --function decode --stage split-adapter
+                  its graph after a pass; `source` is the graph before all passes, `tape` what the executor runs
+              echelon inspect huginn.plan --function decode --diff fuse-gate
+                  what a pass did to it, as a diff
+              echelon inspect huginn.plan --function decode --format dot | dot -Tsvg > decode.svg
+                  its graph, drawn by Graphviz
               echelon inspect huginn.plan --verify
-                  the same, once every byte has been compared with the plan's checksums
-              echelon inspect huginn.plan --stage split-adapter --function decode
-                  its graph after a pass; `source` is the graph before all passes
+                  the same as the first, once every byte has been compared with the plan's checksums
 
-            Stages: source, \(Pipeline(CompilerOptions()).passes.map(\.name).joined(separator: ", ")).
+            The stages are `source`, each pass of the plan (\(Pipeline(CompilerOptions()).passes.map(\.name)
+                .joined(separator: ", ")) unless it was compiled with others), and `tape`.
             """)
 
     @Argument(help: "A plan, or a checkpoint folder to compile in memory.")
     var plan: String
 
-    @Option(help: "Show one function in full.")
+    @Option(help: "Show one function.")
     var function: String?
 
-    @Option(help: ArgumentHelp("Show the graph after a pass.", valueName: "pass"))
+    @Option(help: ArgumentHelp("Show the graph after a pass, or `source`, or `tape`.", valueName: "pass"))
     var stage: String?
 
-    @Flag(help: "Print one JSON object.")
+    @Option(help: ArgumentHelp("Show what a pass changed, as a diff of the text form.", valueName: "pass"))
+    var diff: String?
+
+    @Option(
+        help: """
+            text, json (see docs/inspect.schema.json), dot (for Graphviz), or html. Default: as the output's name \
+            ends, else text.
+            """)
+    var format: InspectFormat?
+
+    @Flag(help: "The same as --format json.")
     var json = false
 
+    @Option(
+        name: [.short, .long], help: "Write to a file, which appears when it is complete. Default: standard output.")
+    var output: String?
+
+    @Flag(help: "With --format dot or --diff: show each copy of an unrolled recurrence, not one for all.")
+    var unfold = false
+
+    @Option(parsing: .unconditional, help: "Rows of the call whose milliseconds the summary predicts.")
+    var rows = 1
+
+    @Option(parsing: .unconditional, help: "Positions before those rows (default: 512, or what there is room for).")
+    var context: Int?
+
+    @Flag(help: "Predict nothing, and so measure nothing of this machine.")
+    var noProbe = false
+
+    @OptionGroup var threading: ThreadOptions
     @OptionGroup var compilation: CompileOnTheFlyOptions
     @OptionGroup var verifying: VerificationOptions
 
-    private struct Report: Encodable {
-        var settings: PlanSettings
-        var bytes: Int
-        var weights: [ScheduledWeight]
-        var caches: [ScheduledCache]
-        var functions: [FunctionReport]
-    }
+    /// The last stage of all, which is no pass.
+    private static let tape = "tape"
 
-    private struct FunctionDetail: Encodable {
-        var summary: FunctionReport
-        var graph: String
-        var tape: ScheduledFunction
-    }
-
-    private struct StageReport: Encodable {
-        var stage: String
-        var graph: String
+    private var chosenFormat: InspectFormat {
+        if json { return .json }
+        return format ?? output.flatMap { InspectFormat(fileName: $0) } ?? .text
     }
 
     func validate() throws {
-        let known = ["source"] + Pipeline(CompilerOptions()).passes.map(\.name)
-        if let stage, !known.contains(stage) {
-            throw ValidationError("There is no stage \(stage). The stages are \(known.joined(separator: ", ")).")
+        if json, let format, format != .json {
+            throw ValidationError("--json and --format \(format.rawValue) contradict each other.")
         }
+        if stage != nil, diff != nil { throw ValidationError("Give --stage or --diff, not both.") }
+        if diff != nil, chosenFormat != .text { throw ValidationError("--diff is text; leave --format away.") }
+        switch chosenFormat {
+        case .dot where function == nil:
+            throw ValidationError("--format dot draws one function: name it with --function.")
+        case .dot where stage == Self.tape:
+            throw ValidationError("A tape is no graph; --format dot draws the stages before it.")
+        case .html where stage != nil || function != nil:
+            throw ValidationError("The page has every function and stage; leave --function and --stage away.")
+        default: break
+        }
+        if unfold, chosenFormat != .dot, diff == nil {
+            throw ValidationError("--unfold is for --format dot and for --diff.")
+        }
+        if rows < 1 { throw ValidationError("--rows is \(rows); it has to be at least 1.") }
+        if let context, context < 0 { throw ValidationError("--context is \(context); it has to be at least 0.") }
     }
 
     func run() throws { try reportingFailures(inspect) }
@@ -67,86 +107,91 @@ struct Inspect: ParsableCommand {
         let plan = try ModelSource(path: plan).plan(compilation.settings(), verifying: verifying.verification)
         let compiler = ModelCompiler(
             configuration: try plan.huginnConfiguration(), settings: plan.contents.settings)
+        let record = try LoweringRecord(compiler)
+        if let diff {
+            let texts = StageText(record, plan)
+            try write(try texts.difference(of: try known(diff, record), function: function, repeats: unfold))
+            return
+        }
+        if let function, stage == nil || stage == Self.tape { try StageText(record, plan).check(function) }
+        switch chosenFormat {
+        case .text: try write(try text(plan, record, compiler))
+        case .json: try write(try jsonText(plan, record, compiler) + "\n")
+        case .html: try write(try InspectionPage(inspection(plan, record, compiler)).html())
+        case .dot: try write(try dot(plan, record, compiler))
+        }
+    }
+
+    private func inspection(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> Inspection {
+        try Inspection(
+            record, compiler: compiler, schedule: plan.contents.schedule,
+            plan: URL(filePath: self.plan).lastPathComponent, bytes: plan.byteCount, only: function.map { [$0] })
+    }
+
+    private func text(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {
         if let stage {
-            let text = try graph(compiler, stage: stage)
-            if json { try Terminal.writeJSON(StageReport(stage: stage, graph: text)) } else { try Terminal.write(text) }
-        } else if let function {
-            try show(function, of: plan, compiler)
-        } else {
-            let schedule = plan.contents.schedule
-            let report = Report(
-                settings: plan.contents.settings, bytes: plan.byteCount, weights: schedule.weights,
-                caches: schedule.caches, functions: schedule.functions.map(FunctionReport.init))
-            if json { try Terminal.writeJSON(report) } else { try Terminal.write(text(report)) }
+            let texts = StageText(record, plan)
+            return stage == Self.tape
+                ? try texts.tapes(function: function) : try texts.graph(try known(stage, record), function: function)
         }
+        let inspection = try inspection(plan, record, compiler)
+        if let function { return try StageText(record, plan).everything(of: function, inspection) }
+        var prediction: InspectPrediction?
+        if !noProbe {
+            prediction = try InspectPrediction(plan, rows: rows, context: context, threads: threading.threads)
+        }
+        return InspectSummary(inspection, plan, name: self.plan, prediction).text
     }
 
-    // MARK: Graphs
-
-    /// The module's text after a stage, or that of one of its functions.
-    private func graph(_ compiler: ModelCompiler, stage: String) throws -> String {
-        var module = try compiler.sourceModule()
-        if stage != "source" {
-            var found: Module?
-            _ = try compiler.lower { pass, after in if pass.name == stage { found = after } }
-            guard let found else { throw CommandError("This plan was compiled without the pass \(stage).") }
-            module = found
-        }
-        guard let function else { return "\(module)\n" }
-        guard let wanted = module.function(function) else {
-            throw CommandError(
-                "There is no function \(function) after \(stage). There are "
-                    + "\(module.functions.map(\.name).joined(separator: ", ")).")
-        }
-        return "\(wanted)\n"
+    private struct StageReport: Encodable {
+        var stage: String
+        var graph: String
     }
 
-    private func show(_ name: String, of plan: Plan, _ compiler: ModelCompiler) throws {
-        let functions = plan.contents.schedule.functions
-        guard let function = functions.first(where: { FunctionReport($0).label == name }) else {
-            throw CommandError(
-                "The plan has no function \(name). It has "
-                    + "\(functions.map { FunctionReport($0).label }.joined(separator: ", ")).")
-        }
-        let graph = try compiler.lower().function(name)?.description ?? ""
-        if json {
-            try Terminal.writeJSON(FunctionDetail(summary: FunctionReport(function), graph: graph, tape: function))
-        } else {
-            let tape = TapeListing(function, plan.contents.schedule)
-            try Terminal.write("\(graph)\n\n\(tape.instructions)\n\n\(tape.memory)\n")
-        }
+    private func jsonText(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {
+        guard let stage else { return try inspection(plan, record, compiler).json() }
+        return try Terminal.json(StageReport(stage: stage, graph: try text(plan, record, compiler)))
     }
 
-    // MARK: The summary
-
-    private func text(_ report: Report) -> String {
-        let settings = report.settings
-        var lines = [
-            "\(plan): \(megabytes(report.bytes))",
-            "width \(settings.width), vocabulary \(settings.vocabulary), context \(settings.context), "
-                + "at most \(settings.maxRows) rows a call",
-            "",
-        ]
-        for format in WeightFormat.allCases {
-            let weights = report.weights.filter { $0.format == format }
-            if weights.isEmpty { continue }
-            lines.append(
-                "\(format.rawValue) weights: \(weights.count), \(megabytes(weights.compactMap(\.byteCount).reduce(0, +)))")
+    private func dot(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {
+        let number = try stage.map { try known($0, record) } ?? record.stages.count - 1
+        let inspection = try inspection(plan, record, compiler)
+        guard let function = inspection.functions.first,
+            let stage = function.stages.first(where: { $0.stage == number })
+        else {
+            throw CommandError("There is no function \(function ?? "") after \(record.stages[number].name).")
         }
-        let position = report.caches.map { $0.heads * $0.dim * 2 * 4 }.reduce(0, +)
-        lines += ["caches: \(report.caches.count), \(position) bytes a position with a budget of 1", ""]
-        lines.append(row("function", "instructions", "barriers", "arena/row", "without planning"))
-        for function in report.functions {
-            lines.append(
-                row(
-                    function.label, "\(function.instructions)", "\(function.barriers)", "\(function.arenaBytesPerRow) B",
-                    "\(function.unplannedBytesPerRow) B"))
-        }
-        return lines.joined(separator: "\n") + "\n"
+        return DotGraph(inspection, function, stage, folding: !unfold).text
     }
 
-    private func row(_ name: String, _ columns: String...) -> String {
-        name.padding(toLength: 20, withPad: " ", startingAt: 0)
-            + columns.map { String(repeating: " ", count: max(1, 18 - $0.count)) + $0 }.joined()
+    /// The number of a stage of this plan.
+    private func known(_ name: String, _ record: LoweringRecord) throws -> Int {
+        if let number = record.index(of: name) { return number }
+        if diff == nil, name == Self.tape { return record.stages.count - 1 }
+        let names = record.stages.map(\.name) + (diff == nil ? [Self.tape] : [])
+        throw ValidationError(
+            "There is no stage \(name) in this plan. The stages are \(names.joined(separator: ", ")).")
+    }
+
+    private func write(_ text: String) throws {
+        guard let output else { return try Terminal.write(text) }
+        let file = try AtomicFile(path: output)
+        var text = text
+        try text.withUTF8 { try file.append(UnsafeRawBufferPointer($0)) }
+        try file.commit()
+    }
+}
+
+enum InspectFormat: String, ExpressibleByArgument, CaseIterable {
+    case text, json, dot, html
+
+    /// What a file's name says of its format.
+    init?(fileName: String) {
+        switch URL(filePath: fileName).pathExtension.lowercased() {
+        case "html", "htm": self = .html
+        case "json": self = .json
+        case "dot", "gv": self = .dot
+        default: return nil
+        }
     }
 }

@@ -20,21 +20,21 @@ import Testing
         var functions: [Function]
     }
 
-    private struct Detail: Decodable {
-        struct Tape: Decodable {
+    private struct Tapes: Decodable {
+        struct Function: Decodable {
             struct Instruction: Decodable { var opcode: String }
-            var instructions: [Instruction]
+            var label: String
+            var tape: [Instruction]
         }
-        var summary: Summary.Function
-        var graph: String
-        var tape: Tape
+        var functions: [Function]
     }
 
     @Test func `the summary lists every function with its sizes`() throws {
         let summary = try self.summary()
-        let text = try EchelonCommand.run("inspect", TestModels.oddPlan).succeeded().text
+        let text = try EchelonCommand.run("inspect", TestModels.oddPlan, "--no-probe").succeeded().text
         #expect(summary.functions.count >= 6)
-        #expect(Set(summary.functions.map(\.label)).isSuperset(of: ["prefill", "step", "decode", "decode.r6", "step.r4"]))
+        let labels = Set(summary.functions.map(\.label))
+        #expect(labels.isSuperset(of: ["prefill", "step", "decode", "decode.r6", "step.r4"]))
         for function in summary.functions {
             let line = try #require(text.split(separator: "\n").first { $0.hasPrefix(function.label + " ") })
             #expect(line.contains(" \(function.instructions) ") && line.contains(" \(function.arenaBytesPerRow) B"))
@@ -55,10 +55,9 @@ import Testing
             #expect(text.contains("arena: \(function.arenaBytesPerRow) bytes a row"))
             #expect(text.components(separatedBy: "------ barrier").count - 1 == function.barriers)
 
-            let detail = try EchelonCommand.run(arguments + ["--json"]).json(Detail.self)
-            #expect(detail.summary == function)
-            #expect(detail.tape.instructions.count == function.instructions)
-            #expect(text.hasPrefix(detail.graph))
+            let detail = try EchelonCommand.run(arguments + ["--json"]).json(Tapes.self)
+            #expect(detail.functions.map(\.label) == [function.label], "only that function")
+            #expect(detail.functions[0].tape.count == function.instructions)
         }
     }
 
@@ -88,7 +87,86 @@ import Testing
         try EchelonCommand.run("inspect", plan, "--stage", "source", "--function", "step.r4")
             .expectRefusal("step.r4", "source")
         try EchelonCommand.run("inspect", plan, "--stage", "lower").expectUsageError("lower-weights")
+        try EchelonCommand.run("inspect", plan, "--diff", "tape").expectUsageError("fuse-gate")
+        try EchelonCommand.run("inspect", plan, "--diff", "source").expectRefusal("source")
+        try EchelonCommand.run("inspect", plan, "--rows", "129").expectRefusal("--rows", "128")
+        try EchelonCommand.run("inspect", plan, "--rows", "128", "--context", "1").expectRefusal("--context")
         try EchelonCommand.run("inspect", "missing.plan").expectRefusal("missing.plan")
+    }
+
+    @Test func `forms that contradict each other are refused`() throws {
+        let plan = try TestModels.oddPlan
+        try EchelonCommand.run("inspect", plan, "--format", "dot").expectUsageError("--function")
+        try EchelonCommand.run("inspect", plan, "--format", "dot", "--function", "step", "--stage", "tape")
+            .expectUsageError("tape")
+        try EchelonCommand.run("inspect", plan, "--format", "html", "--function", "step").expectUsageError("page")
+        try EchelonCommand.run("inspect", plan, "--json", "--format", "text").expectUsageError("--json")
+        try EchelonCommand.run("inspect", plan, "--stage", "source", "--diff", "fuse-gate").expectUsageError("--diff")
+        try EchelonCommand.run("inspect", plan, "--diff", "fuse-gate", "--json").expectUsageError("--diff")
+        try EchelonCommand.run("inspect", plan, "--unfold").expectUsageError("--unfold")
+        try EchelonCommand.run("inspect", plan, "--rows", "0").expectUsageError("--rows")
+    }
+
+    @Test func `the summary fits a screen and predicts a time for every function`() throws {
+        let arguments = ["inspect", try TestModels.oddPlan, "--rows", "64", "--context", "60"]
+        let text = try EchelonCommand.run(arguments).succeeded().text
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.count <= 24 && lines.allSatisfy { $0.count <= 120 })
+        #expect(text.contains("GB/s") && text.contains("after 60 positions") && text.contains(" 64 rows\n"))
+        for function in try summary().functions {
+            let words = try #require(lines.first { $0.hasPrefix(function.label + " ") }).split(separator: " ")
+            #expect(words.last == "ms")
+            #expect(try #require(words.dropLast().last.flatMap { Double($0) }) > 0)
+        }
+        let unmeasured = try EchelonCommand.run(arguments + ["--no-probe"]).succeeded().text
+        #expect(!unmeasured.contains(" ms") && !unmeasured.contains("GB/s"))
+    }
+
+    @Test func `a diff shows what a pass fused, and nothing where it did nothing`() throws {
+        let plan = try TestModels.oddPlan
+        func difference(_ pass: String) throws -> String {
+            try EchelonCommand.run("inspect", plan, "--function", "step", "--diff", pass).succeeded().text
+        }
+        let diff = try difference("fuse-argmax")
+        let lines = diff.split(separator: "\n")
+        #expect(lines.filter { $0.hasPrefix("-") && !$0.hasPrefix("---") }.count == 2, "\(diff)")
+        let added = lines.filter { $0.hasPrefix("+") && !$0.hasPrefix("+++") }
+        #expect(added.count == 1 && added[0].contains("linear_argmax"))
+        #expect(!diff.contains("\u{1B}"), "colors are for terminals")
+        let unrolled = ["inspect", plan, "--function", "decode.r6", "--diff", "fuse-gate"]
+        let folded = try EchelonCommand.run(unrolled).succeeded().text
+        let whole = try EchelonCommand.run(unrolled + ["--unfold"]).succeeded().text
+        #expect(folded.contains("places more") && !whole.contains("places more") && folded.count < whole.count / 2)
+        #expect(try difference("lower-weights") == "lower-weights changes nothing in step.\n")
+        let all = try EchelonCommand.run("inspect", plan, "--diff", "split-adapter").succeeded().text
+        #expect(all.contains("+weight @transformer.adapter.weight.0_160"))
+        #expect(all.contains("+++ step (split-adapter)") && all.contains("+++ decode.r6 (split-adapter)"))
+    }
+
+    @Test func `a tape is a stage too`() throws {
+        let plan = try TestModels.oddPlan
+        let whole = try EchelonCommand.run("inspect", plan, "--stage", "tape").succeeded().text
+        let step = try EchelonCommand.run("inspect", plan, "--stage", "tape", "--function", "step").succeeded().text
+        #expect(step.hasPrefix("step\ntape: ") && whole.contains(step))
+    }
+
+    @Test func `files get the form of their name, complete or not at all`() throws {
+        let folder = try TemporaryFolder()
+        let plan = try TestModels.oddPlan
+        func file(_ name: String, _ options: String...) throws -> String {
+            let run = try EchelonCommand.run(["inspect", plan, "-o", folder.file(name)] + options).succeeded()
+            #expect(run.output.isEmpty)
+            return try String(contentsOfFile: folder.file(name), encoding: .utf8)
+        }
+        #expect(try file("step.dot", "--function", "step").hasPrefix("digraph \"step\" {"))
+        #expect(try file("step.gv", "--function", "step", "--stage", "source", "--unfold").contains("cache_write"))
+        let json = try file("all.json")
+        #expect(try json == EchelonCommand.run("inspect", plan, "--json").succeeded().text)
+        let page = try file("page.html")
+        #expect(page.hasPrefix("<!doctype html>") && page.hasSuffix("</html>\n"))
+        #expect(page.contains("linear_silu_gate") && page.contains("decode.logits.r6"))
+        try EchelonCommand.run("inspect", plan, "-o", folder.file("none/page.html")).expectRefusal("none/page.html")
+        #expect(try Set(folder.contents) == ["step.dot", "step.gv", "all.json", "page.html"])
     }
 
     private func summary() throws -> Summary {

@@ -1,0 +1,55 @@
+"use strict";
+// The table of what each pass bought.
+
+const passColumns = [
+  ["operations", totals => totals.operations, grouped, "Operations of the graph, those in loops counted once"],
+  ["instructions", totals => totals.instructions, grouped, "Instructions of the tape that the stage would give"],
+  ["barriers", totals => totals.barriers, grouped, "Instructions before which all threads meet"],
+  ["arena a row", totals => totals.arena_bytes_per_row, bytesText, "Memory for values for each row of a call"],
+  ["values a row", totals => totals.value_bytes_per_row, bytesText, "Bytes of values read and written for each row"],
+  ["weights a step", totals => totals.weight_bytes, bytesText, "Bytes of weights that a call of one row reads"],
+  ["FLOPs a row", totals => totals.flops_per_row, scaled, "Floating point operations a row, without attention's"],
+];
+
+class PassesView {
+  constructor(app) {
+    this.app = app;
+    this.root = element("div", { class: "passes", tabindex: 0 });
+  }
+
+  show() {
+    const { model } = this.app;
+    const head = element("tr", {}, element("th", { scope: "col" }, "stage"),
+      ...passColumns.map(([title, , , note]) => element("th", { scope: "col", title: note }, title)));
+    const most = passColumns.map(([, read]) => Math.max(1, ...model.stages.map(stage => read(stage.totals) || 0)));
+    const body = element("tbody");
+    model.stages.forEach((stage, place) => {
+      const { name, summary } = data.stages[stage.stage];
+      const before = place > 0 ? model.stages[place - 1].totals : undefined;
+      const row = element("tr", { onclick: () => this.app.go({ view: "graph", stage: stage.stage }) },
+        element("th", { scope: "row" }, element("button", { type: "button", class: "link" }, name), element("small", {}, summary)));
+      passColumns.forEach(([, read, text], column) => {
+        const value = read(stage.totals);
+        const old = before ? read(before) : undefined;
+        const cell = element("td", { class: "number" }, value === undefined ? "\u2013" : text(value));
+        if (value !== undefined) {
+          const bar = element("span", { class: "bar" });
+          bar.style.width = `${(100 * value) / most[column]}%`;
+          cell.append(bar);
+        }
+        if (value !== undefined && old !== undefined && value !== old) {
+          const change = old > 0 ? (100 * (value - old)) / old : 0;
+          const size = Math.abs(change) >= 999 ? `\u00d7${(value / old).toPrecision(3)}`
+            : `${change > 0 ? "+" : "\u2212"}${Math.abs(change) < 0.1 ? "<0.1" : Math.abs(change).toPrecision(2)}%`;
+          cell.append(element("span", { class: value < old ? "less" : "more" }, size));
+        }
+        row.append(cell);
+      });
+      body.append(row);
+    });
+    const { recurrences, label } = model.raw;
+    this.root.replaceChildren(
+      element("p", { class: "note" }, `What ${label} costs after each pass, loops run ${recurrences} times. Click a row for the graph.`),
+      element("table", {}, element("thead", {}, head), body));
+  }
+}

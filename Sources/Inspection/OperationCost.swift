@@ -1,0 +1,90 @@
+import IR
+import Plans
+
+/// What one execution of an operation reads, writes and computes.
+///
+/// Bytes of values are those of their numbers, without padding. A floating point operation is an addition, a
+/// multiplication, a division, a comparison or one value of an elementary function; what is done once a row and not
+/// once a column (the root of a norm, a quotient of sums) is left out, and so are conversions and moves.
+public struct OperationCost: Codable, Hashable, Sendable {
+    /// Weights as stored, read once however many rows there are.
+    public var weightBytes = 0
+    /// Weights that are read for each row: a row of the embedding.
+    public var weightBytesPerRow = 0
+    /// Values read and written, for each row.
+    public var readBytesPerRow = 0
+    public var writtenBytesPerRow = 0
+    /// Keys and values, in f32: written for each row, and read for each position that is looked at.
+    public var cacheBytesWrittenPerRow = 0
+    public var cacheBytesReadPerPosition = 0
+    public var flopsPerRow = 0
+    /// Of attention: for each row and each position that it looks at.
+    public var flopsPerPosition = 0
+
+    public init() {}
+
+    /// - Parameter weights: sizes and formats of the module's weights by name.
+    init(_ operation: Operation, weights: [String: ScheduledWeight]) {
+        let matrices = operation.symbols.compactMap { weights[$0] }
+        let width = operation.results.last?.type.width ?? 0
+        switch operation.opcode {
+        case .repeat:
+            return
+        case .embed:
+            weightBytesPerRow = matrices.map { ($0.byteCount ?? 0) / max(1, $0.rows) }.reduce(0, +)
+        default:
+            weightBytes = matrices.compactMap(\.byteCount).reduce(0, +)
+        }
+        readBytesPerRow = operation.operands.map(Self.bytes).reduce(0, +)
+        writtenBytesPerRow = operation.results.map(Self.bytes).reduce(0, +)
+        let matrix = matrices.first.map { 2 * $0.rows * $0.columns } ?? 0
+        switch operation.opcode {
+        case .linear: flopsPerRow = matrix
+        case .linearArgmax: flopsPerRow = matrix + (matrices.first?.rows ?? 0)
+        case .linearSiluGate: flopsPerRow = matrix + 5 * width
+        case .projectRopeWrite:
+            // Bias and rotation of queries and keys.
+            flopsPerRow = matrix + 2 * (1 + 3) * width
+            cacheBytesWrittenPerRow = 2 * width * Self.cacheElementBytes
+        case .cacheWrite: cacheBytesWrittenPerRow = 2 * (operation.operands[0].type.width) * Self.cacheElementBytes
+        case .wavefrontAttention:
+            cacheBytesReadPerPosition = 2 * width * Self.cacheElementBytes
+            flopsPerPosition = 4 * width
+        case .embed, .bias, .add, .multiply: flopsPerRow = width
+        case .argmax: flopsPerRow = operation.operands[0].type.width
+        // A pair of columns: four multiplications, two additions.
+        case .rope, .mix: flopsPerRow = 3 * width
+        // Sign, exponential, addition, division.
+        case .silu: flopsPerRow = 4 * width
+        // Square and sum; two multiplications.
+        case .norm: flopsPerRow = 4 * width
+        case .addNorm, .addKeepNorm: flopsPerRow = 5 * width
+        case .addNormNorm: flopsPerRow = 9 * width
+        // Difference, and two sums of squares.
+        case .relativeDifference: flopsPerRow = 5 * operation.operands[0].type.width
+        case .slice, .concat, .convert, .repeat: break
+        }
+    }
+
+    private static let cacheElementBytes = 4
+
+    /// A q8 row has a scale besides.
+    private static func bytes(_ value: Value) -> Int {
+        switch value.type.element {
+        case .f32, .i32: value.type.width * 4
+        case .bf16: value.type.width * 2
+        case .q8: value.type.width + 4
+        case .q4: (value.type.width + 1) / 2
+        }
+    }
+}
+
+extension ScheduledWeight {
+    /// A module's weight as it would be stored; nil for what no plan can hold.
+    init?(inspecting weight: Weight) {
+        guard let extents = weight.type.fixedExtents, let columns = extents.last,
+            let format = WeightFormat.allCases.first(where: { $0.element == weight.type.element })
+        else { return nil }
+        self.init(name: weight.name, format: format, rows: extents.count == 2 ? extents[0] : 1, columns: columns)
+    }
+}

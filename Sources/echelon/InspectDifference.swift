@@ -1,0 +1,75 @@
+import Foundation
+import IR
+import Inspection
+
+extension StageText {
+    /// What a pass did to one function, or to all that it changed.
+    /// - Parameter repeats: whether to show what says the same as an earlier place but for names.
+    func difference(of stage: Int, function label: String?, repeats: Bool) throws -> String {
+        guard stage > 0 else {
+            throw CommandError("No pass comes before \(LoweringRecord.source), so there is nothing to compare it with.")
+        }
+        let (before, after) = (record.stages[stage - 1], record.stages[stage])
+        let functions = try label.map { [try function($0, stage)] } ?? after.module.functions
+        var texts: [String] = []
+        if label == nil {
+            texts.append(
+                unified(declarations(before.module), declarations(after.module), "declarations", stage, repeats))
+        }
+        for function in functions {
+            let old = before.module.function(function.name)
+            texts.append(unified(old.map(lines) ?? [], lines(function), function.name, stage, repeats))
+        }
+        let changed = texts.filter { !$0.isEmpty }
+        guard !changed.isEmpty else { return "\(after.name) changes nothing\(label.map { " in \($0)" } ?? "").\n" }
+        return "\(after.name): \(after.summary)\n\n" + changed.joined(separator: "\n")
+    }
+
+    private func lines(_ function: Function) -> [String] { lines("\(function)") }
+
+    private func lines(_ text: String) -> [String] {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    private func declarations(_ module: Module) -> [String] {
+        module.weights.map(\.description) + module.caches.map(\.description)
+    }
+
+    private func unified(_ old: [String], _ new: [String], _ name: String, _ stage: Int, _ repeats: Bool) -> String {
+        let hunks = TextDiff(from: old, to: new).hunks()
+        if hunks.isEmpty { return "" }
+        let shown = hunks.filter { repeats || !$0.isRepeated }
+        let stages = record.stages
+        var lines = ["--- \(name) (\(stages[stage - 1].name))", "+++ \(name) (\(stages[stage].name))"]
+        lines += shown.flatMap { [$0.heading] + $0.lines }
+        if shown.count < hunks.count {
+            lines.append(
+                "@@ and \(hunks.count - shown.count) places more that say the same but for names; --unfold shows them @@")
+        }
+        return lines.map { Terminal.colored($0, as: DiffColor(of: $0)) + "\n" }.joined()
+    }
+}
+
+/// How terminals show the lines of a diff: by the number that ANSI gives the color.
+enum DiffColor: Int {
+    case removed = 31, added = 32, place = 36
+
+    init?(of line: String) {
+        switch line.first {
+        case "-": self = .removed
+        case "+": self = .added
+        case "@": self = .place
+        default: return nil
+        }
+    }
+}
+
+extension Terminal {
+    /// The text in a color when standard output is a terminal that shows colors.
+    static func colored(_ text: String, as color: DiffColor?) -> String {
+        guard let color, isatty(STDOUT_FILENO) != 0, ProcessInfo.processInfo.environment["NO_COLOR"] == nil else {
+            return text
+        }
+        return "\u{1B}[\(color.rawValue)m\(text)\u{1B}[0m"
+    }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Inspection
+import Plans
+
+/// What a plan holds, on one screen.
+struct InspectSummary {
+    private let inspection: Inspection
+    private let schedule: Schedule
+    private let name: String
+    private let prediction: InspectPrediction?
+
+    init(_ inspection: Inspection, _ plan: Plan, name: String, _ prediction: InspectPrediction?) {
+        self.inspection = inspection
+        schedule = plan.contents.schedule
+        self.name = name
+        self.prediction = prediction
+    }
+
+    var text: String {
+        let settings = inspection.settings
+        let position = schedule.caches.map { $0.heads * $0.dim * 2 * 4 }.reduce(0, +)
+        var lines = [
+            "\(name): \(megabytes(inspection.bytes))",
+            "width \(settings.width), vocabulary \(settings.vocabulary), context \(settings.context), "
+                + "at most \(settings.maxRows) rows a call",
+            (weights + ["caches: \(schedule.caches.count), \(position) bytes a position with a budget of 1"])
+                .joined(separator: "; "),
+            "",
+        ]
+        lines.append(
+            aligned(
+                "function", "operations", "instructions", "barriers", "weights/step", "FLOPs/row", "arena/row",
+                prediction.map { $0.rows == 1 ? "1 row" : "\($0.rows) rows" } ?? ""))
+        let scheduled = Dictionary(schedule.functions.map { ($0.label, $0) }) { first, _ in first }
+        for function in inspection.functions {
+            guard let first = function.stages.first?.totals, let last = function.stages.last?.totals else { continue }
+            let time = scheduled[function.label].flatMap { tape in
+                prediction?.milliseconds(tape, schedule, recurrences: function.recurrences)
+            }
+            lines.append(
+                aligned(
+                    function.label, "\(first.operations) to \(last.operations)", "\(function.instructions)",
+                    "\(function.barriers)", "\(short(Double(last.weightBytes)))B",
+                    short(Double(last.flopsPerRow + last.flopsPerPosition * ((prediction?.context ?? 0) + 1))),
+                    "\(function.arenaBytesPerRow) B", time.map { "\(decimals($0, 2)) ms" } ?? ""))
+        }
+        lines += ["", "Operations before and after the passes; loops counted as \(loops)."]
+        if let prediction { lines.append(prediction.basis) }
+        lines.append("More: -o page.html, --function NAME, --stage PASS, --diff PASS, --format json|dot.")
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var weights: [String] {
+        WeightFormat.allCases.compactMap { format in
+            let weights = schedule.weights.filter { $0.format == format }
+            if weights.isEmpty { return nil }
+            return "\(format.rawValue) weights: \(weights.count), "
+                + megabytes(weights.compactMap(\.byteCount).reduce(0, +))
+        }
+    }
+
+    private var loops: String {
+        let counts = Set(inspection.functions.filter { $0.unrolled == nil }.map(\.recurrences)).sorted()
+        return counts.map(String.init).joined(separator: " or ") + " recurrences"
+    }
+
+    private func aligned(_ name: String, _ columns: String...) -> String {
+        let widths = [14, 13, 9, 13, 10, 10, 11]
+        return name.padding(toLength: max(18, name.count), withPad: " ", startingAt: 0)
+            + zip(columns.filter { !$0.isEmpty }, widths).map {
+                String(repeating: " ", count: max(1, $1 - $0.count)) + $0
+            }
+            .joined()
+    }
+
+    /// `1.23 G`
+    private func short(_ value: Double) -> String {
+        switch value {
+        case 1e12...: "\(decimals(value / 1e12, 2)) T"
+        case 1e9...: "\(decimals(value / 1e9, 2)) G"
+        case 1e6...: "\(decimals(value / 1e6, 1)) M"
+        default: "\(decimals(value / 1e3, 1)) k"
+        }
+    }
+}
