@@ -27,7 +27,7 @@ struct InspectPrediction {
         self.rows = rows
         self.context = context ?? min(Self.usualContext, room)
         let threads = threads ?? defaultThreads
-        probe = BenchProbe(threads: threads, quick: true)
+        probe = BenchProbe(threads: threads, size: .quick)
         try probe.sample()
         overhead = try? TapeOverhead(measuredOn: plan, threads: threads, repeats: 1)
     }

@@ -1,5 +1,6 @@
 """Runs `echelon bench`."""
 import json
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,9 @@ def bench(arguments, config, weights, *options):
     result = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True)
     if result.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))} failed.")
-    return json.loads(result.stdout)
+    report = json.loads(result.stdout)
+    report["model"]["name"] = pathlib.Path(config).name
+    return report
 
 
 def matrices(arguments, config, weights):
