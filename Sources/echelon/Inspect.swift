@@ -169,7 +169,7 @@ struct Inspect: ParsableCommand {
         if let number = record.index(of: name) { return number }
         if diff == nil, name == Self.tape { return record.stages.count - 1 }
         let names = record.stages.map(\.name) + (diff == nil ? [Self.tape] : [])
-        throw ValidationError(
+        throw CommandError(
             "There is no stage \(name) in this plan. The stages are \(names.joined(separator: ", ")).")
     }
 
