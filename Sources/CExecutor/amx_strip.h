@@ -2,13 +2,12 @@
 // weights of 16 rows of 64 bytes, a block of an input tile is a tile of inputs. Included after AMX_MULTIPLY says which
 // product; sums are of four bytes, f32 or i32. No include guard: this is a template.
 #include "amx_tiles.h"
+#include "panel_lines.h"
 #include "strip_groups.h"
 
 #include <string.h>
 
 enum {
-    PANEL_BYTES = AMX_ROWS * AMX_ROW_BYTES,
-    BLOCK_BYTES = 2 * PANEL_BYTES,
     CACHE_LINE = 64,
     /// Blocks that all rows pass over while their weights (32 KiB) stay in the first-level cache, which has 48 KiB on
     /// processors with AMX. The partial sums in between are stored and loaded exactly, and a bf16 product adds a

@@ -14,6 +14,7 @@
 // 4 rows × 1 panel: 8 accumulators leave 8 of the 16 registers to weights and inputs. With 1 or 2 rows, which are bound
 // by memory, the accumulators of both panels fit, and the weights are read in the order in which they lie, with every
 // second line prefetched. See avx512_groups.h about that.
+#include "panel_lines.h"
 #include "strip_groups.h"
 
 #include <immintrin.h>
@@ -22,11 +23,6 @@
 enum {
     MOST_ROWS = 4,
     LANES = 8,
-    PANEL_LINES = 16, ///< of a block
-    LINE_BYTES = 64,
-    PANEL_BYTES = PANEL_LINES * LINE_BYTES,
-    BLOCK_BYTES = 2 * PANEL_BYTES,
-    INPUT_BYTES = 4, ///< of a row for a line
 };
 
 #define AVX2 __attribute__((target(AVX2_TARGET)))

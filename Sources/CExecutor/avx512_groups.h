@@ -21,6 +21,7 @@
 // second line prefetched, the weights leave the rest to the second-level cache's own prefetcher: 0.9 to 1. With 8 rows
 // that prefetcher is too slow to notice, and prefetching each line is best (0.8). Prefetching into the second level
 // beats the first throughout.
+#include "panel_lines.h"
 #include "strip_groups.h"
 
 #include <immintrin.h>
@@ -29,11 +30,6 @@
 enum {
     MOST_ROWS = 8,
     FEW_ROWS = 4,
-    PANEL_LINES = 16, ///< of a block
-    LINE_BYTES = 64,
-    PANEL_BYTES = PANEL_LINES * LINE_BYTES,
-    BLOCK_BYTES = 2 * PANEL_BYTES,
-    INPUT_BYTES = 4, ///< of a row for a line
 };
 
 #define AVX512 __attribute__((target(AVX512_TARGET)))

@@ -42,20 +42,13 @@ struct InspectPrediction {
 
     func milliseconds(_ function: ScheduledFunction, _ schedule: Schedule, recurrences: Int) -> Double {
         var total = 0.0
-        var loop = 0..<0
-        for (number, instruction) in function.instructions.enumerated() {
-            if instruction.opcode == "repeat" {
-                loop = number + 1..<number + 1 + (instruction.integers.first ?? 0)
-                continue
-            }
-            var single = function
-            single.instructions = [instruction]
-            let cost = TapeCost(of: single, in: schedule, rows: rows, recurrences: 1, context: context)
+        for (instruction, count) in zip(function.instructions, function.executions(recurrences: recurrences)) {
+            let cost = TapeCost(of: instruction, in: schedule, rows: rows, context: context)
             var time = probe.floorMs(bytes: cost.bytes, operations: cost.operations)
             if let overhead {
-                time += (overhead.instruction + (instruction.barrier ? overhead.barrier : 0)) * 1e3
+                time += (Double(cost.instructions) * overhead.instruction + Double(cost.barriers) * overhead.barrier) * 1e3
             }
-            total += loop.contains(number) ? Double(recurrences) * time : time
+            total += Double(count) * time
         }
         return total
     }
