@@ -9,6 +9,7 @@
 #include "matmul_int4.h"
 #include "matmul_int8.h"
 #include "q8.h"
+#include "shares.h"
 
 // Limits that keep every product of two sizes within 64 bits. They are far above what any model needs.
 enum {
@@ -24,15 +25,6 @@ enum { ECH_F32_CHUNK = 128 };
 static inline int64_t ech_round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 static inline int32_t ech_min(int32_t a, int32_t b) { return a < b ? a : b; }
 static inline int32_t ech_max(int32_t a, int32_t b) { return a > b ? a : b; }
-
-/// One thread's contiguous share of `count` units.
-typedef struct {
-    int64_t begin, end;
-} ech_share;
-
-static inline ech_share ech_share_of(int64_t count, int thread, int threads) {
-    return (ech_share){count * thread / threads, count * (thread + 1) / threads};
-}
 
 // MARK: Program
 
@@ -124,6 +116,7 @@ typedef struct {
     int32_t *saved_depth;  ///< rows numbers
     ech_ordered_row *ordered_rows; ///< rows of them
     ech_row_block *row_blocks;     ///< rows + 1 of them
+    ech_left *left;                ///< one for each thread
     int32_t capacity;      ///< rows rounded up to 16
 } ech_arena;
 /// Grows the arena and the rotary tables to what the call needs. False with a message when memory is short.
@@ -164,6 +157,7 @@ typedef struct {
     ech_run_state *run;
     char *scratch;
     uint32_t barriers; ///< passed so far
+    uint32_t divisions; ///< of instructions' work so far
     int32_t iteration; ///< finished iterations of the loop around the instruction at hand
     int thread, threads;
     ech_track *track;  ///< of a call that is recorded: this thread's own copy
@@ -188,6 +182,24 @@ static inline int32_t ech_recurrence(const ech_walk *walk, const ech_instruction
 
 static inline void ech_walk_barrier(ech_walk *walk) {
     ech_barrier_wait(&walk->run->barrier, walk->threads, &walk->barriers);
+}
+
+/// The division of `count` units of the instruction's work. Every thread has to ask for it, in the order of the tape.
+/// Threads help each other if `help` is set.
+static inline ech_division ech_walk_divide(ech_walk *walk, const ech_instruction *instruction, int64_t count,
+                                           int32_t at_once, bool help) {
+    const ech_division division = {
+        .all = walk->run->arena.left,
+        .ticket = ++walk->divisions % ECH_TICKET_LIMIT,
+        .at_once = at_once,
+        .count = count,
+        .thread = walk->thread,
+        .threads = walk->threads,
+        .help = help && walk->threads > 1,
+        .met = instruction->barrier,
+    };
+    ech_divide(&division);
+    return division;
 }
 
 // Instructions whose work is split by rows (rows.c).
@@ -242,6 +254,13 @@ static inline int64_t ech_attention_scratch(int64_t dim16) {
     return ECH_ROW_BLOCK * (2 * dim16 + ECH_ATTENTION_BLOCK) + ECH_ATTENTION_BLOCK * dim16;
 }
 
+/// One step of an argmax. Outputs come in any order; of equal ones the first counts.
+static inline void ech_better(float value, int32_t index, float *best, int32_t *best_index) {
+    if (!(value > *best) && !(value == *best && index < *best_index)) return;
+    *best = value;
+    *best_index = index;
+}
+
 typedef struct ech_kernels {
     ech_row_kernel row[ECH_OPCODE_COUNT]; ///< NULL where the instruction has no row kernel
     void (*attention)(const ech_attention_work *work);
@@ -253,7 +272,8 @@ typedef struct ech_kernels {
     /// count is even.
     void (*bias_rope)(const float *x, const float *bias, const float *cosine, const float *sine, int32_t count,
                       float *out);
-    /// Raises best[i] and index[i] to the largest of values[i][0 ..< count], of which the first is output `first`.
+    /// Raises best[i] and index[i] to the largest of values[i][0 ..< count], of which the first is output `first`. Of
+    /// equal ones the first output counts.
     void (*best)(const float *values, ptrdiff_t stride, int32_t rows, int32_t count, int32_t first, float *best,
                  int32_t *index);
 } ech_kernels;

@@ -1,6 +1,5 @@
-/// Matrix products and what is fused to them. Threads take contiguous ranges of the outputs, in units of a strip (packed
-/// weights) or a block of weight rows (f32). Where the units lie does not depend on the number of threads, so neither do
-/// the results.
+/// Matrix products and what is fused to them. Threads divide the outputs, in units of a strip (packed weights) or a block
+/// of weight rows (f32). Where the units lie does not depend on the threads, so neither do the results.
 #include "cache.h"
 #include "executor.h"
 
@@ -29,22 +28,26 @@ static product product_of(const ech_walk *walk, const ech_instruction *instructi
     return (product){run, weight, input, ECH_STRIP, run->call->rows > FEW_ROWS ? ECH_STRIPS_AT_ONCE : 1};
 }
 
+/// The division of the first `outputs` outputs among the threads.
+static ech_division divide(ech_walk *walk, const ech_instruction *instruction, const product *p, int64_t outputs) {
+    // Below, a product takes some ten microseconds, and what threads tell each other would weigh more than it saves.
+    const int64_t worth_helping = 1 << 21;
+    const int64_t multiplications = outputs * p->weight->columns * walk->run->call->rows;
+    return ech_walk_divide(walk, instruction, (outputs + p->unit - 1) / p->unit, p->at_once,
+                           multiplications >= worth_helping);
+}
+
 /// Outputs of a product that a thread computes at once.
 typedef struct {
-    int64_t unit, end; ///< the first unit after them, and the share's end
     int32_t first, count;
 } piece;
 
-/// The piece before a share's first.
-static piece before_share(ech_share share) { return (piece){.unit = share.begin, .end = share.end}; }
-
-/// Goes on to the share's next piece, of a product with `outputs` outputs; false after the last.
-static bool next_piece(piece *piece, const product *p, int32_t outputs) {
-    if (piece->unit >= piece->end) return false;
-    const int64_t begin = piece->unit;
-    piece->unit = begin + p->at_once < piece->end ? begin + p->at_once : piece->end;
-    piece->first = (int32_t)begin * p->unit;
-    piece->count = ech_min((int32_t)(piece->unit - begin) * p->unit, outputs - piece->first);
+/// Takes the thread's next piece of a product with `outputs` outputs; false after the last.
+static bool next_piece(const ech_division *division, const product *p, int32_t outputs, piece *piece) {
+    ech_share units;
+    if (!ech_take(division, &units)) return false;
+    piece->first = (int32_t)units.begin * p->unit;
+    piece->count = ech_min((int32_t)(units.end - units.begin) * p->unit, outputs - piece->first);
     return true;
 }
 
@@ -85,17 +88,13 @@ static void compute(const product *p, int64_t first, int32_t count, float *out, 
     }
 }
 
-static ech_share share_of_units(const ech_walk *walk, int64_t outputs, int32_t unit) {
-    return ech_share_of((outputs + unit - 1) / unit, walk->thread, walk->threads);
-}
-
 void ech_run_linear(ech_walk *walk, const ech_instruction *instruction) {
     const product p = product_of(walk, instruction);
     const int32_t outputs = p.weight->rows, rows = walk->run->call->rows;
     float *out = ech_view_of(walk->run, instruction->out[0]).data, *scratch = (float *)walk->scratch;
     const int32_t stride = p.at_once * p.unit;
-    piece piece = before_share(share_of_units(walk, outputs, p.unit));
-    while (next_piece(&piece, &p, outputs)) {
+    const ech_division division = divide(walk, instruction, &p, outputs);
+    for (piece piece; next_piece(&division, &p, outputs, &piece);) {
         if (p.weight->format == ECH_WEIGHT_F32) {
             compute(&p, piece.first, piece.count, out + piece.first, outputs);
             continue;
@@ -109,11 +108,10 @@ void ech_run_linear(ech_walk *walk, const ech_instruction *instruction) {
 }
 
 /// Gate and up of the same columns.
-static void gate_aligned(const product *p, ech_share share, float *scratch, ech_view out) {
+static void gate_aligned(const product *p, const ech_division *division, float *scratch, ech_view out) {
     const int32_t rows = p->run->call->rows, stride = p->at_once * p->unit;
     float *gate = scratch, *up = scratch + (int64_t)rows * stride;
-    piece piece = before_share(share);
-    while (next_piece(&piece, p, out.width)) {
+    for (piece piece; next_piece(division, p, out.width, &piece);) {
         compute(p, piece.first, piece.count, gate, stride);
         compute(p, (int64_t)out.width + piece.first, piece.count, up, stride);
         p->run->kernels->silu_gate(gate, stride, up, stride, rows, piece.count, out, piece.first);
@@ -122,34 +120,35 @@ static void gate_aligned(const product *p, ech_share share, float *scratch, ech_
 
 /// The same where the up half begins inside a strip of a packed weight. 32 columns of it lie in two strips; the second
 /// is kept for the next columns.
-static void gate_across_strips(const product *p, ech_share share, float *scratch, ech_view out) {
+static void gate_across_strips(const product *p, const ech_division *division, float *scratch, ech_view out) {
     const int32_t rows = p->run->call->rows, offset = out.width % ECH_STRIP;
     const ptrdiff_t stride = 2 * ECH_STRIP; // both strips side by side, so that a row's columns are contiguous
     float *gate = scratch, *up = scratch + rows * ECH_STRIP;
     int64_t held = -1; // the strip of which `up` holds the results
-    for (int64_t unit = share.begin; unit < share.end; unit++) {
-        const int32_t column = (int32_t)unit * ECH_STRIP, count = ech_min(ECH_STRIP, out.width - column);
-        const int64_t strip = ((int64_t)out.width + column) / ECH_STRIP;
-        compute(p, column, ECH_STRIP, gate, ECH_STRIP);
-        if (held == strip)
-            for (int64_t i = 0; i < rows; i++)
-                memcpy(up + i * stride, up + i * stride + ECH_STRIP, ECH_STRIP * sizeof *up);
-        else
-            compute(p, strip * ECH_STRIP, ECH_STRIP, up, stride);
-        if (offset + count > ECH_STRIP) {
-            compute(p, (strip + 1) * ECH_STRIP, ECH_STRIP, up + ECH_STRIP, stride);
-            held = strip + 1;
+    for (piece piece; next_piece(division, p, out.width, &piece);)
+        for (int32_t column = piece.first; column < piece.first + piece.count; column += ECH_STRIP) {
+            const int32_t count = ech_min(ECH_STRIP, out.width - column);
+            const int64_t strip = ((int64_t)out.width + column) / ECH_STRIP;
+            compute(p, column, ECH_STRIP, gate, ECH_STRIP);
+            if (held == strip)
+                for (int64_t i = 0; i < rows; i++)
+                    memcpy(up + i * stride, up + i * stride + ECH_STRIP, ECH_STRIP * sizeof *up);
+            else
+                compute(p, strip * ECH_STRIP, ECH_STRIP, up, stride);
+            if (offset + count > ECH_STRIP) {
+                compute(p, (strip + 1) * ECH_STRIP, ECH_STRIP, up + ECH_STRIP, stride);
+                held = strip + 1;
+            }
+            p->run->kernels->silu_gate(gate, ECH_STRIP, up + offset, stride, rows, count, out, column);
         }
-        p->run->kernels->silu_gate(gate, ECH_STRIP, up + offset, stride, rows, count, out, column);
-    }
 }
 
 void ech_run_linear_silu_gate(ech_walk *walk, const ech_instruction *instruction) {
     const product p = product_of(walk, instruction);
     const ech_view out = ech_view_of(walk->run, instruction->out[0]);
-    const ech_share share = share_of_units(walk, out.width, p.unit);
+    const ech_division division = divide(walk, instruction, &p, out.width);
     const bool aligned = p.weight->format == ECH_WEIGHT_F32 || out.width % ECH_STRIP == 0;
-    (aligned ? gate_aligned : gate_across_strips)(&p, share, (float *)walk->scratch, out);
+    (aligned ? gate_aligned : gate_across_strips)(&p, &division, (float *)walk->scratch, out);
 }
 
 // MARK: Argmax
@@ -174,23 +173,19 @@ void ech_run_linear_argmax(ech_walk *walk, const ech_instruction *instruction) {
         columns[i] = 0;
     }
     const int32_t stride = p.at_once * p.unit;
-    piece piece = before_share(share_of_units(walk, outputs, p.unit));
-    while (next_piece(&piece, &p, outputs)) {
+    const ech_division division = divide(walk, instruction, &p, outputs);
+    for (piece piece; next_piece(&division, &p, outputs, &piece);) {
         compute(&p, piece.first, piece.count, scratch, stride);
         run->kernels->best(scratch, stride, rows, piece.count, piece.first, values, columns);
     }
     ech_walk_barrier(walk);
-    // Threads in order hold columns in order, so a later one wins only by a larger value.
     int32_t *out = ech_view_of(run, instruction->out[0]).data;
     const ech_share combined = ech_share_of(rows, walk->thread, walk->threads);
     for (int64_t i = combined.begin; i < combined.end; i++) {
         float value = -__builtin_inff();
         out[i] = 0;
         for (int thread = 0; thread < walk->threads; thread++)
-            if (best_values(run, thread)[i] > value) {
-                value = best_values(run, thread)[i];
-                out[i] = best_columns(run, thread)[i];
-            }
+            ech_better(best_values(run, thread)[i], best_columns(run, thread)[i], &value, &out[i]);
     }
     // The next linear_argmax would overwrite what another thread still reads.
     ech_walk_barrier(walk);
@@ -228,8 +223,8 @@ void ech_run_project_rope_write(ech_walk *walk, const ech_instruction *instructi
     const int32_t outputs = p.weight->rows;
     float *scratch = (float *)walk->scratch;
     const int32_t stride = p.at_once * p.unit;
-    piece piece = before_share(share_of_units(walk, outputs, p.unit));
-    while (next_piece(&piece, &p, outputs)) {
+    const ech_division division = divide(walk, instruction, &p, outputs);
+    for (piece piece; next_piece(&division, &p, outputs, &piece);) {
         compute(&p, piece.first, piece.count, scratch, stride);
         for (int32_t i = 0; i < run->call->rows; i++)
             // Parts of one head. Pieces begin at even columns and heads have even widths: no pair is torn.

@@ -280,17 +280,13 @@ KERNEL_TARGET static void best_of(const float *values, ptrdiff_t stride, int32_t
     for (int32_t i = 0; i < rows; i++) {
         const float *x = values + i * stride;
         FOR_COLUMNS(count) {
-            v16i above = load_first(x + c, n) > splat(best[i]);
+            v16i above = load_first(x + c, n) >= splat(best[i]);
             // The zeros that pad the last columns may be above, but the loop does not look at them.
             int32_t lanes[16], any = 0;
             memcpy(lanes, &above, sizeof lanes);
             for (int j = 0; j < 16; j++) any |= lanes[j];
             if (!any) continue;
-            for (int32_t j = 0; j < ech_min(n, 16); j++)
-                if (x[c + j] > best[i]) {
-                    best[i] = x[c + j];
-                    index[i] = first + c + j;
-                }
+            for (int32_t j = 0; j < ech_min(n, 16); j++) ech_better(x[c + j], first + c + j, &best[i], &index[i]);
         }
     }
 }

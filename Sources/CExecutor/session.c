@@ -229,6 +229,8 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
     fits = fits && add_product(&total, capacity, sizeof(ech_ordered_row), 1, 1);
     const int64_t blocks_begin = total;
     fits = fits && add_product(&total, capacity + 1, sizeof(ech_row_block), 1, 1);
+    const int64_t left_begin = total = ech_round_up(total, sizeof(ech_left));
+    fits = fits && add_product(&total, sizeof(ech_left), threads, 1, 1);
     if (!fits) return ech_fail(message, "A call of %d rows needs more memory than there can be.", call->rows);
     if (total > session->arena.bytes) {
         ech_mapping larger;
@@ -245,7 +247,10 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
         .saved_depth = (int32_t *)(data + saved_begin),
         .ordered_rows = (ech_ordered_row *)(data + ordered_begin),
         .row_blocks = (ech_row_block *)(data + blocks_begin),
+        .left = (ech_left *)(data + left_begin),
         .capacity = (int32_t)capacity,
     };
+    // What an earlier call left there could bear a ticket of this one.
+    for (int i = 0; i < threads; i++) atomic_init(&arena->left[i].left, 0);
     return true;
 }

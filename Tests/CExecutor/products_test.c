@@ -137,7 +137,7 @@ static void test_linear_silu_gate(void) {
 }
 
 static void test_linear_argmax(void) {
-    static const int shapes[][2] = {{5, 1}, {31, 40}, {96, 300}, {64, 1000}};
+    static const int shapes[][2] = {{5, 1}, {31, 40}, {96, 300}, {160, 1000}};
     int isas[4];
     const int isa_count = available_isas(isas);
     for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++)
