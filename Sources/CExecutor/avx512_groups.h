@@ -6,21 +6,26 @@
 //     sum_vector      16 sums
 //     load_line       a line of weights, as the product wants it
 //     add_products    adds a line's products with four bytes of an input, which every lane has, to the sums
-//     finish          stores a chunk's sums of one row, those of either panel
+//     store_sums      stores 16 sums of a chunk, or adds them to those of the chunks before
+//     conclude        makes the results of the group's rows from the sums of all chunks
 //
 // say what is multiplied. It ends with `kernels` and `MOST_ROWS`, for ech_strips_in_groups. No include guard: this is a
 // template.
 //
-// With 8 rows × 2 panels, 16 accumulators, 2 weights and an input take 19 of the 32 registers, a tile of 16 rows makes
-// two groups, and 16 independent chains are more than the instructions' latency needs: on Zen 4 the kernels run at 0.96
-// of the instructions' own rate (230 GFLOP/s a core for vdpbf16ps, twice that for vpdpbusd).
+// With 8 rows × 2 panels, 16 accumulators and a line of weights take 17 of the 32 registers, and a tile of 16 rows makes
+// two groups. The panels are read one after the other, in the order in which they lie: 8 independent chains are as many
+// as the instructions' latency needs, and memory is read as one stream. On Zen 4 the kernels run at 0.97 (vdpbf16ps) and
+// 0.95 (vpdpbusd) of the instructions' own rate of 234 and 467 GFLOP/s a core.
 //
-// Up to 4 rows are bound by memory, and what counts is how many reads are under way. Measured on Zen 4 with bf16 (one
-// thread, in shares of a plain read's speed): both panels read side by side give 0.4 without prefetch and 0.6 with it,
-// as every prefetched line takes one of the core's own few miss buffers. Read in the order in which they lie, with every
-// second line prefetched, the weights leave the rest to the second-level cache's own prefetcher: 0.9 to 1. With 8 rows
-// that prefetcher is too slow to notice, and prefetching each line is best (0.8). Prefetching into the second level
-// beats the first throughout.
+// How far a group that is alone with its chunk stays below the speed of memory is decided by prefetching, into the second
+// level throughout. Measured on Zen 4 with two threads, in shares of a plain read's speed:
+//   - Up to 6 rows the processor's own prefetcher follows the stream, and has only to be told where it goes on: one line
+//     of each panel, a KiB. That gives 0.95 to 1; without it, the prefetcher sometimes loses the stream (0.6 to 0.7), and
+//     prefetching every line holds reading up, as each takes one of the core's few miss buffers (0.65 to 0.7).
+//   - For 7 and 8 rows that prefetcher is too slow to notice, and every line is prefetched: 0.75 to 0.85 where arithmetic
+//     takes 0.8 to 0.95 of the reading's time; leaving it to the processor gives 0.6 to 0.7 there.
+// Of several groups only the first would read a stream, as the others have the chunk in the first-level cache: they
+// prefetch the lines in turn, so that memory is read all the time.
 #include "panel_lines.h"
 #include "strip_groups.h"
 
@@ -29,7 +34,7 @@
 
 enum {
     MOST_ROWS = 8,
-    FEW_ROWS = 4,
+    FEW_ROWS = 6,
 };
 
 #define AVX512 __attribute__((target(AVX512_TARGET)))
@@ -42,52 +47,42 @@ AVX512_INLINE __m512i broadcast_input(const char *x) {
     return _mm512_set1_epi32(bytes);
 }
 
-/// Adds one panel's products with a block of the inputs, and prefetches every second line of as many bytes.
-AVX512_INLINE void add_panel(const int rows, const int panel, sum_vector sums[MOST_ROWS][2], const char *weights,
-                             const char *x, uintptr_t ahead, uintptr_t ahead_step) {
+/// Adds one panel's products with a block of the inputs. For two lines it goes `ahead_step` bytes on in what is
+/// prefetched, and prefetches every `fetched` lines.
+AVX512_INLINE void add_panel(const int rows, sum_vector sums[MOST_ROWS], const char *weights, const char *x,
+                             const int fetched, uintptr_t ahead, uintptr_t ahead_step) {
     for (int line = 0; line < PANEL_LINES; line++) {
-        if (line % 2 == 0) _mm_prefetch((const char *)(ahead + line / 2 * ahead_step), _MM_HINT_T1);
+        if (line % fetched == 0) _mm_prefetch((const char *)(ahead + line * ahead_step / 2), _MM_HINT_T1);
         const __m512i w = load_line(weights + line * LINE_BYTES);
         for (int i = 0; i < rows; i++) {
             const __m512i xi = broadcast_input(x + i * ECH_ROW_BYTES + line * INPUT_BYTES);
-            sums[i][panel] = add_products(sums[i][panel], w, xi);
+            sums[i] = add_products(sums[i], w, xi);
         }
     }
 }
 
-/// Adds both panels' products, and prefetches as many bytes.
-AVX512_INLINE void add_block(const int rows, sum_vector sums[MOST_ROWS][2], const char *weights, const char *x,
-                             uintptr_t ahead, uintptr_t ahead_step) {
-    for (int line = 0; line < PANEL_LINES; line++) {
-        _mm_prefetch((const char *)(ahead + line * ahead_step), _MM_HINT_T1);
-        _mm_prefetch((const char *)(ahead + line * ahead_step + ahead_step / 2), _MM_HINT_T1);
-        const __m512i w0 = load_line(weights + line * LINE_BYTES);
-        const __m512i w1 = load_line(weights + PANEL_BYTES + line * LINE_BYTES);
-        for (int i = 0; i < rows; i++) {
-            const __m512i xi = broadcast_input(x + i * ECH_ROW_BYTES + line * INPUT_BYTES);
-            sums[i][0] = add_products(sums[i][0], w0, xi);
-            sums[i][1] = add_products(sums[i][1], w1, xi);
-        }
-    }
-}
-
-AVX512_INLINE void group_of(const int rows, const ech_row_group *group) {
-    sum_vector sums[MOST_ROWS][2];
-    for (int i = 0; i < rows; i++) sums[i][0] = sums[i][1] = (sum_vector){0};
+AVX512_INLINE void add_chunk(const int rows, const ech_row_group *group, const bool alone) {
+    const int fetched = !alone ? 2 : rows <= FEW_ROWS ? PANEL_LINES : 1;
+    sum_vector sums[2][MOST_ROWS];
+    for (int i = 0; i < rows; i++) sums[0][i] = sums[1][i] = (sum_vector){0};
 
     uintptr_t ahead = group->ahead;
     const uintptr_t step = group->ahead_step;
     for (int32_t block = 0; block < group->blocks; block++) {
         const char *weights = ech_group_weights(group, block, BLOCK_BYTES), *x = ech_group_x(group, block);
-        if (rows <= FEW_ROWS) {
-            add_panel(rows, 0, sums, weights, x, ahead, step);
-            add_panel(rows, 1, sums, weights + PANEL_BYTES, x, ahead + PANEL_LINES / 2 * step, step);
-        } else {
-            add_block(rows, sums, weights, x, ahead, step);
-        }
+        add_panel(rows, sums[0], weights, x, fetched, ahead, step);
+        add_panel(rows, sums[1], weights + PANEL_BYTES, x, fetched, ahead + PANEL_LINES / 2 * step, step);
         ahead += PANEL_LINES * step;
     }
-    for (int i = 0; i < rows; i++) finish(group, i, sums[i]);
+    for (int i = 0; i < rows; i++)
+        for (int panel = 0; panel < 2; panel++)
+            store_sums(group, group->out + i * group->out_stride + panel * ECH_PANEL_N, sums[panel][i]);
+}
+
+AVX512_INLINE void group_of(const int rows, const ech_row_group *group) {
+    if (group->alone) add_chunk(rows, group, true);
+    else add_chunk(rows, group, false);
+    if (group->last) conclude(group, rows);
 }
 
 AVX512 static void group_of_1(const ech_row_group *group) { group_of(1, group); }

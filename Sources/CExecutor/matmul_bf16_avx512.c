@@ -16,10 +16,12 @@ BF16_INLINE __m512 add_products(__m512 sums, __m512i weights, __m512i x) {
     return _mm512_dpbf16_ps(sums, (__m512bh)weights, (__m512bh)x);
 }
 
-BF16_INLINE void finish(const ech_row_group *group, int row, const __m512 sums[2]) {
-    float *out = group->out + row * group->out_stride;
-    for (int panel = 0; panel < 2; panel++, out += ECH_PANEL_N)
-        _mm512_storeu_ps(out, group->first ? sums[panel] : _mm512_add_ps(_mm512_loadu_ps(out), sums[panel]));
+BF16_INLINE void store_sums(const ech_row_group *group, float *out, __m512 sums) {
+    _mm512_storeu_ps(out, group->first ? sums : _mm512_add_ps(_mm512_loadu_ps(out), sums));
+}
+
+BF16_INLINE void conclude(const ech_row_group *group, int rows) {
+    (void)group, (void)rows; // the sums are the results
 }
 
 #include "avx512_groups.h"

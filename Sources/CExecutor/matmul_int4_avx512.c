@@ -8,8 +8,8 @@
 // sums start from the correction −8 Σ x, are exact after 8 products, and go to the float sums by one multiplication and
 // one addition.
 //
-// One row, which memory bounds, reads the weights in the order in which they lie and prefetches every second line (see
-// avx512_groups.h). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
+// One or two rows, which memory bounds, read the weights in the order in which they lie and prefetch one line of a panel
+// (see avx512_groups.h). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
 // accumulators, two registers of nibbles and the mask; and every line is prefetched.
 enum {
     MOST_ROWS = 8,
@@ -42,10 +42,10 @@ typedef struct {
     __m512i low[MOST_ROWS], high[MOST_ROWS];
 } group_sums;
 
-/// One panel's products with a block of the inputs. Prefetches `step` bytes for each quad, or for every second one.
+/// One panel's products with a block of the inputs. Prefetches `step` bytes for each quad, or just once.
 VNNI_INLINE group_sums multiply(const int rows, const uint8_t *quads, const int8_t *x,
-                                const correction_table *corrections, int32_t block, bool every_line, uintptr_t ahead,
-                                uintptr_t step) {
+                                const correction_table *corrections, int32_t block, const bool every_line,
+                                uintptr_t ahead, uintptr_t step) {
     group_sums sums;
     for (int i = 0; i < rows; i++) {
         sums.low[i] = _mm512_set1_epi32(corrections[i][2 * block]);
@@ -53,7 +53,7 @@ VNNI_INLINE group_sums multiply(const int rows, const uint8_t *quads, const int8
     }
     const __m512i mask = _mm512_set1_epi8(15);
     for (int quad = 0; quad < ECH_INT4_QUADS; quad++) {
-        if (every_line || quad % 2 == 0) _mm_prefetch((const char *)(ahead + quad * step), _MM_HINT_T1);
+        if (every_line || quad == 0) _mm_prefetch((const char *)(ahead + quad * step), _MM_HINT_T1);
         const __m512i nibbles = _mm512_loadu_si512(quads + quad * ECH_INT4_QUAD_BYTES);
         const __m512i w0 = _mm512_and_si512(nibbles, mask);
         const __m512i w1 = _mm512_and_si512(_mm512_srli_epi16(nibbles, 4), mask);
@@ -101,7 +101,6 @@ VNNI_INLINE void few_rows(const int rows, const ech_row_group *group) {
         const group_sums first = multiply(rows, weights, x, corrections, block, false, ahead, step);
         const group_sums second = multiply(rows, weights + ECH_INT4_PANEL_BYTES, x, corrections, block, false,
                                            ahead + ECH_INT4_QUADS * step, step);
-        _mm_prefetch((const char *)(ahead + 2 * ECH_INT4_QUADS * step), _MM_HINT_T1);
         add_groups(rows, 0, sums[0], weights, &first);
         add_groups(rows, 1, sums[1], weights, &second);
         ahead += 2 * PANEL_LINES * step;

@@ -24,19 +24,20 @@ VNNI_INLINE __m512i add_products(__m512i sums, __m512i weights, __m512i x) {
     return _mm512_dpbusd_epi32(sums, weights, x);
 }
 
-VNNI_INLINE void finish(const ech_row_group *group, int row, const __m512i sums[2]) {
-    float *out = group->out + row * group->out_stride;
-    const __m512i raised = _mm512_slli_epi32(_mm512_set1_epi32(group->totals[row]), RAISED_BITS);
-    for (int first = 0; first < ECH_STRIP; first += ECH_PANEL_N) {
-        __m512i sum = sums[first / ECH_PANEL_N];
-        if (!group->first) sum = _mm512_add_epi32(_mm512_loadu_si512(out + first), sum);
-        if (!group->last) {
-            _mm512_storeu_si512(out + first, sum);
-            continue;
+VNNI_INLINE void store_sums(const ech_row_group *group, float *out, __m512i sums) {
+    _mm512_storeu_si512(out, group->first ? sums : _mm512_add_epi32(_mm512_loadu_si512(out), sums));
+}
+
+VNNI_INLINE void conclude(const ech_row_group *group, int rows) {
+    for (int i = 0; i < rows; i++) {
+        float *out = group->out + i * group->out_stride;
+        const __m512i raised = _mm512_slli_epi32(_mm512_set1_epi32(group->totals[i]), RAISED_BITS);
+        for (int first = 0; first < ECH_STRIP; first += ECH_PANEL_N) {
+            const __m512i sums = _mm512_sub_epi32(_mm512_loadu_si512(out + first), raised);
+            const __m512 scales = _mm512_mul_ps(_mm512_loadu_ps(group->weight_scales + first),
+                                                _mm512_set1_ps(group->scales[i]));
+            _mm512_storeu_ps(out + first, _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scales));
         }
-        const __m512 scale = _mm512_mul_ps(_mm512_loadu_ps(group->weight_scales + first),
-                                           _mm512_set1_ps(group->scales[row]));
-        _mm512_storeu_ps(out + first, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(sum, raised)), scale));
     }
 }
 
