@@ -12,8 +12,8 @@
 // template.
 //
 // 4 rows × 1 panel: 8 accumulators leave 8 of the 16 registers to weights and inputs. With 1 or 2 rows, which are bound
-// by memory, the accumulators of both panels fit, and the weights are read in the order in which they lie, with every
-// second line prefetched. See avx512_groups.h about that.
+// by memory, the accumulators of both panels fit, and the weights are read in the order in which they lie, with one line
+// of a panel prefetched. See avx512_groups.h about that.
 #include "panel_lines.h"
 #include "strip_groups.h"
 
@@ -28,11 +28,11 @@ enum {
 #define AVX2 __attribute__((target(AVX2_TARGET)))
 #define AVX2_INLINE static inline __attribute__((always_inline, target(AVX2_TARGET)))
 
-/// Adds one panel's products with a block of the inputs, and prefetches `ahead_step` bytes for each line.
+/// Adds one panel's products with a block of the inputs, and prefetches `ahead_step` bytes for each line, or just once.
 AVX2_INLINE void add_panel(const int rows, sum_vector sums[MOST_ROWS][2], const char *weights, const char *x,
                            bool every_line, uintptr_t ahead, uintptr_t ahead_step) {
     for (int line = 0; line < PANEL_LINES; line++) {
-        if (every_line || line % 2 == 0) _mm_prefetch((const char *)(ahead + line * ahead_step), _MM_HINT_T1);
+        if (every_line || line == 0) _mm_prefetch((const char *)(ahead + line * ahead_step), _MM_HINT_T1);
         const half_line w0 = load_half(weights + line * LINE_BYTES);
         const half_line w1 = load_half(weights + line * LINE_BYTES + LINE_BYTES / 2);
         for (int i = 0; i < rows; i++) {
