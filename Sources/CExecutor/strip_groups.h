@@ -35,7 +35,7 @@ typedef struct {
     /// the time and not in bursts while the first group is at work. An address, as it may lie past the weights' end.
     uintptr_t ahead;
     uintptr_t ahead_step;  ///< bytes of it for each 128 bytes of weights that the group multiplies
-    bool alone;            ///< no other group reads the chunk
+    int32_t groups;        ///< that read the chunk, this one included
 
     // Of q8 rows only.
     const float *scales;   ///< of the group's rows
@@ -71,8 +71,8 @@ static inline void ech_strips_in_groups(const ech_group_kernel *kernels, int32_t
 
     ech_row_group group = *whole;
     group.x_block = (ptrdiff_t)tile_rows * ECH_ROW_BYTES;
+    group.groups = groups;
     group.ahead_step = (uintptr_t)((128 + groups - 1) / groups);
-    group.alone = groups == 1;
     for (int32_t block = 0; block < blocks; block += ECH_CHUNK_BLOCKS) {
         group.blocks = ech_min(ECH_CHUNK_BLOCKS, blocks - block);
         group.first = block == 0;
