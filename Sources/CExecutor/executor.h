@@ -97,14 +97,14 @@ typedef struct {
 /// Rows of one slot that attention takes together, so that they share each key and value that it reads.
 typedef struct {
     int32_t begin, end; ///< of the ordered rows
-    int64_t before;     ///< what the blocks before this one cost, for one head
 } ech_row_block;
 
 /// How attention divides a call's rows.
 typedef struct {
     const ech_ordered_row *rows;
-    const ech_row_block *blocks; ///< block_count, and one after them for its `before`
+    const ech_row_block *blocks;
     int32_t block_count;
+    int64_t keys; ///< that the rows see, all together
 } ech_wavefront;
 
 /// Where a session's memory for one call lies in its arena.
@@ -115,7 +115,7 @@ typedef struct {
     int64_t best_offset;   ///< in a thread's scratch: rows floats and rows i32
     int32_t *saved_depth;  ///< rows numbers
     ech_ordered_row *ordered_rows; ///< rows of them
-    ech_row_block *row_blocks;     ///< rows + 1 of them
+    ech_row_block *row_blocks;     ///< rows of them
     ech_left *left;                ///< one for each thread
     int32_t capacity;      ///< rows rounded up to 16
 } ech_arena;
@@ -184,10 +184,12 @@ static inline void ech_walk_barrier(ech_walk *walk) {
     ech_barrier_wait(&walk->run->barrier, walk->threads, &walk->barriers);
 }
 
-/// The division of `count` units of the instruction's work. Every thread has to ask for it, in the order of the tape.
-/// Threads help each other if `help` is set.
+/// The division of `count` units of an instruction's work, which are `multiplications` in all. Every thread has to ask for
+/// it, in the order of the tape.
 static inline ech_division ech_walk_divide(ech_walk *walk, const ech_instruction *instruction, int64_t count,
-                                           int32_t at_once, bool help) {
+                                           int32_t at_once, double multiplications) {
+    // Fewer take some ten microseconds, where what threads tell each other would weigh more than it saves.
+    const double worth_helping = 0x1p21;
     const ech_division division = {
         .all = walk->run->arena.left,
         .ticket = ++walk->divisions % ECH_TICKET_LIMIT,
@@ -195,7 +197,7 @@ static inline ech_division ech_walk_divide(ech_walk *walk, const ech_instruction
         .count = count,
         .thread = walk->thread,
         .threads = walk->threads,
-        .help = help && walk->threads > 1,
+        .help = multiplications >= worth_helping && walk->threads > 1,
         .met = instruction->barrier,
     };
     ech_divide(&division);

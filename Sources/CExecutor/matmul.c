@@ -30,11 +30,8 @@ static product product_of(const ech_walk *walk, const ech_instruction *instructi
 
 /// The division of the first `outputs` outputs among the threads.
 static ech_division divide(ech_walk *walk, const ech_instruction *instruction, const product *p, int64_t outputs) {
-    // Below, a product takes some ten microseconds, and what threads tell each other would weigh more than it saves.
-    const int64_t worth_helping = 1 << 21;
-    const int64_t multiplications = outputs * p->weight->columns * walk->run->call->rows;
     return ech_walk_divide(walk, instruction, (outputs + p->unit - 1) / p->unit, p->at_once,
-                           multiplications >= worth_helping);
+                           (double)outputs * p->weight->columns * walk->run->call->rows);
 }
 
 /// Outputs of a product that a thread computes at once.

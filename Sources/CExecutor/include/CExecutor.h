@@ -136,6 +136,7 @@ enum ech_opcode {
 // - LINEAR, PROJECT_ROPE_WRITE, LINEAR_SILU_GATE and LINEAR_ARGMAX by outputs: every thread reads all of in0, and writes
 //   its columns of all rows. LINEAR_ARGMAX has barriers of its own inside and writes its output by rows.
 // - WAVEFRONT_ATTENTION by pairs of head and block of rows of one slot.
+//   Of these, a thread that is done takes over some of another's.
 // - All others by rows: a thread reads and writes the same rows in each, so that no barrier is needed between them.
 // An output may take an input's place in the arena when both are f32 and the instruction is split by rows.
 
