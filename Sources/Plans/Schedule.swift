@@ -103,7 +103,7 @@ public enum BufferElement: String, Codable, Hashable, Sendable {
         case .bf16: return rounded(rounded(width, to: 32) * 2, to: 64)
         case .q8:
             let columns = rounded(width, to: 64)
-            // Bytes, a scale in a cache line of its own, and an i32 sum for every 32 columns.
+            // A byte a code; 64 for the scale and the sum of all codes; and an i32 sum for every 32 columns.
             return rounded(columns + 64 + columns / 32 * 4, to: 64)
         }
     }
