@@ -44,9 +44,6 @@ public struct Latents: Hashable, Sendable {
 
     public mutating func append(_ other: Latents) { values.append(contentsOf: other.values) }
     public mutating func removeFirst(_ count: Int) { values.removeFirst(count * width) }
-    public mutating func truncate(to count: Int) {
-        values.removeLast(max(0, values.count - count * width))
-    }
     public func rows(_ range: Range<Int>) -> Latents {
         Latents(width: width, values: Array(values[range.lowerBound * width..<range.upperBound * width]))
     }
