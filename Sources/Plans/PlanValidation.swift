@@ -65,6 +65,11 @@ extension Schedule {
                 throw PlanError("\(port.name) is \(port.element.rawValue), which callers do not read or write.")
             }
         }
+        // Callers hand parameters over by their names.
+        var names: Set<String> = []
+        if let twice = function.parameters.first(where: { !names.insert($0.name).inserted }) {
+            throw PlanError("two parameters are called \(twice.name).")
+        }
         guard (0...Limit.arena).contains(function.arenaBytesPerRow),
             (0...Limit.unplanned).contains(function.unplannedBytesPerRow)
         else { throw PlanError("the arena has an impossible size.") }

@@ -120,7 +120,7 @@ private func message(_ body: () throws -> Void) -> String? {
         ("n_embd", "5280", "5280"), ("n_embd", true, "true"), ("n_embd", 5281, "5281"), ("n_embd", 55 * 97, "97"),
         ("n_embd", 1 << 40, "1099511627776"), ("n_embd", 1e300, "1e+300"), ("n_embd", [5280], "a list"),
         ("intermediate_size", 0, "0"), ("intermediate_size", Int.max, "9.22"), ("n_layers_in_prelude", -1, "-1"),
-        ("n_layers_in_recurrent_block", 0, "0"), ("n_layers_in_coda", 1_000_000, "1000000"),
+        ("n_layers_in_recurrent_block", 0, "0"), ("n_layers_in_coda", 257, "257"), ("n_layers_in_coda", 1_000_000, "1000000"),
         ("mean_recurrence", 0, "0"),
         ("head_dim", 95, "95"), ("num_attention_heads", 54, "54"), ("num_key_value_heads", 11, "11"),
         ("padded_vocab_size", 65535, "65535"), ("vocab_size", 0, "0"), ("block_size", 0, "0"), ("norm_eps", 0, "0"),

@@ -48,6 +48,9 @@ import Testing
         Fault("a parameter of more columns than a row can have") {
             $0.functions[0].parameters.append(Port(name: "x", element: .f32, width: Int.max))
         },
+        Fault("two parameters of one name") {
+            $0.functions[0].parameters.append(Port(name: "tokens", element: .i32, width: 1))
+        },
         Fault("an arena that no memory holds") { $0.functions[0].arenaBytesPerRow = Int.max },
         Fault("an unplanned arena that no memory holds") { $0.functions[0].unplannedBytesPerRow = Int.max },
         Fault("a tape for a negative number of recurrences") { $0.functions[0].unrolled = -1 },
