@@ -29,7 +29,9 @@ public struct ScheduledWeight: Codable, Hashable, Sendable {
     /// Also the name of its tensor in the plan file.
     public var name: String
     public var format: WeightFormat
+    /// N, the outputs; 1 for a vector.
     public var rows: Int
+    /// K, the inputs.
     public var columns: Int
 
     public init(name: String, format: WeightFormat, rows: Int, columns: Int) {
@@ -74,6 +76,7 @@ public struct ScheduledWeight: Codable, Hashable, Sendable {
 /// Keys and values of one attention block.
 public struct ScheduledCache: Codable, Hashable, Sendable {
     public var name: String
+    /// Heads of a position's keys, and of its values.
     public var heads: Int
     /// Columns of a head.
     public var dim: Int
@@ -191,7 +194,9 @@ public struct ScheduledFunction: Codable, Hashable, Sendable {
     public var unrolled: Int?
     public var parameters: [Port]
     public var results: [Port]
+    /// Instructions name buffers by their numbers here.
     public var buffers: [ScheduledBuffer]
+    /// The tape.
     public var instructions: [Instruction]
     /// The arena's size for each row of its capacity, in bytes.
     public var arenaBytesPerRow: Int

@@ -16,6 +16,7 @@ public struct TapeCost: Hashable, Sendable {
     public var instructions = 0
     public var barriers = 0
 
+    /// All that comes from memory.
     public var bytes: Int { weightBytes.adding(1, times: cacheBytes) }
 
     public init() {}
