@@ -71,7 +71,7 @@ import Testing
 
                 var stream = tokenizer.makeStreamDecoder(skipSpecialTokens: skip)
                 var streamed: [UInt8] = []
-                for id in ids { streamed += try stream.append(id).utf8 }
+                for id in ids { streamed += stream.append(id).utf8 }
                 streamed += stream.finish().utf8
                 #expect(streamed == Array(text.utf8), "\(text.debugDescription)")
             }
