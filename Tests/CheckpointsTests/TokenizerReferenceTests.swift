@@ -32,7 +32,7 @@ import Testing
 
     static let fixtures: Fixtures = {
         do {
-            let url = TokenizerTestFiles.repository.appending(path: "Tests/Fixtures/tokenizers.json")
+            let url = TokenizerTestFiles.repository.appending(path: "Tests/CheckpointsTests/Fixtures/tokenizers.json")
             return try JSONDecoder().decode(Fixtures.self, from: Data(contentsOf: url))
         } catch {
             Issue.record("the fixtures cannot be read: \(error)")
