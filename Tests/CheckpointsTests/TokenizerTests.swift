@@ -174,7 +174,7 @@ struct SmallTokenizerFile {
         }
     }
 
-    @Test(arguments: ["ab", " ", "\n", "a b ", "1,"])
+    @Test(.timeLimit(.minutes(5)), arguments: ["ab", " ", "\n", "a b ", "1,"])
     func longTextsWithoutAPauseAreEncodedInReasonableTime(unit: String) throws {
         // Were the time quadratic, this would take tens of minutes.
         let tokenizer = try Self.wordmath()
@@ -183,7 +183,7 @@ struct SmallTokenizerFile {
         #expect(try tokenizer.decode(ids, skipSpecialTokens: false) == text)
     }
 
-    @Test func longRunsOfStrippedWhiteSpaceAreEncodedInReasonableTime() throws {
+    @Test(.timeLimit(.minutes(5))) func longRunsOfStrippedWhiteSpaceAreEncodedInReasonableTime() throws {
         var file = SmallTokenizerFile()
         file.added = #"[{"id": 6, "content": "\n", "lstrip": true, "rstrip": true, "normalized": false}]"#
         let tokenizer = try file.tokenizer()
