@@ -33,8 +33,8 @@ public struct HuginnConfiguration: Hashable, Sendable {
     /// D = E / H, even.
     public var headDimension: Int { width / heads }
 
-    /// Sizes beyond these are taken for damage. They are a good way beyond any model, and small enough that the bytes of
-    /// all tensors together are a number of 64 bits.
+    /// Sizes beyond these are taken for damage. They are a good way beyond any model, and small enough that 64 bits
+    /// hold the bytes of all tensors together.
     private enum Limit {
         static let size = 1...1 << 24
         static let blocks = 1 << 8

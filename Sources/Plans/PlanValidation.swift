@@ -1,5 +1,5 @@
-/// Sizes beyond these are taken for damage. They are a good way beyond any model, those of a schedule are the executor's
-/// own, and products of two of them do not overflow.
+/// Sizes beyond these are taken for damage. They are a good way beyond any model, those of a schedule are the
+/// executor's own, and products of two of them do not overflow.
 private enum Limit {
     /// Columns of a row, and rows or columns of a weight.
     static let width = 1 << 28
@@ -16,7 +16,8 @@ extension PlanSettings {
     func validate() throws {
         func check(_ value: Int, _ name: String, _ range: ClosedRange<Int>) throws {
             guard range.contains(value) else {
-                throw PlanError("the \(name) is \(value), where \(range.lowerBound) to \(range.upperBound) is possible.")
+                throw PlanError(
+                    "the \(name) is \(value), where \(range.lowerBound) to \(range.upperBound) is possible.")
             }
         }
         try check(width, "width", 1...Limit.size)
@@ -29,9 +30,9 @@ extension PlanSettings {
 }
 
 extension Schedule {
-    /// Checks that every number in the schedule names something that is there, that sizes are sizes, and that what stands
-    /// for the caller's memory has its form, so that readers may follow it blindly. What each instruction needs of its
-    /// operands the executor checks.
+    /// Checks that every number in the schedule names something that is there, that sizes are sizes, and that what
+    /// stands for the caller's memory has its form, so that readers may follow it blindly. What each instruction needs of
+    /// its operands the executor checks.
     /// - Throws: ``PlanError`` for the first fault.
     func validate() throws {
         let extents = 1...Limit.width
@@ -77,8 +78,10 @@ extension Schedule {
             throw PlanError("the tape is for \(unrolled) recurrences.")
         }
         for buffer in function.buffers { try validate(buffer, of: function) }
-        for index in function.results.indices where !function.buffers.contains(where: { $0.storage == .result(index) }) {
-            throw PlanError("no buffer is the result \(function.results[index].name).")
+        for (index, result) in function.results.enumerated() {
+            guard function.buffers.contains(where: { $0.storage == .result(index) }) else {
+                throw PlanError("no buffer is the result \(result.name).")
+            }
         }
         for (number, instruction) in function.instructions.enumerated() {
             let operands = instruction.inputs + instruction.outputs
@@ -109,7 +112,8 @@ extension Schedule {
         }
         // The caller's memory has the port's size, and the executor goes by the buffer's.
         guard buffer.element == port.element, buffer.width == port.width else {
-            throw PlanError("the buffer \(buffer.name) is of another type or width than \(port.name), which it stands for.")
+            throw PlanError(
+                "the buffer \(buffer.name) is of another type or width than \(port.name), which it stands for.")
         }
     }
 

@@ -83,8 +83,8 @@ public final class PlanModel: RecurrentModel {
     }
 
     /// Evaluates the rows of `call`, and writes their keys and values to the caches.
-    /// - Throws: ``RuntimeError`` when the call does not fit the model (its rows, slots, positions, tokens or sizes) or the
-    ///   plan is malformed, and ``PlanError``. The model stays usable.
+    /// - Throws: ``RuntimeError`` when the call does not fit the model (its rows, slots, positions, tokens or sizes) or
+    ///   the plan is malformed. The model stays usable.
     public func evaluate(_ call: RaggedCall) throws -> ModelResult {
         let rows = call.tokens.count
         let extents = try check(call)

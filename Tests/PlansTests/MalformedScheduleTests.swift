@@ -40,7 +40,9 @@ import Testing
         Fault("a result's buffer that is wider than the result") { $0.functions[0].buffers[1].width = 6 },
         Fault("a parameter's buffer that is wider than the parameter") { $0.functions[0].buffers[0].width = 2 },
         Fault("a parameter's buffer of another type") { $0.functions[0].buffers[0].element = .f32 },
-        Fault("a result that no buffer is for") { $0.functions[0].results.append(Port(name: "x", element: .f32, width: 1)) },
+        Fault("a result that no buffer is for") {
+            $0.functions[0].results.append(Port(name: "x", element: .f32, width: 1))
+        },
         Fault("a result that callers cannot read") {
             $0.functions[0].results[0].element = .bf16
             $0.functions[0].buffers[1].element = .bf16

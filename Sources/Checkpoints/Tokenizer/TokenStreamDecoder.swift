@@ -17,7 +17,8 @@ public struct TokenStreamDecoder: Sendable {
 
     /// The text that `token` completes, which may be empty. Bytes that are no UTF-8 become U+FFFD.
     public mutating func append(_ token: Int32) -> String {
-        guard let content = tokenizer.token(token), !(skipsSpecialTokens && tokenizer.isSpecial(token)) else { return "" }
+        guard let content = tokenizer.token(token) else { return "" }
+        if skipsSpecialTokens, tokenizer.isSpecial(token) { return "" }
         held += tokenizer.decoder.bytes(of: content, isFirst: isFirst)
         isFirst = false
         let complete = held.count - Self.incompleteSuffix(of: held)
