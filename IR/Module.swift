@@ -3,7 +3,9 @@
 public struct Weight: Hashable, Sendable {
     /// Columns `from ..< to` of another tensor of the checkpoint.
     public struct Columns: Hashable, Sendable {
+        /// The whole tensor's name.
         public var source: String
+        /// The first column, and the one after the last.
         public var from: Int
         public var to: Int
 
@@ -17,6 +19,7 @@ public struct Weight: Hashable, Sendable {
     public var name: String
     /// Always of fixed extents. The element type is the one it is stored in for the executor, whatever the checkpoint's.
     public var type: TensorType
+    /// Nil for a whole tensor of the checkpoint.
     public var columns: Columns?
 
     public init(_ name: String, _ type: TensorType, columns: Columns? = nil) {
@@ -69,6 +72,7 @@ public struct Module: Hashable, Sendable {
         self.functions = functions
     }
 
+    /// The first declaration of that name, or nil; all three search the list.
     public func weight(_ name: String) -> Weight? { weights.first { $0.name == name } }
     public func cache(_ name: String) -> Cache? { caches.first { $0.name == name } }
     public func function(_ name: String) -> Function? { functions.first { $0.name == name } }

@@ -74,6 +74,7 @@ public enum AttributeKind: Hashable, Sendable {
 /// The fixed part of an opcode's form: how many operands and results, which symbols, which attributes.
 public struct OpcodeSignature: Sendable {
     public var operands: Int
+    /// What the names after the operands have to name, in order.
     public var symbols: [SymbolKind]
     /// In the order in which the text form prints them.
     public var attributes: [(name: String, kind: AttributeKind)]

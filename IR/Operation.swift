@@ -72,14 +72,17 @@ public struct Operation: Hashable, Sendable {
         self.body = body
     }
 
+    /// The attribute of that name where it is an integer.
     public func integer(_ name: String) -> Int? {
         if case .integer(let value)? = attributes[name] { value } else { nil }
     }
 
+    /// The attribute of that name where it is a number.
     public func float(_ name: String) -> Float? {
         if case .float(let value)? = attributes[name] { value } else { nil }
     }
 
+    /// The attribute of that name where it is a recurrence.
     public func recurrence(_ name: String = "recurrence") -> Recurrence? {
         if case .recurrence(let value)? = attributes[name] { value } else { nil }
     }

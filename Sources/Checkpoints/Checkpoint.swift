@@ -62,19 +62,8 @@ public struct Checkpoint: Sendable {
         try documents[document]?.text()
     }
 
-    /// The text of a document that the caller cannot do without.
-    /// - Throws: ``CheckpointError`` when the checkpoint has none, `FileError` when it is not UTF-8.
-    public func requiredText(of document: CheckpointDocument) throws -> String {
-        guard let text = try text(of: document) else {
-            throw CheckpointError("\(name): has no \(document.rawValue)")
-        }
-        return text
-    }
-
     /// Of all tensors, in alphabetical order.
     public var tensorNames: [String] { weights.fileOfTensor.keys.sorted() }
-
-    public func hasTensor(_ name: String) -> Bool { weights.fileOfTensor[name] != nil }
 
     /// The tensor `name`, which has to be of numbers that f32 holds and of the shape that the model needs.
     /// - Throws: ``CheckpointError`` that says what was found and what is needed.

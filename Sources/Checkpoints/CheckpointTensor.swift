@@ -2,6 +2,7 @@ import Safetensors
 
 /// A tensor of a ``Checkpoint``, known to be convertible to f32.
 public struct CheckpointTensor: Sendable {
+    /// As its file declares it.
     public let stored: StoredTensor
     let file: SafetensorsFile
 

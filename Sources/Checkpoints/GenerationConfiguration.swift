@@ -5,10 +5,6 @@ import Safetensors
 public struct GenerationConfiguration: Hashable, Sendable {
     /// `eos_token_id`: generation stops at any of them. The file has one number or a list.
     public var stopTokens: [Int] = []
-    /// `bos_token_id`.
-    public var beginToken: Int?
-    /// `pad_token_id`.
-    public var paddingToken: Int?
     /// `do_sample`: false means the likeliest token always (greedy), whatever the keys below say.
     public var samples = false
     /// Divides the logits. 0 means greedy.
@@ -43,8 +39,6 @@ public struct GenerationConfiguration: Hashable, Sendable {
             try document.number(key, "a number from 0 to 1") { 0...1 ~= $0 }
         }
         stopTokens = try document.integers("eos_token_id", in: Self.tokens) ?? []
-        beginToken = try document.integer("bos_token_id", in: Self.tokens)
-        paddingToken = try document.integer("pad_token_id", in: Self.tokens)
         samples = try document.truth("do_sample") ?? samples
         temperature = try document.number("temperature", "a number of at least 0") { $0 >= 0 } ?? temperature
         topK = try document.integer("top_k", in: 0...Int(Int32.max)).flatMap { $0 == 0 ? nil : $0 }

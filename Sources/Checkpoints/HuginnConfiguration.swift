@@ -33,11 +33,11 @@ public struct HuginnConfiguration: Hashable, Sendable {
     /// D = E / H, even.
     public var headDimension: Int { width / heads }
 
-    /// Sizes beyond these are taken for damage. They are a good way beyond any model, and small enough that products of
-    /// two of them, times the size of an element, are far from overflowing.
+    /// Sizes beyond these are taken for damage. They are a good way beyond any model, and small enough that 64 bits
+    /// hold the bytes of all tensors together.
     private enum Limit {
         static let size = 1...1 << 24
-        static let blocks = 1 << 12
+        static let blocks = 1 << 8
         static let recurrence = 1...1 << 16
     }
 

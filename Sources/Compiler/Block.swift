@@ -1,22 +1,30 @@
 import IR
 
-/// Where a block's values are defined and how often the whole function reads them: what a pattern match asks.
+/// Where a block's values are defined and read, and how often the whole function reads them: what a pattern match asks.
+/// An unrolled function has tens of thousands of operations, so that no match may search all of them.
 struct BlockIndex {
     private let definitions: [String: Int]
+    private let readers: [String: [Int]]
     private let uses: [String: Int]
 
     /// - Parameter uses: reads of each value in the whole function, see `Function.useCounts`.
     init(_ operations: [Operation], uses: [String: Int]) {
         var definitions: [String: Int] = [:]
+        var readers: [String: [Int]] = [:]
         for (index, operation) in operations.enumerated() {
             for result in operation.results { definitions[result.name] = index }
+            operation.forEachUse { readers[$0.name, default: []].append(index) }
         }
         self.definitions = definitions
+        self.readers = readers
         self.uses = uses
     }
 
     /// The index of the operation of this block that defines the value.
     func definition(of value: Value) -> Int? { definitions[value.name] }
+
+    /// The indices of the operations of this block that read the value, themselves or in a body, in order, once a use.
+    func readers(of value: Value) -> [Int] { readers[value.name] ?? [] }
 
     func uses(of value: Value) -> Int { uses[value.name] ?? 0 }
 }

@@ -3,6 +3,7 @@ import IR
 /// Which element type each matrix is stored in: that of the first rule whose pattern matches its name, else the standard
 /// one.
 public struct MatrixFormats: Hashable, Sendable {
+    /// An element type for the matrices whose names match a pattern.
     public struct Rule: Hashable, Sendable {
         public var pattern: NamePattern
         public var element: ElementType
@@ -18,6 +19,7 @@ public struct MatrixFormats: Hashable, Sendable {
         }
     }
 
+    /// The element type of a matrix that no rule is for.
     public var standard: ElementType
     /// The first that matches counts.
     public var rules: [Rule]
@@ -27,6 +29,7 @@ public struct MatrixFormats: Hashable, Sendable {
         self.rules = rules
     }
 
+    /// The element type that a matrix is stored in.
     public func element(of weight: Weight) -> ElementType {
         rules.first { $0.covers(weight) }?.element ?? standard
     }

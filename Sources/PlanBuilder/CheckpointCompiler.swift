@@ -8,6 +8,7 @@ import Plans
 /// From a checkpoint to a plan: the schedule of its architecture, and its weights packed as the schedule says.
 public struct CheckpointCompiler {
     public let checkpoint: Checkpoint
+    /// The half that needs no weights.
     public let model: ModelCompiler
     /// Threads that convert and pack weights. Their number changes no bit of the plan.
     public let workers: Int

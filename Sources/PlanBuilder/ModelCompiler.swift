@@ -92,6 +92,7 @@ public struct ModelCompiler: Sendable {
         self.settings = settings
     }
 
+    /// What the settings mean to the compiler: each of `decode` and `step`, with and without `.logits`, is specialized.
     public var options: CompilerOptions {
         CompilerOptions(
             weights: settings.weights.element,

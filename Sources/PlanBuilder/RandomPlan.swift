@@ -21,6 +21,7 @@ public struct RandomPlan {
         self.name = name
     }
 
+    /// What the plan is compiled for.
     public var settings: PlanSettings { model.settings }
 
     /// Compiles, and fills the weights.

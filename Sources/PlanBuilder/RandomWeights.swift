@@ -19,7 +19,8 @@ struct RandomWeights {
         // Random signs and mantissas behind the exponent of 1/128.
         case .f32: pool = Self.words(1 << 20) { random.next() & 0x807F_FFFF_807F_FFFF | 0x3C00_0000_3C00_0000 }
         case .bf16: pool = Self.words(1 << 20) { random.next() & 0x807F_807F_807F_807F | 0x3C00_3C00_3C00_3C00 }
-        case .int8: pool = Self.words(1 << 20) { Self.cancelling(random.next()) }
+        // Odd codes, since −128 is none.
+        case .int8: pool = Self.words(1 << 20) { random.next() | 0x0101_0101_0101_0101 }
         case .int4: pool = Self.int4Blocks(1 << 13, &random)
         }
     }
@@ -29,17 +30,6 @@ struct RandomWeights {
         bytes.reserveCapacity(count * 8)
         for _ in 0..<count { withUnsafeBytes(of: next().littleEndian) { bytes.append(contentsOf: $0) } }
         return bytes
-    }
-
-    /// Four columns of two outputs, each the codes a, −a, b, −b, so that every sum of an output's codes is zero and need
-    /// not be computed. Odd codes: −128 is none.
-    private static func cancelling(_ random: UInt64) -> UInt64 {
-        var result: UInt64 = 0
-        for pair in 0..<4 {
-            let code = Int8(truncatingIfNeeded: random >> (16 * pair)) | 1
-            result |= (UInt64(UInt8(bitPattern: code)) | UInt64(UInt8(bitPattern: -code)) << 8) << (16 * pair)
-        }
-        return result
     }
 
     /// Blocks of 32 outputs by 64 inputs: 1024 bytes of nibbles, which may be anything, and 64 scales in bf16.

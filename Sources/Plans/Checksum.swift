@@ -18,6 +18,7 @@ public struct Checksum {
         pending.reserveCapacity(Self.blockSize)
     }
 
+    /// Goes on with more bytes; how they are divided does not matter.
     public mutating func add(_ bytes: UnsafeRawBufferPointer) {
         length &+= UInt64(bytes.count)
         var rest = bytes[...]

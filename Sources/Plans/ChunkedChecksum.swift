@@ -13,6 +13,7 @@ public struct ChunkedChecksum {
 
     public init() {}
 
+    /// Goes on with more bytes; how they are divided does not matter.
     public mutating func add(_ bytes: UnsafeRawBufferPointer) {
         var rest = bytes[...]
         while !rest.isEmpty {

@@ -10,6 +10,7 @@ public enum PackedBF16 {
 
     static let panel = 16
 
+    /// The next multiple of ``block``.
     public static func roundedUp(_ extent: Int) -> Int { (extent + block - 1) / block * block }
 
     /// Elements of one packed strip of a matrix with `columns` inputs.

@@ -4,6 +4,7 @@ import Safetensors
 /// A compiled model: the schedule, what it was compiled for, the checkpoint's own documents, and the weights as the
 /// executor reads them. It needs nothing else to run, and no copy of the checkpoint.
 public struct Plan: Sendable {
+    /// All of the plan but its weights.
     public let contents: PlanContents
     /// False for a plan that is only there to be looked at: its schedule names weights that it does not store.
     public let hasWeights: Bool
@@ -103,6 +104,7 @@ extension PlanSettings {
 
 /// The format of matrices whose names match a shell-style pattern.
 public struct WeightRule: Codable, Hashable, Sendable {
+    /// `*` stands for any characters, `?` for one, `[0-3]` and `[!0-3]` for one of a set or outside it.
     public var pattern: String
     public var format: WeightFormat
 

@@ -17,6 +17,7 @@ enum PlanFile {
     /// What stands for a checksum until it is known.
     static let noChecksum = String(repeating: "0", count: 16)
 
+    /// The only value of the metadata key `weights`.
     static let noWeights = "none"
 
     enum Key {
@@ -63,7 +64,7 @@ enum PlanFile {
                     block / PackedBF16.panel, block / 2, PackedBF16.panel, 2,
                 ])
         // Scales are of another type than the codes beside them. A shape tells at least the bytes: to each output of an int8
-        // matrix its codes, scale and sum; those of an int4 matrix by strip and block.
+        // matrix its codes and its scale; those of an int4 matrix by strip and block.
         case .int8:
             let (rows, codes) = (
                 rounded(weight.rows, to: PackedInt8.strip), rounded(weight.columns, to: PackedInt8.block)
@@ -178,12 +179,6 @@ extension Plan {
 // MARK: Reading
 
 extension Plan {
-    /// Whether the file at `path` says that it is a plan, whatever its state.
-    public static func isPlan(path: String) -> Bool {
-        guard let file = try? SafetensorsFile(path: path) else { return false }
-        return file.metadata[PlanFile.Key.format] == PlanFile.format
-    }
-
     /// How much of a plan's data is compared with its checksum on opening. The header and the documents always are.
     public enum Verification: Hashable, Sendable {
         /// All of it, however long that takes.
@@ -266,6 +261,7 @@ extension Plan {
             }
         }
         do {
+            try contents.settings.validate()
             try contents.schedule.validate()
         } catch {
             throw refuse("is malformed: \(error)")

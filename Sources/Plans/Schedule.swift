@@ -29,7 +29,9 @@ public struct ScheduledWeight: Codable, Hashable, Sendable {
     /// Also the name of its tensor in the plan file.
     public var name: String
     public var format: WeightFormat
+    /// N, the outputs; 1 for a vector.
     public var rows: Int
+    /// K, the inputs.
     public var columns: Int
 
     public init(name: String, format: WeightFormat, rows: Int, columns: Int) {
@@ -74,6 +76,7 @@ public struct ScheduledWeight: Codable, Hashable, Sendable {
 /// Keys and values of one attention block.
 public struct ScheduledCache: Codable, Hashable, Sendable {
     public var name: String
+    /// Heads of a position's keys, and of its values.
     public var heads: Int
     /// Columns of a head.
     public var dim: Int
@@ -103,7 +106,7 @@ public enum BufferElement: String, Codable, Hashable, Sendable {
         case .bf16: return rounded(rounded(width, to: 32) * 2, to: 64)
         case .q8:
             let columns = rounded(width, to: 64)
-            // Bytes, a scale in a cache line of its own, and an i32 sum for every 32 columns.
+            // A byte a code; 64 for the scale and the sum of all codes; and an i32 sum for every 32 columns.
             return rounded(columns + 64 + columns / 32 * 4, to: 64)
         }
     }
@@ -191,7 +194,9 @@ public struct ScheduledFunction: Codable, Hashable, Sendable {
     public var unrolled: Int?
     public var parameters: [Port]
     public var results: [Port]
+    /// Instructions name buffers by their numbers here.
     public var buffers: [ScheduledBuffer]
+    /// The tape.
     public var instructions: [Instruction]
     /// The arena's size for each row of its capacity, in bytes.
     public var arenaBytesPerRow: Int

@@ -3,7 +3,8 @@
 ///
 /// Weights are counted each time an instruction reads them, since a pass over a model pushes them out of the caches;
 /// keys and values once an attention, however many rows look at them. What passes from instruction to instruction is
-/// taken to stay in caches.
+/// taken to stay in caches. Whole numbers that would be too large stay at `Int.max`: a plan without weights may declare
+/// any.
 public struct TapeCost: Hashable, Sendable {
     /// Bytes of weights as stored.
     public var weightBytes = 0
@@ -15,7 +16,8 @@ public struct TapeCost: Hashable, Sendable {
     public var instructions = 0
     public var barriers = 0
 
-    public var bytes: Int { weightBytes + cacheBytes }
+    /// All that comes from memory.
+    public var bytes: Int { weightBytes.adding(1, times: cacheBytes) }
 
     public init() {}
 
@@ -31,10 +33,10 @@ public struct TapeCost: Hashable, Sendable {
         where count > 0 {
             let cost = TapeCost(
                 of: instruction, in: schedule, rows: rows, context: context, cacheElementBytes: cacheElementBytes)
-            weightBytes += count * cost.weightBytes
-            cacheBytes += count * cost.cacheBytes
-            self.instructions += count * cost.instructions
-            barriers += count * cost.barriers
+            weightBytes = weightBytes.adding(count, times: cost.weightBytes)
+            cacheBytes = cacheBytes.adding(count, times: cost.cacheBytes)
+            instructions = instructions.adding(count, times: cost.instructions)
+            barriers = barriers.adding(count, times: cost.barriers)
             for (format, operations) in cost.operations { self.operations[format, default: 0] += Double(count) * operations }
         }
     }
@@ -49,23 +51,32 @@ public struct TapeCost: Hashable, Sendable {
         barriers = instruction.barrier ? 1 : 0
         if instruction.opcode == "wavefront_attention", let cache = instruction.cache.map({ schedule.caches[$0] }) {
             let width = cache.heads * cache.dim
-            cacheBytes = 2 * (context + rows) * width * cacheElementBytes
+            cacheBytes = 0.adding(context.adding(1, times: rows), times: 2 * width * cacheElementBytes)
             // Row i looks at context + i + 1 positions, first for their scores, then for their values.
-            let looks = rows * context + rows * (rows + 1) / 2
-            operations = [.f32: 4 * Double(looks) * Double(width)]
+            let looks = Double(rows) * (Double(context) + (Double(rows) + 1) / 2)
+            operations = [.f32: 4 * looks * Double(width)]
             return
         }
         for index in instruction.weights {
             let weight = schedule.weights[index]
             let bytes = weight.byteCount ?? 0
             if instruction.opcode == "embed" {
-                weightBytes += bytes / max(1, weight.rows) * min(rows, weight.rows)
+                weightBytes = weightBytes.adding(bytes / max(1, weight.rows), times: min(rows, weight.rows))
                 continue
             }
-            weightBytes += bytes
+            weightBytes = weightBytes.adding(1, times: bytes)
             guard weight.rows > 1 else { continue }
             operations[weight.format, default: 0] += 2 * Double(rows) * Double(weight.rows) * Double(weight.columns)
         }
+    }
+}
+
+extension Int {
+    /// The sum of this number and a product, or `Int.max` where that is less; all three are at least 0.
+    fileprivate func adding(_ count: Int, times amount: Int) -> Int {
+        let (product, isProductTooLarge) = count.multipliedReportingOverflow(by: amount)
+        let (sum, isSumTooLarge) = addingReportingOverflow(product)
+        return isProductTooLarge || isSumTooLarge ? .max : sum
     }
 }
 

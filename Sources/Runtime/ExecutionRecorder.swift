@@ -106,6 +106,8 @@ public final class ExecutionRecorder {
         memory.deallocate()
     }
 
+    /// What a thread did in a call.
+    /// - Precondition: `call` is one of ``calls`` and had that thread.
     public func events(of call: Call, thread: Int) -> Events { Events(self, thread: thread, call.events[thread]) }
 
     /// Has `run` record a call on the tracks it is given.

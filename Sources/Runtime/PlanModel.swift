@@ -7,6 +7,7 @@ import Plans
 public final class PlanModel: RecurrentModel {
     public let plan: Plan
     public let shape: ModelShape
+    /// How keys and values are kept.
     public let cacheFormat: CacheFormat
     /// Threads that a call runs on.
     public let threads: Int
@@ -66,9 +67,11 @@ public final class PlanModel: RecurrentModel {
         return recorder
     }
 
+    /// Ends what ``startRecording(eventsPerThread:)`` began; the recorder keeps what it has.
     public func stopRecording() { recorder = nil }
 
-    /// Evaluates a call and measures where its time goes.
+    /// Evaluates a call and measures where its time goes. A recording that is under way does not see the call.
+    /// - Throws: as ``evaluate(_:)``.
     public func profile(_ call: RaggedCall) throws -> (result: ModelResult, profile: ExecutionProfile) {
         _ = try check(call)
         let function = try program(for: call).program.function
@@ -79,6 +82,9 @@ public final class PlanModel: RecurrentModel {
         return (result, ExecutionProfile(own, of: plan))
     }
 
+    /// Evaluates the rows of `call`, and writes their keys and values to the caches.
+    /// - Throws: ``RuntimeError`` when the call does not fit the model (its rows, slots, positions, tokens or sizes) or
+    ///   the plan is malformed. The model stays usable.
     public func evaluate(_ call: RaggedCall) throws -> ModelResult {
         let rows = call.tokens.count
         let extents = try check(call)

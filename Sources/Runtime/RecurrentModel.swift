@@ -27,10 +27,12 @@ public struct ModelShape: Hashable, Sendable {
 
 /// Rows of f32 of one width, row-major: latent states or prelude outputs, one row per position.
 public struct Latents: Hashable, Sendable {
+    /// Columns of a row.
     public var width: Int
     /// `rows · width` elements.
     public var values: [Float]
 
+    /// 0 where rows have no columns.
     public var rows: Int { width == 0 ? 0 : values.count / width }
 
     public init(width: Int, values: [Float] = []) {
@@ -38,15 +40,16 @@ public struct Latents: Hashable, Sendable {
         self.values = values
     }
 
+    /// (rows, width) of zeros.
     public static func zeros(rows: Int, width: Int) -> Latents {
         Latents(width: width, values: [Float](repeating: 0, count: rows * width))
     }
 
+    /// Adds the rows of `other`, which has the same width, at the end.
     public mutating func append(_ other: Latents) { values.append(contentsOf: other.values) }
+    /// Drops the first `count` rows, of which there have to be as many.
     public mutating func removeFirst(_ count: Int) { values.removeFirst(count * width) }
-    public mutating func truncate(to count: Int) {
-        values.removeLast(max(0, values.count - count * width))
-    }
+    /// Some of the rows, all of which have to be there.
     public func rows(_ range: Range<Int>) -> Latents {
         Latents(width: width, values: Array(values[range.lowerBound * width..<range.upperBound * width]))
     }
@@ -80,6 +83,7 @@ public struct StepInput: Hashable, Sendable {
 
 /// One call of a compiled function over ragged rows.
 public struct RaggedCall: Hashable, Sendable {
+    /// A compiled function, by the name that plans have for it.
     public enum Function: String, Hashable, Sendable {
         /// Prelude, `recurrences` of the core, coda, head; meant for the many rows of prompts.
         case prefill
@@ -100,6 +104,7 @@ public struct RaggedCall: Hashable, Sendable {
 
     public var function: Function
     public var head: Head
+    /// r, or r' of a step: how often the core runs on every row.
     public var recurrences: Int
     /// Each row's sequence slot, position and token.
     public var slots: [Int32]

@@ -15,6 +15,7 @@ public final class MappedFile: @unchecked Sendable {
     public let unownedBytes: UnsafeRawBufferPointer
     private let backing: Backing
 
+    /// Bytes.
     public var count: Int { unownedBytes.count }
 
     private enum Backing {

@@ -5,6 +5,7 @@ public struct SafetensorsLayout: Sendable {
     public struct Declaration: Hashable, Sendable {
         public var name: String
         public var type: StoredType
+        /// Row-major extents; none for a scalar.
         public var shape: [Int]
 
         public init(_ name: String, _ type: StoredType, _ shape: [Int]) {

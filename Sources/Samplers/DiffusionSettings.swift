@@ -42,8 +42,11 @@ public struct DiffusionSettings: Hashable, Sendable, Codable {
     public var embeddingEMA: Float = 0.1
     /// β: how much fresh state is mixed in at each step.
     public var stateNoise: Float = 0.5
+    /// How the fresh state is mixed in.
     public var noiseForm = NoiseForm.linear
+    /// How much of it at each step.
     public var noiseSchedule = NoiseSchedule.dampened
+    /// What makes draft tokens final.
     public var freezeRule = FreezeRule.latentDiff
     /// Starts new positions from the last active states in place of fresh ones.
     public var warmStart = false

@@ -44,6 +44,7 @@ public enum FinishReason: String, Hashable, Sendable, Codable {
 public struct SequenceCall: Hashable, Sendable {
     public var function: RaggedCall.Function
     public var head: RaggedCall.Head
+    /// How often the core runs on every row.
     public var recurrences: Int
     /// The position of the first row.
     public var start: Int
@@ -135,7 +136,9 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
     public var ignoreStopTokens = false
     /// Multiplies the random initial states; see ``InitialStates``.
     public var initScale: Float = 1
+    /// How tokens are chosen from logits.
     public var choice = TokenChoice.greedy
+    /// Of everything random, see ``CounterRandom``.
     public var seed: UInt64 = 0
 
     public init() {}

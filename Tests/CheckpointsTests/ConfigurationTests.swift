@@ -120,8 +120,8 @@ private func message(_ body: () throws -> Void) -> String? {
         ("n_embd", "5280", "5280"), ("n_embd", true, "true"), ("n_embd", 5281, "5281"), ("n_embd", 55 * 97, "97"),
         ("n_embd", 1 << 40, "1099511627776"), ("n_embd", 1e300, "1e+300"), ("n_embd", [5280], "a list"),
         ("intermediate_size", 0, "0"), ("intermediate_size", Int.max, "9.22"), ("n_layers_in_prelude", -1, "-1"),
-        ("n_layers_in_recurrent_block", 0, "0"), ("n_layers_in_coda", 1_000_000, "1000000"),
-        ("mean_recurrence", 0, "0"),
+        ("n_layers_in_recurrent_block", 0, "0"), ("n_layers_in_coda", 257, "257"),
+        ("n_layers_in_coda", 1_000_000, "1000000"), ("mean_recurrence", 0, "0"),
         ("head_dim", 95, "95"), ("num_attention_heads", 54, "54"), ("num_key_value_heads", 11, "11"),
         ("padded_vocab_size", 65535, "65535"), ("vocab_size", 0, "0"), ("block_size", 0, "0"), ("norm_eps", 0, "0"),
         ("norm_eps", -1e-6, "-1e-06"), ("norm_eps", "1e-6", "1e-6"), ("rope_base", 0, "0"),
@@ -158,6 +158,7 @@ private func message(_ body: () throws -> Void) -> String? {
     @Test func whatTheFileDoesNotSayIsTheDefault() throws {
         #expect(try read([:]) == GenerationConfiguration())
         #expect(try read(["eos_token_id": NSNull(), "temperature": NSNull(), "transformers_version": "4"]) == .init())
+        #expect(try read(["bos_token_id": "<s>", "pad_token_id": -1, "cache_implementation": ["a": 1]]) == .init())
         let defaults = GenerationConfiguration()
         #expect(
             defaults.isGreedy && defaults.stopTokens.isEmpty && defaults.topK == nil && defaults.maxNewTokens == nil)
@@ -165,13 +166,11 @@ private func message(_ body: () throws -> Void) -> String? {
 
     @Test func everySettingIsRead() throws {
         let configuration = try read([
-            "eos_token_id": [65505, 65508.0], "bos_token_id": 65504, "pad_token_id": 65509, "do_sample": true,
+            "eos_token_id": [65505, 65508.0], "do_sample": true,
             "temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.05, "repetition_penalty": 1.1,
             "max_new_tokens": 99,
         ])
         #expect(configuration.stopTokens == [65505, 65508])
-        #expect(configuration.beginToken == 65504)
-        #expect(configuration.paddingToken == 65509)
         #expect(configuration.samples && !configuration.isGreedy)
         #expect(configuration.temperature == 0.7)
         #expect(configuration.topK == 40)
@@ -194,9 +193,9 @@ private func message(_ body: () throws -> Void) -> String? {
     static let refused: [(key: String, value: any Sendable)] = [
         ("eos_token_id", -1), ("eos_token_id", "2"), ("eos_token_id", [2, -1]),
         ("eos_token_id", [2, "3"] as [any Sendable]),
-        ("eos_token_id", [[2]]), ("eos_token_id", 1.5), ("eos_token_id", 1 << 40), ("bos_token_id", true),
-        ("pad_token_id", -1), ("do_sample", 1.5), ("temperature", -0.1), ("temperature", "hot"), ("top_k", -1),
-        ("top_k", 2.5), ("top_p", 1.1), ("top_p", -0.1), ("min_p", 2), ("repetition_penalty", 0), ("max_new_tokens", 0),
+        ("eos_token_id", [[2]]), ("eos_token_id", 1.5), ("eos_token_id", 1 << 40), ("do_sample", 1.5),
+        ("temperature", -0.1), ("temperature", "hot"), ("top_k", -1), ("top_k", 2.5), ("top_p", 1.1),
+        ("top_p", -0.1), ("min_p", 2), ("repetition_penalty", 0), ("max_new_tokens", 0),
     ]
 
     @Test(arguments: refused.indices) func aBadValueIsNamedWithItsKey(_ index: Int) throws {

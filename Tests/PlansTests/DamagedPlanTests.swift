@@ -88,16 +88,13 @@ import Testing
             try [Float](repeating: 0, count: 2).withUnsafeBytes { try writer.append($0, to: "a") }
         }
         #expect(Self.refusal(folder.path("foreign"))?.contains("not a plan") == true)
-        #expect(!Plan.isPlan(path: folder.path("foreign")))
 
         for (name, text) in [("text", "hello, this is text"), ("empty", ""), ("json", "{}")] {
             try Data(text.utf8).write(to: folder.url.appending(path: name))
             #expect(Self.refusal(folder.path(name)) != nil)
-            #expect(!Plan.isPlan(path: folder.path(name)))
         }
         #expect(Self.refusal(folder.path("missing"))?.contains("missing") == true)
         #expect(Self.refusal(folder.url.path) != nil)
-        #expect(!Plan.isPlan(path: folder.path("missing")))
     }
 
     @Test(arguments: ["settings", "schedule", "checksum.header", "checksum.documents", "checksum.data", "version", "format"])

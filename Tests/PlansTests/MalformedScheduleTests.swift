@@ -1,3 +1,4 @@
+import Foundation
 import Plans
 import Testing
 
@@ -34,6 +35,28 @@ import Testing
         Fault("a negative arena") { $0.functions[0].arenaBytesPerRow = -64 },
         Fault("a cache without heads") { $0.caches[0].heads = 0 },
         Fault("a cache of negative columns") { $0.caches[0].dim = -4 },
+        Fault("a cache of more columns than can be multiplied") { $0.caches[0].dim = Int.max },
+        Fault("a cache wider than a row can be") { $0.caches[0].heads = 1 << 27 },
+        Fault("a result's buffer that is wider than the result") { $0.functions[0].buffers[1].width = 6 },
+        Fault("a parameter's buffer that is wider than the parameter") { $0.functions[0].buffers[0].width = 2 },
+        Fault("a parameter's buffer of another type") { $0.functions[0].buffers[0].element = .f32 },
+        Fault("a result that no buffer is for") {
+            $0.functions[0].results.append(Port(name: "x", element: .f32, width: 1))
+        },
+        Fault("a result that callers cannot read") {
+            $0.functions[0].results[0].element = .bf16
+            $0.functions[0].buffers[1].element = .bf16
+        },
+        Fault("a parameter of more columns than a row can have") {
+            $0.functions[0].parameters.append(Port(name: "x", element: .f32, width: Int.max))
+        },
+        Fault("two parameters of one name") {
+            $0.functions[0].parameters.append(Port(name: "tokens", element: .i32, width: 1))
+        },
+        Fault("an arena that no memory holds") { $0.functions[0].arenaBytesPerRow = Int.max },
+        Fault("an unplanned arena that no memory holds") { $0.functions[0].unplannedBytesPerRow = Int.max },
+        Fault("a tape for a negative number of recurrences") { $0.functions[0].unrolled = -1 },
+        Fault("a tape for more recurrences than there can be") { $0.functions[0].unrolled = Int.max },
     ])
     func `a schedule with a fault is refused as malformed`(_ fault: Fault) throws {
         let (sample, folder) = (SamplePlan(), try TemporaryFolder())
@@ -43,6 +66,21 @@ import Testing
         fault.apply(&schedule)
         try sample.forge(at: folder.path("faulty"), schedule: schedule)
         #expect(DamagedPlanTests.refusal(folder.path("faulty"))?.contains("malformed") == true)
+    }
+
+    @Test(arguments: [
+        ("width", 0), ("width", -7), ("width", Int.max), ("vocabulary", 0), ("vocabulary", 1 << 40), ("context", 0),
+        ("context", Int.max), ("maxRows", 0), ("maxRows", 65), ("maxRows", -1), ("recurrence", -1),
+        ("recurrence", Int.max), ("innerRecurrence", 0), ("innerRecurrence", Int.max),
+    ])
+    func `settings out of their range are refused as malformed, by name`(_ name: String, _ value: Int) throws {
+        let (sample, folder) = (SamplePlan(), try TemporaryFolder())
+        let honest = String(decoding: try JSONEncoder().encode(sample.contents.settings), as: UTF8.self)
+        let settings = honest.replacing(try Regex("\"\(name)\":[0-9]+"), with: "\"\(name)\":\(value)")
+        #expect(settings != honest)
+        try sample.forge(at: folder.path("a"), metadata: ["settings": settings])
+        let refusal = try #require(DamagedPlanTests.refusal(folder.path("a")))
+        #expect(refusal.contains("malformed") && refusal.contains("\(value)"), "\(refusal)")
     }
 
     @Test func `a document that is not text is refused by name`() throws {

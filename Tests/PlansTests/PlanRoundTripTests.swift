@@ -47,7 +47,6 @@ import Testing
         #expect(file["eight"]?.type == .i8)
         #expect(file["four"]?.shape == [2, 2, 1152])
         #expect(file["four"]?.type == .u8)
-        #expect(Plan.isPlan(path: folder.path("a")))
     }
 
     @Test func `floats of instructions keep every bit`() throws {

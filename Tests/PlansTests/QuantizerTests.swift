@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func `the searches are worth it: int4 loses a seventh less on normal numbers, int8 a third less with outliers`() {
+    @Test func `the searches are worth it: int4 loses a seventh less on normal numbers, int8 a hundredth less where one stands out`() {
         var random = SeededGenerator(seed: 5)
         var (found, plain) = (0.0, 0.0)
         for _ in 0..<300 {
@@ -93,7 +93,7 @@ import Testing
             found += Self.error(row, scale, codes)
             plain += Self.plainError(row, largest: 127, scaleBits: ~0)
         }
-        #expect(found < plain, "\(found / plain)")
+        #expect(found < plain * 99 / 100, "\(found / plain)")
     }
 
     @Test func `the same numbers always get the same codes`() {

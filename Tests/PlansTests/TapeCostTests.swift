@@ -64,4 +64,21 @@ import Testing
         #expect(cost(instructions, rows: 1, recurrences: 5).barriers == 5 + 1)
         #expect(cost(instructions, rows: 1, recurrences: 5).instructions == 1 + 2 * 5 + 1)
     }
+
+    @Test func `counts of a plan whose sizes are absurd stop at the largest number and do not trap`() {
+        let huge = ScheduledWeight(name: "huge", format: .f32, rows: 1 << 30, columns: 1 << 30)
+        let schedule = Schedule(
+            weights: [huge], caches: [ScheduledCache(name: "c", heads: 1 << 14, dim: 1 << 14, isRecurrent: true)],
+            functions: [])
+        let function = ScheduledFunction(
+            name: "f", unrolled: nil, parameters: [], results: [], buffers: [],
+            instructions: [
+                Instruction(opcode: "repeat", integers: [2]), Instruction(opcode: "linear", weights: [0, 0]),
+                Instruction(opcode: "wavefront_attention", cache: 0),
+            ], arenaBytesPerRow: 0, unplannedBytesPerRow: 0)
+        let cost = TapeCost(
+            of: function, in: schedule, rows: 1 << 40, recurrences: Int(Int32.max), context: Int.max - (1 << 40))
+        #expect(cost.weightBytes == .max && cost.cacheBytes == .max && cost.bytes == .max)
+        #expect(cost.operations.values.allSatisfy { $0.isFinite && $0 > 0 })
+    }
 }

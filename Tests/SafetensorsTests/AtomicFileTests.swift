@@ -133,7 +133,7 @@ import Testing
         #expect(throws: FileError.self) { try MemoryImage(name: "image", byteCount: .max) }
     }
 
-    @Test func aFileWrittenWithoutReservationHasNoTail() throws {
+    @Test func aFileThatReservedMoreThanItHoldsHasNoTail() throws {
         let folder = try TemporaryFolder()
         let file = try AtomicFile(path: folder.file("out"), reserving: 10_000)
         try [UInt8](repeating: 5, count: 10).withUnsafeBytes(file.append)

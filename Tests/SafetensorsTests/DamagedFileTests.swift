@@ -89,13 +89,18 @@ import Testing
     }
 
     @Test func mutatedFilesAreReadOrRefusedAndNeverCrash() throws {
-        var random = SystemRandomNumberGenerator()
+        // Knuth's MMIX generator, so that a failure can be repeated.
+        var state: UInt64 = 1
+        func random(below bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
         var refused = 0
         for _ in 0..<3000 {
             var mutated = Self.small
-            for _ in 0..<Int.random(in: 1...3, using: &random) {
-                let index = Int.random(in: mutated.indices, using: &random)
-                mutated[index] = Bool.random(using: &random) ? .random(in: 0...255, using: &random) : mutated[0]
+            for _ in 0...random(below: 3) {
+                let index = random(below: mutated.count)
+                mutated[index] = random(below: 2) == 0 ? UInt8(random(below: 256)) : mutated[0]
             }
             guard let opened = try? openImage(mutated) else {
                 refused += 1

@@ -75,6 +75,7 @@ import Testing
         let count = Double(values.count)
         let mean = values.reduce(0, +) / count
         let variance = values.reduce(0) { $0 + $1 * $1 } / count
+        // Four standard deviations of the mean of 40,000 such numbers, and of the mean of their squares.
         #expect(abs(mean) < 0.02)
         // 1 − 6φ(3)/erf(3/√2): the variance of a standard normal truncated at ±3.
         #expect(abs(variance - 0.97334) < 0.03)

@@ -1,5 +1,8 @@
 /// Turns tokens into text as they come. A character whose bytes are spread over several tokens is held back until it
 /// is complete, so the texts handed out, joined, are what `Tokenizer.decode` makes of all the tokens at once.
+///
+/// It is for what a model generates. A model's vocabulary is padded and so has ids that no token of the tokenizer has;
+/// one of those adds no text, as in the reference library, and does not end a generation.
 public struct TokenStreamDecoder: Sendable {
     private let tokenizer: Tokenizer
     private let skipsSpecialTokens: Bool
@@ -13,9 +16,8 @@ public struct TokenStreamDecoder: Sendable {
     }
 
     /// The text that `token` completes, which may be empty. Bytes that are no UTF-8 become U+FFFD.
-    /// - Throws: `TokenizerError` when there is no token with this id; the decoder is then as it was before.
-    public mutating func append(_ token: Int32) throws -> String {
-        guard let content = tokenizer.token(token) else { throw tokenizer.noSuchToken(token) }
+    public mutating func append(_ token: Int32) -> String {
+        guard let content = tokenizer.token(token) else { return "" }
         if skipsSpecialTokens, tokenizer.isSpecial(token) { return "" }
         held += tokenizer.decoder.bytes(of: content, isFirst: isFirst)
         isFirst = false

@@ -113,7 +113,10 @@ public struct Tokenizer: Sendable {
         var bytes: [UInt8] = []
         var isFirst = true
         for token in tokens {
-            guard let content = self.token(token) else { throw noSuchToken(token) }
+            guard let content = self.token(token) else {
+                throw TokenizerError(
+                    "\(file): there is no token with the id \(token); ids go from 0 to \(vocabularySize - 1).")
+            }
             if skipSpecialTokens, isSpecial(token) { continue }
             bytes += decoder.bytes(of: content, isFirst: isFirst)
             isFirst = false
@@ -137,8 +140,4 @@ public struct Tokenizer: Sendable {
 
     /// Whether an id is a special token's.
     public func isSpecial(_ id: Int32) -> Bool { names.isSpecial(id) }
-
-    func noSuchToken(_ id: Int32) -> TokenizerError {
-        TokenizerError("\(file): there is no token with the id \(id); ids go from 0 to \(vocabularySize - 1).")
-    }
 }

@@ -13,13 +13,14 @@ struct TokenizerField {
         error("this has to be \(wanted), and is \(value.kind).")
     }
 
-    /// The members of an object. A key that appears twice is an error: it is not known which one was meant.
+    /// The members of an object, as often as they are there.
     func members() throws -> [OrderedJSON.Member] {
         guard case .object(let members) = value else { throw mismatch("an object") }
         return members
     }
 
-    /// The member called `key`, or nil when it is absent or null.
+    /// The member called `key`, or nil when it is absent or null. A key that appears twice is an error: it is not known
+    /// which one was meant.
     func member(_ key: String) throws -> TokenizerField? {
         let found = try members().filter { $0.key == key }
         guard found.count < 2 else { throw error("the key \(key) appears more than once.") }

@@ -58,12 +58,11 @@ public struct FuseAttentionInputs: Pass {
         // The other reader of the biased columns has to be the queries' half, on its way to the same rotary embedding.
         let biased = operations[bias].results[0]
         guard
-            let querySlice = operations.indices.first(where: {
-                $0 != keySlice && operations[$0].opcode == .slice && operations[$0].operands == [biased]
-                    && block.uses(of: operations[$0].results[0]) == 1
+            let querySlice = block.readers(of: biased).first(where: {
+                $0 != keySlice && operations[$0].opcode == .slice && block.uses(of: operations[$0].results[0]) == 1
             }),
-            let queryRope = operations.indices.first(where: {
-                operations[$0].opcode == .rope && operations[$0].operands[0] == operations[querySlice].results[0]
+            let queryRope = block.readers(of: operations[querySlice].results[0]).first(where: {
+                operations[$0].opcode == .rope
             })
         else { return nil }
 
@@ -83,10 +82,7 @@ public struct FuseAttentionInputs: Pass {
 
         // The fused operation stands at the cache write, so nothing before that may read the queries.
         let queries = operations[queryRope].results[0]
-        let readEarlier = operations[..<write].contains { operation in
-            operation.operands.contains(queries) || operation.body != nil && reads(operation, queries)
-        }
-        guard !readEarlier, queryRope < write else { return nil }
+        guard queryRope < write, !block.readers(of: queries).contains(where: { $0 < write }) else { return nil }
 
         var attributes = operations[queryRope].attributes
         attributes["recurrence"] = operations[write].attributes["recurrence"]
@@ -97,11 +93,5 @@ public struct FuseAttentionInputs: Pass {
                 symbols: operations[linear].symbols + operations[bias].symbols + operations[write].symbols,
                 attributes: attributes, results: [queries])
         )
-    }
-
-    private func reads(_ operation: Operation, _ value: Value) -> Bool {
-        guard let body = operation.body else { return operation.operands.contains(value) }
-        return body.yields.contains(value) || operation.operands.contains(value)
-            || body.operations.contains { reads($0, value) }
     }
 }

@@ -12,9 +12,8 @@ public struct FuseResidualNorm: FunctionPass {
         function.rewriteBlocks { operations, block in
             /// The first norm of this block that reads `value`, and that no other match has taken.
             func norm(of value: Value, after index: Int, unless edit: BlockEdit) -> Int? {
-                operations.indices.first {
-                    $0 > index && operations[$0].opcode == .norm && operations[$0].operands == [value]
-                        && !edit.hasRemoved($0)
+                block.readers(of: value).first {
+                    $0 > index && operations[$0].opcode == .norm && !edit.hasRemoved($0)
                 }
             }
             var edit = BlockEdit()

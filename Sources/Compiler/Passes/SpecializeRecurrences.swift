@@ -2,7 +2,9 @@ import IR
 
 /// A function compiled for one number of recurrences, next to the one that takes any number.
 public struct Specialization: Hashable, Sendable {
+    /// The function that is copied.
     public var function: String
+    /// How often the copy's loops run.
     public var recurrences: Int
 
     public init(_ function: String, recurrences: Int) {

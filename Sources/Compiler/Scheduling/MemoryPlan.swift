@@ -9,14 +9,17 @@ public struct MemoryPlan: Hashable, Sendable {
     /// A value's time in the arena: from the step that first writes it to the last one that reads it.
     public struct Placement: Hashable, Sendable {
         public var value: Value
+        /// Steps are numbered as the tape's instructions are.
         public var firstStep: Int
         public var lastStep: Int
+        /// Where in the arena, and how much of it, in bytes per row.
         public var offsetPerRow: Int
         public var bytesPerRow: Int
     }
 
     /// In the order of their first step.
     public var placements: [Placement]
+    /// The arena's size.
     public var bytesPerRow: Int
     /// The sum of all values' sizes: the arena without planning.
     public var unplannedBytesPerRow: Int

@@ -1,0 +1,129 @@
+/// Sizes beyond these are taken for damage. They are a good way beyond any model, those of a schedule are the
+/// executor's own, and products of two of them do not overflow.
+private enum Limit {
+    /// Columns of a row, and rows or columns of a weight.
+    static let width = 1 << 28
+    /// Bytes that a row takes in an arena, and those that its buffers would take without sharing.
+    static let arena = 1 << 36
+    static let unplanned = 1 << 48
+    /// Positions, tokens, and columns of a state: what `config.json` may ask for.
+    static let size = 1 << 24
+    static let recurrences = 1 << 16
+}
+
+extension PlanSettings {
+    /// - Throws: ``PlanError`` for the first number that is out of its range.
+    func validate() throws {
+        func check(_ value: Int, _ name: String, _ range: ClosedRange<Int>) throws {
+            guard range.contains(value) else {
+                throw PlanError(
+                    "the \(name) is \(value), where \(range.lowerBound) to \(range.upperBound) is possible.")
+            }
+        }
+        try check(width, "width", 1...Limit.size)
+        try check(vocabulary, "vocabulary", 1...Limit.size)
+        try check(context, "context", 1...Limit.size)
+        try check(maxRows, "number of rows of a call", 1...context)
+        try check(recurrence, "recurrence", 0...Limit.recurrences)
+        try check(innerRecurrence, "inner recurrence", 1...Limit.recurrences)
+    }
+}
+
+extension Schedule {
+    /// Checks that every number in the schedule names something that is there, that sizes are sizes, and that what
+    /// stands for the caller's memory has its form, so that readers may follow it blindly. What each instruction needs of
+    /// its operands the executor checks.
+    /// - Throws: ``PlanError`` for the first fault.
+    func validate() throws {
+        let extents = 1...Limit.width
+        for weight in weights where !extents.contains(weight.rows) || !extents.contains(weight.columns) {
+            throw PlanError("the weight \(weight.name) has the size \(weight.rows) × \(weight.columns).")
+        }
+        for weight in weights where weight.format == .int8 && weight.columns > PackedInt8.mostColumns {
+            throw PlanError(
+                "the int8 weight \(weight.name) has \(weight.columns) columns, more than the \(PackedInt8.mostColumns) "
+                    + "that can be summed.")
+        }
+        for cache in caches
+        where !extents.contains(cache.heads) || !extents.contains(cache.dim) || cache.heads * cache.dim > Limit.width {
+            throw PlanError("the cache \(cache.name) has \(cache.heads) heads of \(cache.dim) columns.")
+        }
+        for function in functions {
+            do {
+                try validate(function)
+            } catch let error as PlanError {
+                throw PlanError("in the function \(function.name), \(error)")
+            }
+        }
+    }
+
+    private func validate(_ function: ScheduledFunction) throws {
+        for port in function.parameters + function.results {
+            guard (1...Limit.width).contains(port.width) else {
+                throw PlanError("\(port.name) has the width \(port.width).")
+            }
+            guard port.element == .f32 || port.element == .i32 else {
+                throw PlanError("\(port.name) is \(port.element.rawValue), which callers do not read or write.")
+            }
+        }
+        // Callers hand parameters over by their names.
+        var names: Set<String> = []
+        if let twice = function.parameters.first(where: { !names.insert($0.name).inserted }) {
+            throw PlanError("two parameters are called \(twice.name).")
+        }
+        guard (0...Limit.arena).contains(function.arenaBytesPerRow),
+            (0...Limit.unplanned).contains(function.unplannedBytesPerRow)
+        else { throw PlanError("the arena has an impossible size.") }
+        if let unrolled = function.unrolled, !(0...Limit.recurrences).contains(unrolled) {
+            throw PlanError("the tape is for \(unrolled) recurrences.")
+        }
+        for buffer in function.buffers { try validate(buffer, of: function) }
+        for (index, result) in function.results.enumerated() {
+            guard function.buffers.contains(where: { $0.storage == .result(index) }) else {
+                throw PlanError("no buffer is the result \(result.name).")
+            }
+        }
+        for (number, instruction) in function.instructions.enumerated() {
+            let operands = instruction.inputs + instruction.outputs
+            guard operands.allSatisfy(function.buffers.indices.contains),
+                instruction.weights.allSatisfy(weights.indices.contains),
+                instruction.cache.map(caches.indices.contains) ?? true,
+                instruction.opcode != "repeat" || isBody(instruction.integers, after: number, of: function)
+            else { throw PlanError("the instruction \(number), \(instruction.opcode), names something that is not there.") }
+        }
+    }
+
+    private func validate(_ buffer: ScheduledBuffer, of function: ScheduledFunction) throws {
+        guard (1...Limit.width).contains(buffer.width) else {
+            throw PlanError("the buffer \(buffer.name) has the width \(buffer.width).")
+        }
+        let port: Port
+        switch buffer.storage {
+        case .arena(let offset):
+            let end = function.arenaBytesPerRow - buffer.element.bytesPerRow(width: buffer.width)
+            guard offset >= 0, offset <= end else { throw isNowhere(buffer) }
+            return
+        case .parameter(let index):
+            guard function.parameters.indices.contains(index) else { throw isNowhere(buffer) }
+            port = function.parameters[index]
+        case .result(let index):
+            guard function.results.indices.contains(index) else { throw isNowhere(buffer) }
+            port = function.results[index]
+        }
+        // The caller's memory has the port's size, and the executor goes by the buffer's.
+        guard buffer.element == port.element, buffer.width == port.width else {
+            throw PlanError(
+                "the buffer \(buffer.name) is of another type or width than \(port.name), which it stands for.")
+        }
+    }
+
+    private func isNowhere(_ buffer: ScheduledBuffer) -> PlanError {
+        PlanError("the buffer \(buffer.name) lies outside of the memory there is.")
+    }
+
+    /// Whether a `repeat` has one length, and so many instructions follow it.
+    private func isBody(_ integers: [Int], after number: Int, of function: ScheduledFunction) -> Bool {
+        guard integers.count == 1 else { return false }
+        return (0..<function.instructions.count - number).contains(integers[0])
+    }
+}
