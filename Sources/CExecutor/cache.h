@@ -1,8 +1,15 @@
 /// How a cache's memory is laid out, and how rows are written to it. attention_template.h reads it.
 ///
-/// Per slot: [entry][head][position][dim16], dim16 being the head's width rounded up to vectors of 16. Values lie just so:
-/// attention adds up whole rows of them. Keys lie transposed in blocks of 16 positions, [dim16][16]: one column of 16 keys
-/// is a vector, and the scores of 16 positions grow in its lanes without ever being summed across.
+/// It is made of *cells* of four bytes. A cell is one f32 number or a pair of bf16 numbers, which a product takes at once.
+/// Per slot: [entry][head], and then
+///
+/// - keys transposed in blocks of 16 positions, [columns][16]: a cell is one column of a key, or two neighbouring columns.
+///   A line of 64 bytes meets one cell of a query, and the scores of 16 positions grow in the lanes of a vector without
+///   ever being summed across.
+/// - values as [positions][dim16]: a cell is one column of one position, or of two neighbouring positions. A line meets
+///   one cell of weights and goes to 16 columns of a result.
+///
+/// dim16 is the head's width rounded up to vectors of 16. No instruction set has a layout of its own.
 #ifndef ECHELON_CACHE_H
 #define ECHELON_CACHE_H
 
@@ -13,14 +20,23 @@
 /// Positions side by side in a block of keys.
 enum { ECH_KEY_BLOCK = 16 };
 
-/// The element at which a head's keys, and its values, begin.
+/// Numbers in a cell.
+static inline int32_t ech_cache_numbers(int32_t format) { return format == ECH_CACHE_BF16 ? 2 : 1; }
+
+/// The number at which a head's keys, and its values, begin.
 static inline int64_t ech_cache_head(const ech_cache_memory *cache, int32_t slot, int32_t entry, int32_t head) {
     return slot * cache->slot_stride + entry * cache->entry_stride + head * cache->head_stride;
 }
 
-/// Where in a head's keys column 0 of a position lies; its columns are ECH_KEY_BLOCK elements apart.
-static inline int64_t ech_cache_key(const ech_cache_memory *cache, int32_t position) {
-    return (int64_t)(position / ECH_KEY_BLOCK) * ECH_KEY_BLOCK * cache->dim16 + position % ECH_KEY_BLOCK;
+/// Where in a head's keys a column of a position lies, in numbers; n = ech_cache_numbers.
+static inline int64_t ech_cache_key(int64_t dim16, int64_t position, int64_t column, int64_t n) {
+    return position / ECH_KEY_BLOCK * ECH_KEY_BLOCK * dim16 + column / n * ECH_KEY_BLOCK * n +
+           position % ECH_KEY_BLOCK * n + column % n;
+}
+
+/// Where in a head's values a column of a position lies, in numbers; n = ech_cache_numbers.
+static inline int64_t ech_cache_value(int64_t dim16, int64_t position, int64_t column, int64_t n) {
+    return position / n * n * dim16 + column * n + position % n;
 }
 
 /// Rounds to bf16, ties to even; a NaN stays a (quiet) NaN.
@@ -34,21 +50,26 @@ static inline uint16_t ech_bf16_of(float x) {
 /// Writes columns first ..< first + count of one position's key; `head` is ech_cache_head.
 static inline void ech_cache_put_key(const ech_cache_memory *cache, int64_t head, int32_t position, int32_t first,
                                      const float *x, int32_t count) {
-    const int64_t to = head + ech_cache_key(cache, position) + (int64_t)first * ECH_KEY_BLOCK;
-    if (cache->format == ECH_CACHE_BF16)
-        for (int32_t j = 0; j < count; j++) ((uint16_t *)cache->keys)[to + j * ECH_KEY_BLOCK] = ech_bf16_of(x[j]);
-    else
-        for (int32_t j = 0; j < count; j++) ((float *)cache->keys)[to + j * ECH_KEY_BLOCK] = x[j];
+    const int64_t dim16 = cache->dim16;
+    if (cache->format == ECH_CACHE_BF16) {
+        uint16_t *to = (uint16_t *)cache->keys + head;
+        for (int32_t j = 0; j < count; j++) to[ech_cache_key(dim16, position, first + j, 2)] = ech_bf16_of(x[j]);
+    } else {
+        float *to = (float *)cache->keys + head;
+        for (int32_t j = 0; j < count; j++) to[ech_cache_key(dim16, position, first + j, 1)] = x[j];
+    }
 }
 
 /// Writes columns first ..< first + count of one position's value; `head` is ech_cache_head.
 static inline void ech_cache_put_value(const ech_cache_memory *cache, int64_t head, int32_t position, int32_t first,
                                        const float *x, int32_t count) {
-    const int64_t to = head + (int64_t)position * cache->dim16 + first;
-    if (cache->format == ECH_CACHE_BF16)
-        for (int32_t j = 0; j < count; j++) ((uint16_t *)cache->values)[to + j] = ech_bf16_of(x[j]);
-    else
-        memcpy((float *)cache->values + to, x, (size_t)count * sizeof *x);
+    const int64_t dim16 = cache->dim16;
+    if (cache->format == ECH_CACHE_BF16) {
+        uint16_t *to = (uint16_t *)cache->values + head;
+        for (int32_t j = 0; j < count; j++) to[ech_cache_value(dim16, position, first + j, 2)] = ech_bf16_of(x[j]);
+    } else {
+        memcpy((float *)cache->values + head + ech_cache_value(dim16, position, first, 1), x, (size_t)count * sizeof *x);
+    }
 }
 
 #endif
