@@ -54,8 +54,10 @@ INLINE vec add_products(vec sums, vec_bits a, vec_bits b, const bool pairs) {
 #endif
 }
 
-/// Fetches a line of what a loop reads one block of positions further on. The cores' own prefetchers lose track between
-/// heads and at the ends of pages.
+/// The steps of a loop in which it also fetches what it will read one block of positions further on. The cores' own
+/// prefetchers lose track between heads and at the ends of pages. All rows read the same, and each group of them fetches
+/// its share: more lines at once than a core has miss buffers would make it wait.
+INLINE bool fetches(ech_share ahead, int32_t step) { return step >= ahead.begin && step < ahead.end; }
 INLINE void fetch(const cell *line) { __builtin_prefetch(line, 0, 2); }
 
 /// e^x for x ≤ 0, to about one unit in the last place, as in vector.h but with as few operations as fusing allows: beside
@@ -145,10 +147,9 @@ INLINE void locate(located_block *block, const ech_attention_work *work, head_si
     }
 }
 
-/// The scores of some rows with some blocks of 16 keys. A row's scores are 64 floats from the row's before. `ahead`: the
-/// next 64 positions will be asked for, and nothing has fetched them.
+/// The scores of some rows with some blocks of 16 keys. A row's scores are 64 floats from the row's before.
 INLINE void multiply_keys(const int rows, const int blocks, const cell *queries, const cell *const *keys,
-                          head_sizes size, float *scores, const bool pairs, const bool ahead) {
+                          head_sizes size, float *scores, const bool pairs, ech_share ahead) {
     enum { PARTS = ECH_KEY_BLOCK / LANES };
     vec sums[ROWS][SCORE_BLOCKS * PARTS];
     for (int i = 0; i < rows; i++)
@@ -158,8 +159,9 @@ INLINE void multiply_keys(const int rows, const int blocks, const cell *queries,
         for (int v = 0; v < blocks * PARTS; v++) {
             const cell *from = keys[v / PARTS] + (int64_t)c * ECH_KEY_BLOCK + v % PARTS * LANES;
             key[v] = load_cells(from);
-            if (ahead && v % PARTS == 0) fetch(from + size.block);
         }
+        if (fetches(ahead, c))
+            for (int b = 0; b < blocks; b++) fetch(keys[b] + (int64_t)c * ECH_KEY_BLOCK + size.block);
         for (int i = 0; i < rows; i++) {
             const vec_bits query = repeated_cell(queries[(int64_t)i * size.padded_key + c]);
             for (int v = 0; v < blocks * PARTS; v++) sums[i][v] = add_products(sums[i][v], query, key[v], pairs);
@@ -171,7 +173,7 @@ INLINE void multiply_keys(const int rows, const int blocks, const cell *queries,
 
 /// multiply_keys for any number of blocks. Of four, one may lie past the last position: the cache has room for it.
 INLINE void score(const int rows, int32_t blocks, const cell *queries, const cell *const *keys, head_sizes size,
-                  float *scores, const bool pairs, const bool ahead) {
+                  float *scores, const bool pairs, ech_share ahead) {
     for (int32_t b = 0; b < blocks;) {
         float *to = scores + b * ECH_KEY_BLOCK;
         if (SCORE_BLOCKS == 4 && blocks - b > 2) {
@@ -206,14 +208,20 @@ INLINE void weigh(running_softmax *softmax, float *scores, int32_t count, const 
         top = select(score > top, score, top);
         store(scores + j, score);
     }
-    const float highest = largest(top), above = highest > softmax->maximum ? highest : softmax->maximum;
-    const vec decay = fused_exponential(repeated(softmax->maximum - above));
-    vec total = softmax->total * decay;
+    const float highest = largest(top), before = softmax->maximum;
+    softmax->decay = 1;
+    if (highest > before) { // rarely so after the first blocks
+        softmax->maximum = highest;
+        softmax->decay = fused_exponential(repeated(before - highest))[0];
+        softmax->total *= softmax->decay;
+    }
+    const float maximum = softmax->maximum;
+    vec total = softmax->total;
     for (int32_t j = 0; j < scored; j += LANES) {
         // The exponential stops at e^−87; what lies past the row's position has to weigh nothing at all.
         const vec score = vec_load(scores + j);
         const vec_bits counts = ~(vec_bits)(score == repeated(-__builtin_inff()));
-        const vec_bits weight = (vec_bits)fused_exponential(score - above) & counts;
+        const vec_bits weight = (vec_bits)fused_exponential(score - maximum) & counts;
         if (pairs) {
             // To bf16, ties to even. A NaN's lower half is zero, so that nothing is carried.
             const vec_bits rounded = (weight + 0x7fffu + ((weight >> 16) & 1u)) & 0xffff0000u;
@@ -224,14 +232,16 @@ INLINE void weigh(running_softmax *softmax, float *scores, int32_t count, const 
             vec_store(scores + j, (vec)weight);
         }
     }
-    *softmax = (running_softmax){total, above, decay[0]};
+    softmax->total = total;
 }
+
+static const ech_share nothing_ahead = {0, 0};
 
 /// results += the weighted values of positions, or pairs, begin ..< end of the block, for some rows and vectors of columns.
 /// `decays` is NULL or what each row's results are multiplied by first.
 INLINE void add_columns(const int rows, const int vectors, float *results, head_sizes size,
                         const running_softmax *decays, const cell *weights, const located_block *block, int32_t column,
-                        int32_t begin, int32_t end, const bool pairs, const bool ahead) {
+                        int32_t begin, int32_t end, const bool pairs, ech_share ahead) {
     vec sums[ROWS][VALUE_VECTORS];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++) {
@@ -240,11 +250,10 @@ INLINE void add_columns(const int rows, const int vectors, float *results, head_
         }
     for (int32_t u = begin; u < end; u++) {
         vec_bits value[VALUE_VECTORS];
-        for (int v = 0; v < vectors; v++) {
-            const cell *from = block->values[u] + column + v * LANES;
-            value[v] = load_cells(from);
-            if (ahead && v * LANES % 16 == 0) fetch(from + size.block);
-        }
+        const cell *from = block->values[u] + column;
+        for (int v = 0; v < vectors; v++) value[v] = load_cells(from + v * LANES);
+        if (fetches(ahead, u))
+            for (int line = 0; line < vectors * LANES; line += 16) fetch(from + line + size.block);
         for (int i = 0; i < rows; i++) {
             const vec_bits weight = repeated_cell(weights[i * BLOCK + u]);
             for (int v = 0; v < vectors; v++) sums[i][v] = add_products(sums[i][v], weight, value[v], pairs);
@@ -256,7 +265,7 @@ INLINE void add_columns(const int rows, const int vectors, float *results, head_
 
 INLINE void add_values(const int rows, float *results, head_sizes size, const running_softmax *decays,
                        const cell *weights, const located_block *block, int32_t begin, int32_t end, const bool pairs,
-                       const bool ahead) {
+                       ech_share ahead) {
     int32_t column = 0;
     for (; column + VALUE_VECTORS * LANES <= size.dim16; column += VALUE_VECTORS * LANES)
         add_columns(rows, VALUE_VECTORS, results, size, decays, weights, block, column, begin, end, pairs, ahead);
@@ -278,29 +287,30 @@ INLINE void add_half_pair(float *results, int32_t dim16, cell weight, const cell
 /// add_values for rows of which each sees its own count of the block's positions, a later row never fewer.
 INLINE void add_ragged_values(const int rows, const ech_ordered_row *ordered, float *results, head_sizes size,
                               const running_softmax *softmax, const cell *weights, const located_block *block,
-                              int32_t first, const bool pairs, const bool ahead) {
+                              int32_t first, const bool pairs, ech_share ahead) {
     const int32_t numbers = pairs ? 2 : 1, common = ech_min(ordered[0].position - first + 1, BLOCK) / numbers;
     add_values(rows, results, size, softmax, weights, block, 0, common, pairs, ahead);
     for (int i = 0; i < rows; i++, results += size.dim16, weights += BLOCK) {
         const int32_t count = ech_min(ordered[i].position - first + 1, BLOCK), whole = count / numbers;
-        if (whole > common) add_values(1, results, size, NULL, weights, block, common, whole, pairs, false);
+        if (whole > common) add_values(1, results, size, NULL, weights, block, common, whole, pairs, nothing_ahead);
         if (count % numbers) add_half_pair(results, size.dim16, weights[whole], block->values[whole]);
     }
 }
 
 // MARK: A block of rows
 
-/// Does something for as many of the first rows as fit in registers.
-#define FIRST_ROWS(what)                                                                                               \
+/// Does something for the rows from `begin` on, in groups of as many as fit in registers; `steps` are the steps in which
+/// they fetch ahead together.
+#define FOR_GROUPS(begin, rows, steps, what)                                                                           \
     do {                                                                                                               \
-        if (i + ROWS <= rows) {                                                                                        \
-            what(ROWS, true);                                                                                          \
-            i += ROWS;                                                                                                 \
-        } else {                                                                                                       \
-            what(1, true);                                                                                             \
-            i += 1;                                                                                                    \
-        }                                                                                                              \
+        int32_t i = (begin), group = 0;                                                                                \
+        const int32_t groups = groups_of((rows) - i);                                                                  \
+        for (; i + ROWS <= (rows); i += ROWS) what(ROWS, i, ech_share_of(steps, group++, groups));                     \
+        for (; ROWS > 2 && i + 2 <= (rows); i += 2) what(2, i, ech_share_of(steps, group++, groups));                  \
+        for (; i < (rows); i++) what(1, i, ech_share_of(steps, group++, groups));                                      \
     } while (0)
+
+INLINE int32_t groups_of(int32_t rows) { return rows / ROWS + (ROWS > 2 ? rows % ROWS / 2 : 0) + rows % 2; }
 
 /// What a block of rows keeps in scratch.
 typedef struct {
@@ -329,26 +339,17 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
         located_block block;
         locate(&block, work, size, keys, values, depth, count, memory->gathered, pairs);
         const bool more = last - first >= BLOCK;
-        // The first rows fetch the next block for all.
-        int32_t i = begin;
-#define SCORE(n, ahead)                                                                                                \
-    score(n, blocks, memory->queries + (int64_t)i * size.padded_key, block.keys, size, memory->weights + i * BLOCK,     \
+#define SCORE(n, i, ahead)                                                                                             \
+    score(n, blocks, memory->queries + (int64_t)(i) * size.padded_key, block.keys, size, memory->weights + (i) * BLOCK, \
           pairs, ahead)
-        if (more) FIRST_ROWS(SCORE);
-        for (; i + ROWS <= rows; i += ROWS) SCORE(ROWS, false);
-        for (; ROWS > 2 && i + 2 <= rows; i += 2) SCORE(2, false);
-        for (; i < rows; i++) SCORE(1, false);
+        FOR_GROUPS(begin, rows, more ? size.key : 0, SCORE);
 #undef SCORE
-        for (i = begin; i < rows; i++)
+        for (int32_t i = begin; i < rows; i++)
             weigh(&softmax[i], memory->weights + i * BLOCK, ordered[i].position - first + 1, pairs);
-        i = begin;
-#define ADD_VALUES(n, ahead)                                                                                           \
-    add_ragged_values(n, ordered + i, memory->results + (int64_t)i * size.dim16, size, softmax + i,                     \
-                      (const cell *)(memory->weights + i * BLOCK), &block, first, pairs, ahead)
-        if (more) FIRST_ROWS(ADD_VALUES);
-        for (; i + ROWS <= rows; i += ROWS) ADD_VALUES(ROWS, false);
-        for (; ROWS > 2 && i + 2 <= rows; i += 2) ADD_VALUES(2, false);
-        for (; i < rows; i++) ADD_VALUES(1, false);
+#define ADD_VALUES(n, i, ahead)                                                                                        \
+    add_ragged_values(n, ordered + (i), memory->results + (int64_t)(i) * size.dim16, size, softmax + (i),               \
+                      (const cell *)(memory->weights + (i) * BLOCK), &block, first, pairs, ahead)
+        FOR_GROUPS(begin, rows, more ? BLOCK / (pairs ? 2 : 1) : 0, ADD_VALUES);
 #undef ADD_VALUES
         if (!more) break;
     }
@@ -360,7 +361,7 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
         for (int32_t d = 0; d < size.dim16; d += 16) store(result + d, load(result + d) * reciprocal);
     }
 }
-#undef FIRST_ROWS
+#undef FOR_GROUPS
 
 /// A row's query for one head, scaled, as cells; what follows its last column is zero.
 INLINE void put_query(const float *from, int32_t dim, v16f scale, cell *to, const bool pairs) {
