@@ -189,35 +189,45 @@ INLINE void score(const int rows, int32_t blocks, const cell *queries, const cel
     }
 }
 
-/// A row's softmax so far.
+/// The softmax of a block of rows so far.
 typedef struct {
-    vec total;     ///< the weights' sum is that of the lanes
-    float maximum; ///< of the scores; the weights are relative to it
-    float decay;   ///< what the last block made of the weights before it
+    vec totals[ECH_ROW_BLOCK];         ///< the sum of a row's weights is that of the lanes
+    float maxima[ECH_ROW_BLOCK];       ///< of its scores; the weights are relative to it
+    float maxima_before[ECH_ROW_BLOCK];
+    float decays[ECH_ROW_BLOCK];       ///< what the last block made of the weights before it
 } running_softmax;
 
-/// Turns the scores of the block's first `count` positions into weights, as cells. What is between them and the end of
-/// their 16 weighs nothing.
-INLINE void weigh(running_softmax *softmax, float *scores, int32_t count, const bool pairs) {
+/// The largest of a row's first `count` scores in a block, or −∞; those between them and the end of their 16 become −∞.
+INLINE float largest_score(float *scores, int32_t count) {
     const v16i lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const v16f nothing = splat(-__builtin_inff());
-    const int32_t scored = ech_min((int32_t)ech_round_up(count, 16), BLOCK);
     v16f top = nothing;
-    for (int32_t j = 0; j < scored; j += 16) {
+    for (int32_t j = 0; j < count; j += 16) {
         const v16f score = select(lanes < count - j, load(scores + j), nothing);
         top = select(score > top, score, top);
         store(scores + j, score);
     }
-    const float highest = largest(top), before = softmax->maximum;
-    softmax->decay = 1;
-    if (highest > before) { // rarely so after the first blocks
-        softmax->maximum = highest;
-        softmax->decay = fused_exponential(repeated(before - highest))[0];
-        softmax->total *= softmax->decay;
+    return largest(top);
+}
+
+/// Raises rows' maxima to the block's scores, of which row i sees the first counts[i].
+INLINE void raise_maxima(running_softmax *softmax, int32_t begin, int32_t rows, float *scores, const int32_t *counts) {
+    for (int32_t i = begin; i < rows; i++) {
+        const float before = softmax->maxima[i], largest = largest_score(scores + i * BLOCK, counts[i]);
+        softmax->maxima_before[i] = before;
+        softmax->maxima[i] = largest > before ? largest : before;
     }
-    const float maximum = softmax->maximum;
-    vec total = softmax->total;
-    for (int32_t j = 0; j < scored; j += LANES) {
+    for (int32_t i = begin / LANES * LANES; i < rows; i += LANES)
+        vec_store(softmax->decays + i,
+                  fused_exponential(vec_load(softmax->maxima_before + i) - vec_load(softmax->maxima + i)));
+}
+
+/// Turns the scores of a row's first `count` positions into weights, as cells. What is between them and the end of their
+/// 16 weighs nothing.
+INLINE void weigh(running_softmax *softmax, int32_t row, float *scores, int32_t count, const bool pairs) {
+    const float maximum = softmax->maxima[row];
+    vec total = softmax->totals[row] * softmax->decays[row];
+    for (int32_t j = 0; j < ech_round_up(count, 16); j += LANES) {
         // The exponential stops at e^−87; what lies past the row's position has to weigh nothing at all.
         const vec score = vec_load(scores + j);
         const vec_bits counts = ~(vec_bits)(score == repeated(-__builtin_inff()));
@@ -232,7 +242,7 @@ INLINE void weigh(running_softmax *softmax, float *scores, int32_t count, const 
             vec_store(scores + j, (vec)weight);
         }
     }
-    softmax->total = total;
+    softmax->totals[row] = total;
 }
 
 static const ech_share nothing_ahead = {0, 0};
@@ -240,13 +250,13 @@ static const ech_share nothing_ahead = {0, 0};
 /// results += the weighted values of positions, or pairs, begin ..< end of the block, for some rows and vectors of columns.
 /// `decays` is NULL or what each row's results are multiplied by first.
 INLINE void add_columns(const int rows, const int vectors, float *results, head_sizes size,
-                        const running_softmax *decays, const cell *weights, const located_block *block, int32_t column,
+                        const float *decays, const cell *weights, const located_block *block, int32_t column,
                         int32_t begin, int32_t end, const bool pairs, ech_share ahead) {
     vec sums[ROWS][VALUE_VECTORS];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++) {
             sums[i][v] = vec_load(results + (int64_t)i * size.dim16 + column + v * LANES);
-            if (decays) sums[i][v] *= decays[i].decay;
+            if (decays) sums[i][v] *= decays[i];
         }
     for (int32_t u = begin; u < end; u++) {
         vec_bits value[VALUE_VECTORS];
@@ -263,7 +273,7 @@ INLINE void add_columns(const int rows, const int vectors, float *results, head_
         for (int v = 0; v < vectors; v++) vec_store(results + (int64_t)i * size.dim16 + column + v * LANES, sums[i][v]);
 }
 
-INLINE void add_values(const int rows, float *results, head_sizes size, const running_softmax *decays,
+INLINE void add_values(const int rows, float *results, head_sizes size, const float *decays,
                        const cell *weights, const located_block *block, int32_t begin, int32_t end, const bool pairs,
                        ech_share ahead) {
     int32_t column = 0;
@@ -285,15 +295,15 @@ INLINE void add_half_pair(float *results, int32_t dim16, cell weight, const cell
 }
 
 /// add_values for rows of which each sees its own count of the block's positions, a later row never fewer.
-INLINE void add_ragged_values(const int rows, const ech_ordered_row *ordered, float *results, head_sizes size,
-                              const running_softmax *softmax, const cell *weights, const located_block *block,
-                              int32_t first, const bool pairs, ech_share ahead) {
-    const int32_t numbers = pairs ? 2 : 1, common = ech_min(ordered[0].position - first + 1, BLOCK) / numbers;
-    add_values(rows, results, size, softmax, weights, block, 0, common, pairs, ahead);
+INLINE void add_ragged_values(const int rows, const int32_t *counts, float *results, head_sizes size,
+                              const float *decays, const cell *weights, const located_block *block, const bool pairs,
+                              ech_share ahead) {
+    const int32_t numbers = pairs ? 2 : 1, common = counts[0] / numbers;
+    add_values(rows, results, size, decays, weights, block, 0, common, pairs, ahead);
     for (int i = 0; i < rows; i++, results += size.dim16, weights += BLOCK) {
-        const int32_t count = ech_min(ordered[i].position - first + 1, BLOCK), whole = count / numbers;
+        const int32_t whole = counts[i] / numbers;
         if (whole > common) add_values(1, results, size, NULL, weights, block, common, whole, pairs, nothing_ahead);
-        if (count % numbers) add_half_pair(results, size.dim16, weights[whole], block->values[whole]);
+        if (counts[i] % numbers) add_half_pair(results, size.dim16, weights[whole], block->values[whole]);
     }
 }
 
@@ -328,14 +338,16 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
     const int64_t offset = ech_cache_head(cache, slot, 0, head) / (pairs ? 2 : 1);
     const cell *keys = (const cell *)cache->keys + offset, *values = (const cell *)cache->values + offset;
     const int32_t *depth = work->depth + (int64_t)slot * work->context;
-    running_softmax softmax[ECH_ROW_BLOCK];
-    for (int32_t i = 0; i < rows; i++) softmax[i] = (running_softmax){zeros(), -__builtin_inff(), 0};
+    int32_t counts[ECH_ROW_BLOCK]; // of the block's positions that a row sees
+    running_softmax softmax = {0};
+    for (int32_t i = 0; i < ECH_ROW_BLOCK; i++) softmax.maxima[i] = -__builtin_inff();
     memset(memory->results, 0, (size_t)rows * (size_t)size.dim16 * sizeof(float));
 
     int32_t begin = 0; // the first row that sees the block: positions ascend
     for (int32_t first = 0;; first += BLOCK, depth += BLOCK, keys += size.block, values += size.block) {
         while (ordered[begin].position < first) begin++;
-        const int32_t count = ech_min(last - first + 1, BLOCK), blocks = (count + ECH_KEY_BLOCK - 1) / ECH_KEY_BLOCK;
+        for (int32_t i = begin; i < rows; i++) counts[i] = ech_min(ordered[i].position - first + 1, BLOCK);
+        const int32_t count = counts[rows - 1], blocks = (count + ECH_KEY_BLOCK - 1) / ECH_KEY_BLOCK;
         located_block block;
         locate(&block, work, size, keys, values, depth, count, memory->gathered, pairs);
         const bool more = last - first >= BLOCK;
@@ -344,11 +356,11 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
           pairs, ahead)
         FOR_GROUPS(begin, rows, more ? size.key : 0, SCORE);
 #undef SCORE
-        for (int32_t i = begin; i < rows; i++)
-            weigh(&softmax[i], memory->weights + i * BLOCK, ordered[i].position - first + 1, pairs);
+        raise_maxima(&softmax, begin, rows, memory->weights, counts);
+        for (int32_t i = begin; i < rows; i++) weigh(&softmax, i, memory->weights + i * BLOCK, counts[i], pairs);
 #define ADD_VALUES(n, i, ahead)                                                                                        \
-    add_ragged_values(n, ordered + (i), memory->results + (int64_t)(i) * size.dim16, size, softmax + (i),               \
-                      (const cell *)(memory->weights + (i) * BLOCK), &block, first, pairs, ahead)
+    add_ragged_values(n, counts + (i), memory->results + (int64_t)(i) * size.dim16, size, softmax.decays + (i),         \
+                      (const cell *)(memory->weights + (i) * BLOCK), &block, pairs, ahead)
         FOR_GROUPS(begin, rows, more ? BLOCK / (pairs ? 2 : 1) : 0, ADD_VALUES);
 #undef ADD_VALUES
         if (!more) break;
@@ -356,7 +368,7 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
     for (int32_t i = 0; i < rows; i++) {
         float *result = memory->results + (int64_t)i * size.dim16;
         float total = 0;
-        for (int lane = 0; lane < LANES; lane++) total += softmax[i].total[lane];
+        for (int lane = 0; lane < LANES; lane++) total += softmax.totals[i][lane];
         const v16f reciprocal = splat(1.0f / total);
         for (int32_t d = 0; d < size.dim16; d += 16) store(result + d, load(result + d) * reciprocal);
     }
