@@ -73,7 +73,7 @@ INLINE void fetch(const cell *line) { __builtin_prefetch(line, 0, 2); }
 
 /// e^x for x ≤ 0, to about one unit in the last place, as in vector.h but with as few operations as fusing allows: beside
 /// the products, attention spends its time here. x is kept above −87.3, where the result is a normal number. Where the
-/// result will be rounded to bf16, which changes it by up to 2e-3 of itself, the series ends with r⁴: what is left out is
+/// result will be rounded to bf16, which changes it by up to 4e-3 of itself, the series ends with r⁴: what is left out is
 /// below 6e-5.
 INLINE vec fused_exponential(vec x, const bool to_be_rounded) {
     const vec low = repeated(-87.3f), shifter = repeated(12582912.0f);
