@@ -28,15 +28,16 @@ static inline int64_t ech_cache_head(const ech_cache_memory *cache, int32_t slot
     return slot * cache->slot_stride + entry * cache->entry_stride + head * cache->head_stride;
 }
 
-/// Where in a head's keys a column of a position lies, in numbers; n = ech_cache_numbers.
-static inline int64_t ech_cache_key(int64_t dim16, int64_t position, int64_t column, int64_t n) {
-    return position / ECH_KEY_BLOCK * ECH_KEY_BLOCK * dim16 + column / n * ECH_KEY_BLOCK * n +
-           position % ECH_KEY_BLOCK * n + column % n;
+/// Where in a head's keys a column of a position lies, in numbers. In a bf16 cache the column is even.
+static inline int64_t ech_cache_key(const ech_cache_memory *cache, int64_t position, int64_t column) {
+    const int64_t block = position / ECH_KEY_BLOCK * ECH_KEY_BLOCK, within = position % ECH_KEY_BLOCK;
+    return block * cache->dim16 + column * ECH_KEY_BLOCK + within * ech_cache_numbers(cache->format);
 }
 
-/// Where in a head's values a column of a position lies, in numbers; n = ech_cache_numbers.
-static inline int64_t ech_cache_value(int64_t dim16, int64_t position, int64_t column, int64_t n) {
-    return position / n * n * dim16 + column * n + position % n;
+/// Where in a head's values a column of a position lies, in numbers.
+static inline int64_t ech_cache_value(const ech_cache_memory *cache, int64_t position, int64_t column) {
+    const int64_t numbers = ech_cache_numbers(cache->format);
+    return position / numbers * numbers * cache->dim16 + column * numbers + position % numbers;
 }
 
 /// Rounds to bf16, ties to even; a NaN stays a (quiet) NaN.
@@ -47,28 +48,46 @@ static inline uint16_t ech_bf16_of(float x) {
     return (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
 }
 
-/// Writes columns first ..< first + count of one position's key; `head` is ech_cache_head.
+/// Columns that are rounded at a time: compilers make vectors of that loop, though not of those that scatter.
+enum { ECH_CACHE_CHUNK = 32 };
+
+static inline void ech_cache_round(const float *x, int32_t count, uint16_t out[ECH_CACHE_CHUNK]) {
+    for (int32_t j = 0; j < count; j++) out[j] = ech_bf16_of(x[j]);
+}
+
+/// Writes columns first ..< first + count of one position's key; `head` is ech_cache_head. `first` is even.
 static inline void ech_cache_put_key(const ech_cache_memory *cache, int64_t head, int32_t position, int32_t first,
                                      const float *x, int32_t count) {
-    const int64_t dim16 = cache->dim16;
-    if (cache->format == ECH_CACHE_BF16) {
-        uint16_t *to = (uint16_t *)cache->keys + head;
-        for (int32_t j = 0; j < count; j++) to[ech_cache_key(dim16, position, first + j, 2)] = ech_bf16_of(x[j]);
-    } else {
-        float *to = (float *)cache->keys + head;
-        for (int32_t j = 0; j < count; j++) to[ech_cache_key(dim16, position, first + j, 1)] = x[j];
+    const int64_t at = head + ech_cache_key(cache, position, first);
+    if (cache->format == ECH_CACHE_F32) {
+        float *to = (float *)cache->keys + at;
+        for (int32_t j = 0; j < count; j++) to[j * ECH_KEY_BLOCK] = x[j];
+        return;
+    }
+    uint16_t *to = (uint16_t *)cache->keys + at, halves[ECH_CACHE_CHUNK];
+    for (int32_t begin = 0; begin < count; begin += ECH_CACHE_CHUNK) {
+        const int32_t n = ech_min(count - begin, ECH_CACHE_CHUNK);
+        ech_cache_round(x + begin, n, halves);
+        for (int32_t j = 0; j + 2 <= n; j += 2) memcpy(to + j * ECH_KEY_BLOCK, halves + j, 2 * sizeof *to);
+        if (n % 2) to[(n - 1) * ECH_KEY_BLOCK] = halves[n - 1];
+        to += n * ECH_KEY_BLOCK;
     }
 }
 
-/// Writes columns first ..< first + count of one position's value; `head` is ech_cache_head.
+/// Writes columns first ..< first + count of one position's value; `head` is ech_cache_head. The other half of a pair may
+/// be another thread's to write at the same time.
 static inline void ech_cache_put_value(const ech_cache_memory *cache, int64_t head, int32_t position, int32_t first,
                                        const float *x, int32_t count) {
-    const int64_t dim16 = cache->dim16;
-    if (cache->format == ECH_CACHE_BF16) {
-        uint16_t *to = (uint16_t *)cache->values + head;
-        for (int32_t j = 0; j < count; j++) to[ech_cache_value(dim16, position, first + j, 2)] = ech_bf16_of(x[j]);
-    } else {
-        memcpy((float *)cache->values + head + ech_cache_value(dim16, position, first, 1), x, (size_t)count * sizeof *x);
+    const int64_t at = head + ech_cache_value(cache, position, first);
+    if (cache->format == ECH_CACHE_F32) {
+        memcpy((float *)cache->values + at, x, (size_t)count * sizeof *x);
+        return;
+    }
+    uint16_t *to = (uint16_t *)cache->values + at, halves[ECH_CACHE_CHUNK];
+    for (int32_t begin = 0; begin < count; begin += ECH_CACHE_CHUNK) {
+        const int32_t n = ech_min(count - begin, ECH_CACHE_CHUNK);
+        ech_cache_round(x + begin, n, halves);
+        for (int32_t j = 0; j < n; j++, to += 2) *to = halves[j];
     }
 }
 
