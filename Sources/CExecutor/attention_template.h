@@ -1,12 +1,12 @@
 // Wavefront attention: causal attention of ragged rows over the caches. Included by a file for each instruction set, after
 // KERNEL_TARGET says which. No include guard: this is a template. The including file defines
-//   LANES            floats of the instruction set's vectors, at most 16
-//   FMA(a, b, c)     a · b + c of such vectors, by whatever is fastest
-//   PAIR_FMA(a, b, c)  the same of vectors a and b of pairs of bf16 numbers, both products of a pair being added to its
-//                    lane of c; left out where the instruction set has no such thing
-//   SCORE_BLOCKS     blocks of keys, and
-//   VALUE_VECTORS    vectors of values, that are multiplied with
-//   ATTENTION_ROWS   rows at a time, in registers: 2 or 4,
+//   LANES              floats of the instruction set's vectors, at most 16
+//   FMA(a, b, c)       a · b + c of such vectors, by whatever is fastest
+//   PAIR_FMA(a, b, c)  the same where a and b are pairs of bf16 numbers in each lane, of which both products go to the
+//                      lane of c; only where the instruction set has that
+//   SCORE_BLOCKS       blocks of keys, and
+//   VALUE_VECTORS      vectors of values, that are multiplied with
+//   ATTENTION_ROWS     rows at a time, in registers: 2 or 4,
 // and calls attend_heads for the formats of caches that it is for.
 //
 // Rows of one slot go together, so that each key and value is read once for all of them. Yet a row's result depends on its
@@ -14,8 +14,9 @@
 // sum over the positions in order, however many rows and positions the registers hold. The softmax is computed as it goes
 // (Milakov and Gimelshein, arXiv 1805.02867), over blocks of 64 positions that begin at multiples of 64.
 //
-// All operands of products are made of cells, see cache.h. Where those are pairs of bf16 numbers, queries and weights are
-// rounded to such, on any instruction set, and only sums are f32. Weights are divided by the sum of the rounded ones.
+// What is multiplied is made of cells, see cache.h. Where a cell is a pair of bf16 numbers, queries and the softmax's
+// weights are rounded to such too, whether the instruction set multiplies pairs or not, and sums are f32. The weights are
+// divided by the sum of the rounded ones, so that they still add up to one.
 //
 // Unlike everything in vector.h this may fuse a multiplication with an addition: attention's results agree to the bit only
 // within an instruction set.
@@ -60,15 +61,15 @@ INLINE vec add_products(vec sums, vec_bits a, vec_bits b, const bool pairs) {
 #endif
 }
 
-/// How a group of rows reads keys or values. The cores' own prefetchers lose track between heads and at the ends of pages,
-/// so each step of a loop may fetch what it will read one block further on. All groups of a block of rows read the same,
-/// and each fetches its share: more lines at once than a core has miss buffers would make it wait.
+/// What a group of rows fetches of the next block while it computes with one. The cores' own prefetchers lose track between
+/// heads and at the ends of pages. All groups of a block of rows read the same, and each fetches a share: more lines at
+/// once than a core has miss buffers would make it wait.
 typedef struct {
-    ech_share ahead; ///< the steps that fetch
-    int32_t few;     ///< 1 where FEW_ROWS read, else 0
-} reading;
+    ech_share steps; ///< those of a loop that fetch what the same step will read of the next block
+    int32_t few;     ///< 1 where no more than FEW_ROWS read, else 0
+} lookahead;
 
-INLINE bool fetches(reading reading, int32_t step) { return step >= reading.ahead.begin && step < reading.ahead.end; }
+INLINE bool fetches(lookahead ahead, int32_t step) { return step >= ahead.steps.begin && step < ahead.steps.end; }
 INLINE void fetch(const cell *line) { __builtin_prefetch(line, 0, 2); }
 
 /// e^x for x ≤ 0, to about one unit in the last place, as in vector.h but with as few operations as fusing allows: beside
@@ -105,10 +106,10 @@ INLINE int32_t entry_of(int32_t t, int32_t depth, int32_t entries) {
 
 /// Sizes of a head, in cells.
 typedef struct {
-    int32_t dim16;         ///< a position's values, or a pair's
-    int32_t key, padded_key; ///< columns or pairs of columns, and with those from dim to dim16
-    int64_t block;         ///< the keys, or the values, of 64 positions
-    int64_t entry;         ///< from one entry to the next
+    int32_t dim16;           ///< the values of a position, or of a pair of positions
+    int32_t key, padded_key; ///< a key of dim columns, and of dim16
+    int64_t block;           ///< the keys, or the values, of 64 positions
+    int64_t entry;           ///< from one entry to the next
 } head_sizes;
 
 INLINE head_sizes sizes_of(const ech_cache_memory *cache, const bool pairs) {
@@ -168,19 +169,17 @@ INLINE void locate(located_block *block, const ech_attention_work *work, head_si
 
 /// The scores of some rows with some blocks of 16 keys. A row's scores are 64 floats from the row's before.
 INLINE void multiply_keys(const int rows, const int blocks, const cell *queries, const cell *const *keys,
-                          head_sizes size, float *scores, const bool pairs, reading reading) {
+                          head_sizes size, float *scores, const bool pairs, lookahead ahead) {
     enum { PARTS = ECH_KEY_BLOCK / LANES };
     vec sums[ROWS][SCORE_BLOCKS * PARTS];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < blocks * PARTS; v++) sums[i][v] = zeros();
     for (int32_t c = 0; c < size.key; c++) {
         vec_bits key[SCORE_BLOCKS * PARTS];
-        for (int v = 0; v < blocks * PARTS; v++) {
-            const cell *from = keys[v / PARTS] + (int64_t)c * ECH_KEY_BLOCK + v % PARTS * LANES;
-            key[v] = load_cells(from);
-        }
-        if (fetches(reading, c) && !(c & reading.few))
-            for (int b = 0; b < blocks; b++) fetch(keys[b] + (int64_t)c * ECH_KEY_BLOCK + size.block);
+        const int64_t line = (int64_t)c * ECH_KEY_BLOCK;
+        for (int v = 0; v < blocks * PARTS; v++) key[v] = load_cells(keys[v / PARTS] + line + v % PARTS * LANES);
+        if (fetches(ahead, c) && !(c & ahead.few))
+            for (int b = 0; b < blocks; b++) fetch(keys[b] + line + size.block);
         for (int i = 0; i < rows; i++) {
             const vec_bits query = repeated_cell(queries[(int64_t)i * size.padded_key + c]);
             for (int v = 0; v < blocks * PARTS; v++) sums[i][v] = add_products(sums[i][v], query, key[v], pairs);
@@ -192,18 +191,18 @@ INLINE void multiply_keys(const int rows, const int blocks, const cell *queries,
 
 /// multiply_keys for any number of blocks. Of four, one may lie past the last position: the cache has room for it.
 INLINE void score(const int rows, int32_t blocks, const cell *queries, const cell *const *keys, head_sizes size,
-                  float *scores, const bool pairs, reading reading) {
-    const bool in_order = rows <= FEW_ROWS && reading.few;
+                  float *scores, const bool pairs, lookahead ahead) {
+    const bool in_order = rows <= FEW_ROWS && ahead.few;
     for (int32_t b = 0; b < blocks;) {
         float *to = scores + b * ECH_KEY_BLOCK;
         if (SCORE_BLOCKS == 4 && !in_order && blocks - b > 2) {
-            multiply_keys(rows, SCORE_BLOCKS, queries, keys + b, size, to, pairs, reading);
+            multiply_keys(rows, SCORE_BLOCKS, queries, keys + b, size, to, pairs, ahead);
             b += 4;
         } else if (SCORE_BLOCKS >= 2 && !in_order && blocks - b > 1) {
-            multiply_keys(rows, SCORE_BLOCKS >= 2 ? 2 : 1, queries, keys + b, size, to, pairs, reading);
+            multiply_keys(rows, SCORE_BLOCKS >= 2 ? 2 : 1, queries, keys + b, size, to, pairs, ahead);
             b += 2;
         } else {
-            multiply_keys(rows, 1, queries, keys + b, size, to, pairs, reading);
+            multiply_keys(rows, 1, queries, keys + b, size, to, pairs, ahead);
             b += 1;
         }
     }
@@ -265,13 +264,13 @@ INLINE void weigh(running_softmax *softmax, int32_t row, float *scores, int32_t 
     softmax->totals[row] = total;
 }
 
-static const reading nothing_ahead = {0};
+static const lookahead nothing_ahead = {0};
 
 /// results += the weighted values of positions, or pairs, begin ..< end of the block, for some rows and vectors of columns.
 /// `decays` is NULL or what each row's results are multiplied by first.
 INLINE void add_columns(const int rows, const int vectors, float *results, head_sizes size,
                         const float *decays, const cell *weights, const located_block *block, int32_t column,
-                        int32_t begin, int32_t end, const bool pairs, reading reading) {
+                        int32_t begin, int32_t end, const bool pairs, lookahead ahead) {
     vec sums[ROWS][VALUE_VECTORS];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++) {
@@ -282,9 +281,9 @@ INLINE void add_columns(const int rows, const int vectors, float *results, head_
         vec_bits value[VALUE_VECTORS];
         const cell *from = block->values[u] + column;
         for (int v = 0; v < vectors; v++) value[v] = load_cells(from + v * LANES);
-        if (fetches(reading, u))
+        if (fetches(ahead, u))
             for (int line = 0; line < vectors * LANES / 16; line++)
-                if (!((column / 16 + line) & reading.few)) fetch(from + line * 16 + size.block);
+                if (!((column / 16 + line) & ahead.few)) fetch(from + line * 16 + size.block);
         for (int i = 0; i < rows; i++) {
             const vec_bits weight = repeated_cell(weights[i * BLOCK + u]);
             for (int v = 0; v < vectors; v++) sums[i][v] = add_products(sums[i][v], weight, value[v], pairs);
@@ -296,14 +295,14 @@ INLINE void add_columns(const int rows, const int vectors, float *results, head_
 
 INLINE void add_values(const int rows, float *results, head_sizes size, const float *decays,
                        const cell *weights, const located_block *block, int32_t begin, int32_t end, const bool pairs,
-                       reading reading) {
+                       lookahead ahead) {
     int32_t column = 0;
     for (; column + VALUE_VECTORS * LANES <= size.dim16; column += VALUE_VECTORS * LANES)
-        add_columns(rows, VALUE_VECTORS, results, size, decays, weights, block, column, begin, end, pairs, reading);
+        add_columns(rows, VALUE_VECTORS, results, size, decays, weights, block, column, begin, end, pairs, ahead);
     for (; column + 2 * LANES <= size.dim16; column += 2 * LANES)
-        add_columns(rows, 2, results, size, decays, weights, block, column, begin, end, pairs, reading);
+        add_columns(rows, 2, results, size, decays, weights, block, column, begin, end, pairs, ahead);
     for (; column < size.dim16; column += LANES)
-        add_columns(rows, 1, results, size, decays, weights, block, column, begin, end, pairs, reading);
+        add_columns(rows, 1, results, size, decays, weights, block, column, begin, end, pairs, ahead);
 }
 
 /// Adds the first position of a pair for a row that does not see the second. What that holds must not reach the row, not
@@ -318,9 +317,9 @@ INLINE void add_half_pair(float *results, int32_t dim16, cell weight, const cell
 /// add_values for rows of which each sees its own count of the block's positions, a later row never fewer.
 INLINE void add_ragged_values(const int rows, const int32_t *counts, float *results, head_sizes size,
                               const float *decays, const cell *weights, const located_block *block, const bool pairs,
-                              reading reading) {
+                              lookahead ahead) {
     const int32_t numbers = pairs ? 2 : 1, common = counts[0] / numbers;
-    add_values(rows, results, size, decays, weights, block, 0, common, pairs, reading);
+    add_values(rows, results, size, decays, weights, block, 0, common, pairs, ahead);
     for (int i = 0; i < rows; i++, results += size.dim16, weights += BLOCK) {
         const int32_t whole = counts[i] / numbers;
         if (whole > common) add_values(1, results, size, NULL, weights, block, common, whole, pairs, nothing_ahead);
@@ -332,18 +331,18 @@ INLINE void add_ragged_values(const int rows, const int32_t *counts, float *resu
 
 INLINE int32_t groups_of(int32_t rows) { return rows / ROWS + (ROWS > 2 ? rows % ROWS / 2 : 0) + rows % 2; }
 
-INLINE reading reading_of(int32_t rows, int32_t group, int32_t steps) {
-    return (reading){ech_share_of(steps, group, groups_of(rows)), rows <= FEW_ROWS};
+INLINE lookahead lookahead_of(int32_t rows, int32_t group, int32_t steps) {
+    return (lookahead){ech_share_of(steps, group, groups_of(rows)), rows <= FEW_ROWS};
 }
 
-/// Does something for the rows from `begin` on, in groups of as many as fit in registers; `steps` are those that fetch
-/// ahead.
+/// Does something for the rows from `begin` on, in groups of as many as fit in registers, with the steps of a loop that
+/// fetch ahead divided among them.
 #define FOR_GROUPS(begin, rows, steps, what)                                                                           \
     do {                                                                                                               \
         int32_t i = (begin), group = 0;                                                                                \
-        for (; i + ROWS <= (rows); i += ROWS) what(ROWS, i, reading_of((rows) - (begin), group++, steps));             \
-        for (; ROWS > 2 && i + 2 <= (rows); i += 2) what(2, i, reading_of((rows) - (begin), group++, steps));          \
-        for (; i < (rows); i++) what(1, i, reading_of((rows) - (begin), group++, steps));                              \
+        for (; i + ROWS <= (rows); i += ROWS) what(ROWS, i, lookahead_of((rows) - (begin), group++, steps));           \
+        for (; ROWS > 2 && i + 2 <= (rows); i += 2) what(2, i, lookahead_of((rows) - (begin), group++, steps));        \
+        for (; i < (rows); i++) what(1, i, lookahead_of((rows) - (begin), group++, steps));                            \
     } while (0)
 
 /// What a block of rows keeps in scratch.
@@ -375,16 +374,16 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
         located_block block;
         locate(&block, work, size, keys, values, depth, count, memory->gathered, pairs);
         const bool more = last - first >= BLOCK;
-#define SCORE(n, i, reading)                                                                                            \
+#define SCORE(n, i, ahead)                                                                                             \
     score(n, blocks, memory->queries + (int64_t)(i) * size.padded_key, block.keys, size, memory->weights + (i) * BLOCK, \
-          pairs, reading)
+          pairs, ahead)
         FOR_GROUPS(begin, rows, more ? size.key : 0, SCORE);
 #undef SCORE
         raise_maxima(&softmax, begin, rows, memory->weights, counts);
         for (int32_t i = begin; i < rows; i++) weigh(&softmax, i, memory->weights + i * BLOCK, counts[i], pairs);
-#define ADD_VALUES(n, i, reading)                                                                                       \
+#define ADD_VALUES(n, i, ahead)                                                                                        \
     add_ragged_values(n, counts + (i), memory->results + (int64_t)(i) * size.dim16, size, softmax.decays + (i),         \
-                      (const cell *)(memory->weights + (i) * BLOCK), &block, pairs, reading)
+                      (const cell *)(memory->weights + (i) * BLOCK), &block, pairs, ahead)
         FOR_GROUPS(begin, rows, more ? BLOCK / (pairs ? 2 : 1) : 0, ADD_VALUES);
 #undef ADD_VALUES
         if (!more) break;
@@ -433,9 +432,9 @@ INLINE void attend_heads(const ech_attention_work *work, const bool pairs) {
     memory.weights = memory.results + (int64_t)ECH_ROW_BLOCK * dim16;
     memory.queries = (cell *)memory.weights + ECH_ROW_BLOCK * BLOCK;
     memory.gathered = memory.queries + (int64_t)ECH_ROW_BLOCK * padded_key;
-    for (int64_t pair = work->begin; pair < work->end; pair++) {
-        const int32_t head = (int32_t)(pair / blocks);
-        const ech_row_block *block = &work->wavefront->blocks[pair % blocks];
+    for (int64_t unit = work->begin; unit < work->end; unit++) {
+        const int32_t head = (int32_t)(unit / blocks);
+        const ech_row_block *block = &work->wavefront->blocks[unit % blocks];
         const ech_ordered_row *ordered = work->wavefront->rows + block->begin;
         const int32_t rows = block->end - block->begin;
         for (int32_t i = 0; i < rows; i++)

@@ -117,8 +117,10 @@ static void model_attend(const model *m, const ragged *c, int t, expectation *ou
                 const int64_t offset = model_offset(m, c->slots[i], entry, p) + head * m->dim;
                 values[p] = m->values + offset;
                 weights[p] = 0;
-                for (int d = 0; d < m->dim; d++) // queries are kept as keys are
-                    weights[p] += (double)kept(m, grown(c->q[i * width + head * m->dim + d], t) * scale) * m->keys[offset + d];
+                for (int d = 0; d < m->dim; d++) {
+                    const float query = grown(c->q[i * width + head * m->dim + d], t) * scale;
+                    weights[p] += (double)kept(m, query) * m->keys[offset + d]; // rounded as keys are
+                }
                 maximum = fmax(maximum, weights[p]);
             }
             for (int p = 0; p < count; p++) weights[p] = exp(weights[p] - maximum);
