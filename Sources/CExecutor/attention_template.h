@@ -30,8 +30,9 @@ enum { ROWS = ATTENTION_ROWS, BLOCK = ECH_ATTENTION_BLOCK, KEY_BLOCKS = ECH_ATTE
 /// Rows that are bound by memory. They read keys in the order in which they lie, one block of 16 after another, and fetch
 /// every second line ahead: then the second-level cache's own prefetcher brings the rest. On Zen 4 one row takes 0.43 ms
 /// so, and 0.58 ms with four blocks side by side and each line fetched, when a plain read takes 0.42 ms (bf16, Huginn-0125
-/// at context 512). For more rows that prefetcher is too slow to notice.
-enum { FEW_ROWS = 2 };
+/// at context 512). For more rows that prefetcher is too slow to notice, and it does not follow smaller vectors, which
+/// read the values a few columns at a time.
+enum { FEW_ROWS = LANES == 16 ? 2 : 0 };
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef uint32_t vec_bits __attribute__((vector_size(4 * LANES)));
