@@ -251,7 +251,7 @@ enum {
     ECH_ROW_BLOCK = 32,
 };
 /// Floats of scratch: of each row the query, the result and a block's weights; and a block's keys where they come from
-/// different entries.
+/// different entries, which with bf16 leaves room for its values.
 static inline int64_t ech_attention_scratch(int64_t dim16) {
     return ECH_ROW_BLOCK * (2 * dim16 + ECH_ATTENTION_BLOCK) + ECH_ATTENTION_BLOCK * dim16;
 }

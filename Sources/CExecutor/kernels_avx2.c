@@ -5,8 +5,6 @@
 #include <immintrin.h>
 
 #define KERNEL_TARGET __attribute__((target("avx2,fma")))
-#include "vector.h"
-
 #include "rows_template.h"
 
 // 8 sums and their operands in 16 registers.
@@ -16,6 +14,11 @@
 #define SCORE_BLOCKS 1
 #define VALUE_VECTORS 2
 #include "attention_template.h"
+
+KERNEL_TARGET static void attention(const ech_attention_work *work) {
+    if (work->cache->format == ECH_CACHE_BF16) attend_heads(work, true);
+    else attend_heads(work, false);
+}
 
 #define KERNEL_TABLE ech_kernels_avx2
 #include "kernel_table.h"

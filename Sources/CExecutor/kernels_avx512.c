@@ -2,11 +2,11 @@
 #include "executor.h"
 
 #if defined(__x86_64__)
+#include "attention_avx512_bf16.h"
+
 #include <immintrin.h>
 
 #define KERNEL_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
-#include "vector.h"
-
 #include "rows_template.h"
 
 // 16 sums of scores or 24 of values, and their operands, in 32 registers.
@@ -16,6 +16,15 @@
 #define SCORE_BLOCKS 4
 #define VALUE_VECTORS 6
 #include "attention_template.h"
+
+KERNEL_TARGET static void attention_f32(const ech_attention_work *work) { attend_heads(work, false); }
+
+/// AVX-512 of itself has no bf16 products; as in matmul_bf16.c, machines that have no more take what AVX2 does.
+static void attention(const ech_attention_work *work) {
+    if (work->cache->format != ECH_CACHE_BF16) attention_f32(work);
+    else if (__builtin_cpu_supports("avx512bf16")) ech_attention_avx512_bf16(work);
+    else ech_kernels_avx2.attention(work);
+}
 
 #define KERNEL_TABLE ech_kernels_avx512
 #include "kernel_table.h"

@@ -2,8 +2,6 @@
 #include "executor.h"
 
 #define KERNEL_TARGET
-#include "vector.h"
-
 #include "rows_template.h"
 
 // Vectors of 4 floats are what every 64-bit machine has; 8 sums and their operands fit in 16 registers.
@@ -13,6 +11,11 @@
 #define SCORE_BLOCKS 1
 #define VALUE_VECTORS 4
 #include "attention_template.h"
+
+KERNEL_TARGET static void attention(const ech_attention_work *work) {
+    if (work->cache->format == ECH_CACHE_BF16) attend_heads(work, true);
+    else attend_heads(work, false);
+}
 
 #define KERNEL_TABLE ech_kernels_portable
 #include "kernel_table.h"

@@ -4,7 +4,7 @@ import CExecutor
 public enum CacheFormat: String, CaseIterable, Codable, Sendable {
     case f32
     /// Half the memory and bandwidth of ``f32``. Keys and values are rounded once, when they are written; attention
-    /// computes in float32 all the same.
+    /// rounds its queries and weights to match, and adds in float32.
     case bf16
 
     /// Of one number of a key or value.

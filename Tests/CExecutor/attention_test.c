@@ -38,7 +38,7 @@ static int64_t model_offset(const model *m, int slot, int entry, int position) {
     return ((int64_t)(slot * m->entries + entry) * m->context + position) * m->heads * m->dim;
 }
 
-/// The rows of one call. Queries, keys and values change with the recurrence: they are scaled by 1 + t / 4.
+/// The rows of one call. Queries, keys and values change with the recurrence: they grow by a quarter each time.
 typedef struct {
     int rows;
     int32_t slots[MOST_ROWS], positions[MOST_ROWS];
@@ -72,7 +72,12 @@ static void free_call(ragged *c) {
 
 static float kept(const model *m, float x) { return m->format == ECH_CACHE_BF16 ? rounded_to_bf16(x) : x; }
 
-static float grown(float x, int t) { return x * (1 + 0.25f * (float)t); }
+/// By additions, as the tape does it.
+static float grown(float x, int t) {
+    const float quarter = 0.25f * x;
+    for (; t > 0; t--) x += quarter;
+    return x;
+}
 
 static bool in_call(const ragged *c, int slot, int position) {
     for (int i = 0; i < c->rows; i++)
@@ -80,34 +85,55 @@ static bool in_call(const ragged *c, int slot, int position) {
     return false;
 }
 
-static void model_attend(const model *m, const ragged *c, int t, double *out) {
+/// What attention should compute, and by how much it may miss it.
+typedef struct {
+    double result, error;
+} expectation;
+
+/// One column of a row's result from its weights, which need not add up to one. A bf16 cache has the weights w rounded to
+/// w(1 + δ), |δ| ≤ 2⁻⁸, after an exponential that is off by less than 1e-4. As the rounded weights are divided by their own
+/// sum, the result moves by Σ w δ (v − result) / Σ w(1 + δ).
+static expectation expect_column(const double *weights, const float *const *values, int count, int column, int format) {
+    const double rounding = format == ECH_CACHE_BF16 ? 1.0 / 256 + 1e-4 : 0;
+    double total = 0, sum = 0, deviation = 0;
+    for (int p = 0; p < count; p++) total += weights[p];
+    for (int p = 0; p < count; p++) sum += weights[p] / total * values[p][column];
+    for (int p = 0; p < count; p++) deviation += weights[p] / total * fabs(values[p][column] - sum);
+    return (expectation){sum, 1e-5 * fmax(1, fabs(sum)) + rounding / (1 - rounding) * deviation};
+}
+
+static void model_attend(const model *m, const ragged *c, int t, expectation *out) {
     const int width = m->heads * m->dim;
+    const float scale = 1.0f / sqrtf((float)m->dim);
+    double *weights = malloc((size_t)m->context * sizeof *weights);
+    const float **values = malloc((size_t)m->context * sizeof *values);
     for (int i = 0; i < c->rows; i++)
         for (int head = 0; head < m->heads; head++) {
-            double weights[512], total = 0, maximum = -INFINITY;
-            const float *values[512];
-            for (int p = 0; p <= c->positions[i]; p++) {
+            const int count = c->positions[i] + 1;
+            double maximum = -INFINITY;
+            for (int p = 0; p < count; p++) {
                 const int depth = in_call(c, c->slots[i], p) ? INT_MAX : m->depth[c->slots[i] * m->context + p];
                 const int entry = m->recurrent ? (t < depth ? t : depth - 1) % m->entries : 0;
                 const int64_t offset = model_offset(m, c->slots[i], entry, p) + head * m->dim;
                 values[p] = m->values + offset;
                 weights[p] = 0;
-                for (int d = 0; d < m->dim; d++)
-                    weights[p] += (double)grown(c->q[i * width + head * m->dim + d], t) * m->keys[offset + d];
-                weights[p] /= sqrt(m->dim);
+                for (int d = 0; d < m->dim; d++) {
+                    const float query = grown(c->q[i * width + head * m->dim + d], t) * scale;
+                    weights[p] += (double)kept(m, query) * m->keys[offset + d]; // rounded as keys are
+                }
                 maximum = fmax(maximum, weights[p]);
             }
-            for (int p = 0; p <= c->positions[i]; p++) total += weights[p] = exp(weights[p] - maximum);
-            for (int d = 0; d < m->dim; d++) {
-                double sum = 0;
-                for (int p = 0; p <= c->positions[i]; p++) sum += weights[p] / total * values[p][d];
-                out[i * width + head * m->dim + d] = sum;
-            }
+            for (int p = 0; p < count; p++) weights[p] = exp(weights[p] - maximum);
+            for (int d = 0; d < m->dim; d++)
+                out[i * width + head * m->dim + d] = expect_column(weights, values, count, d, m->format);
         }
+    free(weights), free(values);
 }
 
+static bool is_met(const expectation *expected, float got) { return fabs(got - expected->result) <= expected->error; }
+
 /// The model's version of a call of `recurrences`; out is the last recurrence's attention.
-static void model_call(model *m, const ragged *c, int recurrences, double *out) {
+static void model_call(model *m, const ragged *c, int recurrences, expectation *out) {
     const int width = m->heads * m->dim;
     for (int t = 0; t < recurrences; t++) {
         for (int i = 0; i < c->rows; i++) {
@@ -193,7 +219,7 @@ static void check_calls(int heads, int dim, int budget, bool recurrent, int form
     for (int call = 0; call < 4; call++) {
         ragged c = random_call(&m, lengths[call], from[call]);
         const size_t count = (size_t)(c.rows * width);
-        double *expected = malloc(count * sizeof *expected);
+        expectation *expected = malloc(count * sizeof *expected);
         float *known = malloc(count * sizeof *known), *result = malloc(count * sizeof *result);
         model_call(&m, &c, depths[call], expected);
         for (int s = 0; s < isa_count; s++)
@@ -205,9 +231,9 @@ static void check_calls(int heads, int dim, int budget, bool recurrent, int form
                 tape_free(&t);
                 if (variant == 0) {
                     for (size_t i = 0; i < count; i++)
-                        CHECK(is_close(known[i], expected[i], 1e-5), "%d heads of %d, budget %d, call %d, %s: row %d is "
-                              "%g, not %g", heads, dim, budget, call, ech_isa_name(isas[s]), (int)i / width, known[i],
-                              expected[i]);
+                        CHECK(is_met(&expected[i], known[i]), "%d heads of %d, budget %d, call %d, %s: row %d is "
+                              "%g, not %g ± %g", heads, dim, budget, call, ech_isa_name(isas[s]), (int)i / width,
+                              known[i], expected[i].result, expected[i].error);
                 } else {
                     CHECK(memcmp(known, result, count * 4) == 0, "%d heads of %d, budget %d, call %d, %s: variant %d "
                           "differs", heads, dim, budget, call, ech_isa_name(isas[s]), variant);
@@ -271,7 +297,7 @@ static void check_wavefront(int heads, int dim, int budget, int format, const in
         if (!more) break;
         ragged c = random_call(&m, end, begin);
         const size_t count = (size_t)(c.rows * width);
-        double *expected = malloc(count * sizeof *expected);
+        expectation *expected = malloc(count * sizeof *expected);
         float *result = malloc(count * sizeof *result);
         model_call(&m, &c, before, expected);
         for (int s = 0; s < isa_count; s++) {
@@ -286,7 +312,7 @@ static void check_wavefront(int heads, int dim, int budget, int format, const in
     }
     ragged c = random_call(&m, lengths, from);
     const size_t count = (size_t)(c.rows * width);
-    double *expected = malloc(count * sizeof *expected);
+    expectation *expected = malloc(count * sizeof *expected);
     float *known = malloc(count * sizeof *known), *result = malloc(count * sizeof *result);
     model_call(&m, &c, recurrences, expected);
     for (int s = 0; s < isa_count; s++) {
@@ -300,8 +326,8 @@ static void check_wavefront(int heads, int dim, int budget, int format, const in
                   dim, ech_isa_name(isas[s]), threads);
         }
         for (size_t i = 0; i < count; i++)
-            CHECK(is_close(known[i], expected[i], 1e-5), "%d heads of %d, %s: position %d is %g, not %g", heads, dim,
-                  ech_isa_name(isas[s]), c.positions[i / (size_t)width], known[i], expected[i]);
+            CHECK(is_met(&expected[i], known[i]), "%d heads of %d, %s: position %d is %g, not %g ± %g", heads, dim,
+                  ech_isa_name(isas[s]), c.positions[i / (size_t)width], known[i], expected[i].result, expected[i].error);
         for (int i = 0; i < c.rows; i += 7) check_alone(&m, &c, i, recurrences, isas[s], sessions[s], known);
         ech_session_destroy(sessions[s]);
     }
@@ -314,16 +340,19 @@ static void test_wavefronts(void) {
     // Around the boundaries of blocks of keys, of positions and of rows.
     static const int lengths[][SLOTS] = {{130, 33, 8}, {66, 1, 80}, {17, 16, 15}, {384, 128, 65}, {65, 64, 63}};
     static const int from[][SLOTS] = {{0, 0, 0}, {62, 0, 15}, {0, 15, 14}, {319, 120, 1}, {64, 63, 62}};
-    for (int k = 0; k < 5; k++) {
-        check_wavefront(3, 40, 1, ECH_CACHE_F32, lengths[k], from[k]);
-        check_wavefront(2, 96, 3, ECH_CACHE_F32, lengths[k], from[k]);
-        check_wavefront(2, 7, 3, ECH_CACHE_BF16, lengths[k], from[k]);
-        check_wavefront(1, 128, 1, ECH_CACHE_BF16, lengths[k], from[k]);
-    }
+    for (int k = 0; k < 5; k++)
+        for (int format = ECH_CACHE_F32; format <= ECH_CACHE_BF16; format++) {
+            check_wavefront(3, 40, 1, format, lengths[k], from[k]);
+            check_wavefront(2, 7, 3, format, lengths[k], from[k]);
+            check_wavefront(1, 128, 3, format, lengths[k], from[k]);
+        }
+    for (int format = ECH_CACHE_F32; format <= ECH_CACHE_BF16; format++)
+        check_wavefront(2, 96, 3, format, lengths[3], from[3]);
 }
 
-/// One slot and head whose scores are exactly slope · position.
-static void check_slope(float slope, int isa, const float *values, float *result) {
+/// One slot and head whose scores are slope · position, exactly or, in a bf16 cache, but for the slope's own rounding. The
+/// result is that of rows at positions 0 ..< `rows`, all in one call, or each in a call of its own.
+static void check_slope(float slope, int format, int isa, const float *values, bool alone, float *result) {
     enum { ROWS_OF = 150, DIM = 16 };
     static float q[ROWS_OF * DIM], k[ROWS_OF * DIM];
     memset(q, 0, sizeof q), memset(k, 0, sizeof k);
@@ -333,51 +362,119 @@ static void check_slope(float slope, int isa, const float *values, float *result
         q[i * DIM] = slope * 4; // the scale is 1 / √16
         k[i * DIM] = (float)i;
     }
-    model m = new_model(1, DIM, ROWS_OF, 1, false, ECH_CACHE_F32);
+    model m = new_model(1, DIM, ROWS_OF, 1, false, format);
     tape t = {0};
     build(&t, &m, &c, 1, false, ECH_F32, result);
-    ech_session *session = tape_session(&t, SLOTS, ROWS_OF, 1);
+    ech_session *session = tape_session_in(&t, SLOTS, ROWS_OF, 1, format);
     tape_run(&t, isa, session, ROWS_OF, 1, 2);
-    ech_session_destroy(session);
     tape_free(&t);
+    for (int i = 0; alone && i < ROWS_OF; i++) { // the cache holds all positions by now
+        const ragged one = {.rows = 1, .positions = {i}, .q = q + i * DIM, .k = k + i * DIM, .v = c.v + i * DIM};
+        build(&t, &m, &one, 1, false, ECH_F32, result + i * DIM);
+        tape_run(&t, isa, session, 1, 1, 1);
+        tape_free(&t);
+    }
+    ech_session_destroy(session);
     free_model(&m);
 }
 
-static void test_extreme_scores(void) {
-    enum { ROWS_OF = 150, DIM = 16, BAD = 71 };
+static void check_extreme_scores(int format, int isa, bool alone) {
+    enum { ROWS_OF = 150, DIM = 16 };
+    const char *name = ech_isa_name(isa);
     float *values = random_floats(ROWS_OF * DIM), result[ROWS_OF * DIM], other[ROWS_OF * DIM];
-    int isas[4];
-    const int isa_count = available_isas(isas);
-    for (int s = 0; s < isa_count; s++) {
-        const char *name = ech_isa_name(isas[s]);
-        // Up to 1.5e38: each position outweighs those before it, or the first all others, beyond what floats can tell.
-        static const float slopes[] = {100, 1e19f, 1e36f};
-        for (int k = 0; k < 3; k++) {
-            const float slope = slopes[k];
-            check_slope(slope, isas[s], values, result);
-            CHECK(memcmp(result, values, sizeof result) == 0, "%s, slope %g: a row is not its last value", name, (double)slope);
-            check_slope(-slope, isas[s], values, result);
-            for (int i = 0; i < ROWS_OF; i++)
-                CHECK(memcmp(result + i * DIM, values, DIM * sizeof *values) == 0, "%s, slope %g: row %d is not the first "
-                      "value", name, -(double)slope, i);
-        }
-        check_slope(0, isas[s], values, result);
-        double sums[DIM] = {0};
+    for (int i = 0; format == ECH_CACHE_BF16 && i < ROWS_OF * DIM; i++) values[i] = rounded_to_bf16(values[i]);
+    // Up to 1.5e38: each position outweighs those before it, or the first all others, beyond what floats can tell.
+    static const float slopes[] = {100, 1e19f, 1e36f};
+    for (int k = 0; k < 3; k++) {
+        const float slope = slopes[k];
+        check_slope(slope, format, isa, values, alone, result);
+        CHECK(memcmp(result, values, sizeof result) == 0, "%s, slope %g: a row is not its last value", name, (double)slope);
+        check_slope(-slope, format, isa, values, alone, result);
         for (int i = 0; i < ROWS_OF; i++)
-            for (int d = 0; d < DIM; d++) {
-                sums[d] += values[i * DIM + d];
-                CHECK(is_close(result[i * DIM + d], sums[d] / (i + 1), 1e-6), "%s: row %d is not the mean", name, i);
-            }
-        // What later positions hold, an infinity or NaN too, does not reach a row.
+            CHECK(memcmp(result + i * DIM, values, DIM * sizeof *values) == 0, "%s, slope %g: row %d is not the first "
+                  "value", name, -(double)slope, i);
+    }
+    check_slope(0, format, isa, values, alone, result);
+    double sums[DIM] = {0};
+    for (int i = 0; i < ROWS_OF; i++)
+        for (int d = 0; d < DIM; d++) {
+            sums[d] += values[i * DIM + d];
+            CHECK(is_close(result[i * DIM + d], sums[d] / (i + 1), 1e-6), "%s: row %d is not the mean", name, i);
+        }
+    // What later positions hold, an infinity or NaN too, does not reach a row, be it the other half of a pair or not.
+    for (int bad = 70; bad <= 71; bad++) {
         float *spoiled = malloc(sizeof other);
         memcpy(spoiled, values, sizeof other);
-        for (int j = BAD * DIM; j < ROWS_OF * DIM; j++) spoiled[j] = j % 2 ? NAN : INFINITY;
-        check_slope(0, isas[s], spoiled, other);
-        CHECK(memcmp(result, other, BAD * DIM * sizeof *result) == 0, "%s: a later position reaches a row", name);
-        CHECK(isnan(other[BAD * DIM + 1]), "%s: NaN is lost", name);
+        for (int j = bad * DIM; j < ROWS_OF * DIM; j++) spoiled[j] = j % 2 ? NAN : INFINITY;
+        check_slope(0, format, isa, spoiled, alone, other);
+        CHECK(memcmp(result, other, (size_t)(bad * DIM) * sizeof *result) == 0, "%s: position %d or later reaches an "
+              "earlier row", name, bad);
+        CHECK(isnan(other[bad * DIM + 1]), "%s: NaN is lost", name);
         free(spoiled);
     }
     free(values);
+}
+
+static void test_extreme_scores(void) {
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    for (int s = 0; s < isa_count; s++)
+        for (int format = ECH_CACHE_F32; format <= ECH_CACHE_BF16; format++)
+            for (int alone = 0; alone <= 1; alone++) check_extreme_scores(format, isas[s], alone);
+}
+
+/// Rows far into a long sequence, several together and alone. What is cached comes from calls that do not attend.
+static void check_long_context(int format, int isa) {
+    enum { CONTEXT = 4096, HEADS = 1, DIM = 24, AT_ONCE = 128, TOGETHER = 5 };
+    static const int ends[] = {1, 2, 5, 16, 17, 63, 64, 65, 127, 128, 129, 191, 511, 513, 1000, 2049, 4095, 4096};
+    model m = new_model(HEADS, DIM, CONTEXT, 1, false, format);
+    ech_session *session = NULL;
+    for (int first = 0; first < CONTEXT; first += AT_ONCE) {
+        const int begin[SLOTS] = {first}, end[SLOTS] = {first + AT_ONCE};
+        ragged c = random_call(&m, end, begin);
+        tape t = {0};
+        ech_instruction *write = tape_add(&t, ECH_CACHE_WRITE);
+        write->in[0] = tape_parameter(&t, ECH_F32, HEADS * DIM, c.k);
+        write->in[1] = tape_parameter(&t, ECH_F32, HEADS * DIM, c.v);
+        write->in[2] = tape_parameter(&t, ECH_I32, 1, c.slots);
+        write->in[3] = tape_parameter(&t, ECH_I32, 1, c.positions);
+        write->cache = tape_cache(&t, HEADS, DIM, false);
+        if (!session) session = tape_session_in(&t, SLOTS, CONTEXT, 1, format);
+        tape_run(&t, isa, session, c.rows, 1, 1);
+        for (int i = 0; i < c.rows; i++)
+            for (int j = 0; j < HEADS * DIM; j++) {
+                const int64_t at = model_offset(&m, 0, 0, c.positions[i]) + j;
+                m.keys[at] = kept(&m, c.k[i * HEADS * DIM + j]);
+                m.values[at] = kept(&m, c.v[i * HEADS * DIM + j]);
+            }
+        tape_free(&t);
+        free_call(&c);
+    }
+    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
+        const int begin[SLOTS] = {ends[k] > TOGETHER ? ends[k] - TOGETHER : 0}, end[SLOTS] = {ends[k]};
+        ragged c = random_call(&m, end, begin);
+        expectation expected[TOGETHER * HEADS * DIM];
+        float together[TOGETHER * HEADS * DIM];
+        model_call(&m, &c, 1, expected);
+        tape t = {0};
+        build(&t, &m, &c, 1, false, ECH_F32, together);
+        tape_run(&t, isa, session, c.rows, 1, 2);
+        tape_free(&t);
+        for (int i = 0; i < c.rows * HEADS * DIM; i++)
+            CHECK(is_met(&expected[i], together[i]), "%s, position %d: %g, not %g ± %g", ech_isa_name(isa),
+                  c.positions[i / (HEADS * DIM)], together[i], expected[i].result, expected[i].error);
+        for (int i = 0; i < c.rows; i++) check_alone(&m, &c, i, 1, isa, session, together);
+        free_call(&c);
+    }
+    ech_session_destroy(session);
+    free_model(&m);
+}
+
+static void test_long_contexts(void) {
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    for (int s = 0; s < isa_count; s++)
+        for (int format = ECH_CACHE_F32; format <= ECH_CACHE_BF16; format++) check_long_context(format, isas[s]);
 }
 
 static void test_bf16_output(void) {
@@ -447,6 +544,7 @@ static void test_reading_keeps_depths(void) {
 int main(void) {
     run_test("attention follows the cache rule for every budget and sequence of calls", test_budgets);
     run_test("attention holds over block boundaries, for a row alone as beside others", test_wavefronts);
+    run_test("attention holds from the first to the last of 4096 positions", test_long_contexts);
     run_test("attention holds for extreme scores and whatever later positions contain", test_extreme_scores);
     run_test("attention's bf16 output is its rounded f32 output", test_bf16_output);
     run_test("a call that only reads keeps the depths", test_reading_keeps_depths);

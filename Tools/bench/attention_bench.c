@@ -91,7 +91,7 @@ static void run(const ech_program *program, ech_session *session, const float *x
     for (int32_t i = 0; i < rows; i++) positions[i] = end - rows + i;
     const void *parameters[] = {x, slots, positions};
     void *results[] = {out};
-    const ech_call call = {rows, 1, 1, parameters, results};
+    const ech_call call = {.rows = rows, .recurrences = 1, .depth = 1, .parameters = parameters, .results = results};
     char message[ECH_MESSAGE_SIZE] = "";
     require(ech_run(program, session, &call, threads, message), message);
 }

@@ -182,8 +182,8 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
                                 char message[ECH_MESSAGE_SIZE]);
 void ech_program_destroy(ech_program *program);
 
-/// How a session keeps keys and values. bf16 takes half the memory and bandwidth; they are rounded once, when they are
-/// written, and attention still computes in f32.
+/// How a session keeps keys and values. bf16 takes half the memory and bandwidth. Keys and values are rounded once, when
+/// they are written; attention rounds its queries and weights to match, and adds in f32.
 enum ech_cache_format { ECH_CACHE_F32 = 0, ECH_CACHE_BF16 = 1 };
 
 /// Caches for `slots` sequences of up to `context` positions. `budget` entries per position in each recurrent cache
