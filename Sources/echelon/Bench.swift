@@ -1,5 +1,4 @@
 import ArgumentParser
-import Compiler
 import Foundation
 import PlanBuilder
 import Plans
@@ -68,17 +67,11 @@ struct Bench: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    @OptionGroup var compilation: CompileOnTheFlyOptions
-    @OptionGroup var caching: CacheOptions
-    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var opening: ModelOptions
 
     func validate() throws {
         if model != nil, config != nil { throw ValidationError("--config takes the place of a plan or checkpoint.") }
-        do {
-            _ = try PassChoice.names(nil, without: disablePass)
-        } catch let error as CompilerError {
-            throw ValidationError(error.description)
-        }
+        try checkingPasses { _ = try PassChoice.names(nil, without: disablePass) }
     }
 
     func run() throws { try reportingFailures(bench) }
@@ -91,17 +84,16 @@ struct Bench: ParsableCommand {
             let size = try size(random.settings)
             try measure(fill(random), size)
         } else {
-            let source = try ModelSource(path: model)
-            if case .plan(let path) = source, !disablePass.isEmpty {
+            if case .plan(let path) = try ModelSource(path: model), !disablePass.isEmpty {
                 throw CommandError("--disable-pass is for what bench compiles itself, and \(path) is a plan already.")
             }
-            let plan = try source.plan(settings())
+            let plan = try opening.plan(at: model, settings())
             try measure(plan, size(plan.contents.settings))
         }
     }
 
     private func settings() throws -> CompilationSettings {
-        var settings = compilation.settings()
+        var settings = opening.compilation.settings()
         settings.passes = try PassChoice.names(nil, without: disablePass)
         return settings
     }
@@ -115,13 +107,13 @@ struct Bench: ParsableCommand {
         var progress = ProgressLine("making weights")
         defer { progress.clear() }
         return try random.plan { done, total in
-            progress.show("\(done * 100 / max(total, 1))% of \(megabytes(total))")
+            progress.show(done, of: total)
             try Interrupt.check()
         }
     }
 
     private func measure(_ plan: Plan, _ size: Size) throws {
-        let model = try PlanModel(plan, cacheFormat: caching.cacheFormat, threads: threading.threads)
+        let model = try opening.model(plan)
         var run = BenchRun(
             plan, model: model, rowCounts: size.rowCounts, context: size.context, repeats: repeats ?? (quick ? 2 : 5),
             prefillRecurrence: prefillRecurrence ?? (quick ? 1 : plan.contents.settings.recurrence), quick: quick)

@@ -95,12 +95,7 @@ struct Compile: ParsableCommand {
                 "A configuration has no weights: add --no-weights for a plan to inspect, or give a checkpoint folder. "
                     + "`echelon bench --config` runs a configuration with random weights.")
         }
-        do {
-            let pipeline = try Pipeline(options, passes: passNames())
-            try PassPrinter.check(printAfter, pipeline)
-        } catch let error as CompilerError {
-            throw ValidationError(error.description)
-        }
+        try checkingPasses { try PassPrinter.check(printAfter, Pipeline(options, passes: passNames())) }
     }
 
     /// As far as the choice of passes depends on them.
@@ -136,7 +131,7 @@ struct Compile: ParsableCommand {
         var progress = ProgressLine("packing weights")
         defer { progress.clear() }
         try compiler.write(lowered, to: output) { done, total in
-            progress.show("\(done * 100 / max(total, 1))% of \(megabytes(total))")
+            progress.show(done, of: total)
             try Interrupt.check()
         }
     }

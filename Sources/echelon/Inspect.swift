@@ -4,7 +4,6 @@ import Foundation
 import Inspection
 import PlanBuilder
 import Plans
-import Safetensors
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -173,13 +172,7 @@ struct Inspect: ParsableCommand {
             "There is no stage \(name) in this plan. The stages are \(names.joined(separator: ", ")).")
     }
 
-    private func write(_ text: String) throws {
-        guard let output else { return try Terminal.write(text) }
-        let file = try AtomicFile(path: output)
-        var text = text
-        try text.withUTF8 { try file.append(UnsafeRawBufferPointer($0)) }
-        try file.commit()
-    }
+    private func write(_ text: String) throws { try Terminal.write(text, to: output) }
 }
 
 enum InspectFormat: String, ExpressibleByArgument, CaseIterable {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Plans
 import Runtime
 import Safetensors
@@ -22,16 +21,12 @@ struct Profile: ParsableCommand {
               echelon profile huginn.plan "Why is the sky blue?" --sampler autoregressive -o trace.json
                   a whole generation, with the options of generate
               echelon profile "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
-                  the small model inside this program
+                  the same of the small model inside this program
 
             MODEL is a plan or a checkpoint folder. docs/profiling.md explains the figures.
             """)
 
-    @Argument(
-        help: ArgumentHelp(
-            "A model, a prompt, or both (default: a step of the model inside this program).",
-            valueName: "model> <prompt"))
-    var modelAndPrompt: [String] = []
+    @OptionGroup var prompting: PromptOptions
 
     @Option(name: [.short, .long], help: ArgumentHelp("The timeline to write.", valueName: "trace.json"))
     var output: String?
@@ -52,12 +47,6 @@ struct Profile: ParsableCommand {
     @Option(parsing: .unconditional, help: "Without a prompt: how often to call (default: 3).")
     var repeats: Int?
 
-    @Option(parsing: .unconditional, help: "The prompt as token ids, 1,2,3, in place of text.")
-    var tokens: TokenList?
-
-    @Flag(help: "Do not put the prompt through the chat template.")
-    var raw = false
-
     @Option(
         parsing: .unconditional,
         help: "Executions of instructions to record on each thread; those beyond are counted and dropped.")
@@ -67,42 +56,41 @@ struct Profile: ParsableCommand {
     var json = false
 
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
-    @OptionGroup var compilation: CompileOnTheFlyOptions
-    @OptionGroup var verifying: VerificationOptions
-    @OptionGroup var caching: CacheOptions
-    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var opening: ModelOptions
 
     func validate() throws {
-        if modelAndPrompt.count > 2 {
-            throw ValidationError("Too many arguments: give a model and a prompt, the prompt in quotes.")
+        guard prompting.hasPrompt else {
+            if prompting.hasTextOptions { throw ValidationError("--system and --raw need a prompt.") }
+            if sampling.sampler != .diffusion {
+                throw ValidationError("--sampler needs a prompt; --function decode profiles single decodes.")
+            }
+            return
         }
-        if tokens != nil, modelAndPrompt.count > 1 || raw {
-            throw ValidationError("--tokens takes the place of PROMPT and --raw.")
+        let ofCalls = [
+            ("--function", function != nil), ("--rows", rows != nil), ("--context", context != nil),
+            ("--repeats", repeats != nil),
+        ]
+        if let (option, _) = ofCalls.first(where: \.1) {
+            throw ValidationError("\(option) is for single calls; with a prompt the sampler decides.")
         }
     }
 
     func run() throws { try reportingFailures(profile) }
 
-    private enum Prompt {
-        case text(String)
-        case tokens([Int32])
-    }
-
     private func profile() throws {
-        let (path, prompt) = try arguments()
-        try checkOptions(hasPrompt: prompt != nil)
+        let (path, prompt) = try prompting.read()
+        try checkNumbers(hasPrompt: prompt != nil)
         if let output { try checkPlace(output) }
-        let plan = try ModelSource(path: path).plan(
-            compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence), verifying: verifying.verification)
-        let model = try PlanModel(
-            plan, cacheBudget: sampling.cacheBudget(), cacheFormat: caching.cacheFormat, threads: threading.threads)
+        let plan = try opening.plan(
+            at: path, opening.compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence))
+        let model = try opening.model(plan, cacheBudget: sampling.cacheBudget())
         let name = path ?? "the embedded checkpoint"
         var run = ProfileRun(model, maxEvents: maxEvents)
         let recorder: ExecutionRecorder
         var generated: ProfileReport.Generated?
         if let prompt {
             let sampler = try sampling.sampler(
-                of: promptTokens(prompt, plan), on: model, defaults: plan.generationConfiguration())
+                of: prompt.tokens({ try TextTools(plan) }, prompting), on: model, defaults: plan.generationConfiguration())
             (recorder, generated) = try run.generation(sampler, kind: sampling.sampler)
         } else {
             recorder = try run.repeated(call(plan.contents.settings), repeats: repeats ?? 3)
@@ -119,48 +107,13 @@ struct Profile: ParsableCommand {
 
     // MARK: What is asked for
 
-    /// As in `generate`, where there is a prompt.
-    private func arguments() throws -> (path: String?, prompt: Prompt?) {
-        if let tokens { return (modelAndPrompt.first, .tokens(tokens.tokens)) }
-        if modelAndPrompt.count == 2 { return (modelAndPrompt[0], .text(try text(modelAndPrompt[1]))) }
-        guard let only = modelAndPrompt.first else { return (nil, nil) }
-        if only != "-", FileManager.default.fileExists(atPath: only) { return (only, nil) }
-        // A name that is misspelt should not become a question for another model.
-        guard only == "-" || only.contains(where: \.isWhitespace) else {
-            throw CommandError("There is no plan and no checkpoint folder at \(only).")
-        }
-        return (nil, .text(try text(only)))
-    }
-
-    private func text(_ prompt: String) throws -> String { prompt == "-" ? try Terminal.input() : prompt }
-
-    private func checkOptions(hasPrompt: Bool) throws {
+    private func checkNumbers(hasPrompt: Bool) throws {
         // The rest of what may be asked for depends on the threads; the recording checks it.
         try requireOption(maxEvents, "--max-events", 1...1 << 30)
-        guard hasPrompt else {
-            if raw { throw ValidationError("--raw needs a prompt.") }
-            if sampling.sampler != .diffusion {
-                throw ValidationError("--sampler needs a prompt; --function decode profiles single decodes.")
-            }
-            try requireOption(repeats, "--repeats", 1...100_000)
-            try requireOption(sampling.innerRecurrence, "--inner-recurrence", 0...100_000)
-            try requireOption(sampling.recurrence, "--recurrence", 0...100_000)
-            return
-        }
-        let ofCalls = [
-            ("--function", function != nil), ("--rows", rows != nil), ("--context", context != nil),
-            ("--repeats", repeats != nil),
-        ]
-        if let (option, _) = ofCalls.first(where: \.1) {
-            throw ValidationError("\(option) is for single calls; with a prompt the sampler decides.")
-        }
-    }
-
-    private func promptTokens(_ prompt: Prompt, _ plan: Plan) throws -> [Int32] {
-        switch prompt {
-        case .tokens(let tokens): tokens
-        case .text(let text): try TextTools(plan).prompt(text, system: nil, raw: raw)
-        }
+        if hasPrompt { return }
+        try requireOption(repeats, "--repeats", 1...100_000)
+        try requireOption(sampling.innerRecurrence, "--inner-recurrence", 0...100_000)
+        try requireOption(sampling.recurrence, "--recurrence", 0...100_000)
     }
 
     /// Fails now rather than after the run when nothing can be written there.

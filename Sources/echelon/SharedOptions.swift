@@ -45,15 +45,36 @@ struct VerificationOptions: ParsableArguments {
 
 extension CacheFormat: ExpressibleByArgument {}
 
-struct CacheOptions: ParsableArguments {
-    @Option(
-        help: "How keys and values are kept: f32, or bf16, which takes half the memory and bandwidth and rounds them.")
-    var cacheFormat: CacheFormat = .f32
-}
-
 struct ThreadOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "Threads to run on (default: OMP_NUM_THREADS, else the machine's cores).")
     var threads: Int?
+}
+
+/// How a model is opened and run.
+struct ModelOptions: ParsableArguments {
+    @OptionGroup var compilation: CompileOnTheFlyOptions
+    @OptionGroup var verifying: VerificationOptions
+
+    @Option(
+        help: "How keys and values are kept: f32, or bf16, which takes half the memory and bandwidth and rounds them.")
+    var cacheFormat: CacheFormat = .f32
+
+    @OptionGroup var threading: ThreadOptions
+
+    /// - Parameters:
+    ///   - path: a plan's or a checkpoint's; nil for the model inside this program.
+    ///   - settings: how a checkpoint is compiled; nil for what the options say.
+    /// - Throws: why there is no such model, or none that can run.
+    func plan(at path: String?, _ settings: CompilationSettings? = nil) throws -> Plan {
+        let source = try ModelSource(path: path)
+        let plan = try source.plan(settings ?? compilation.settings(), verifying: verifying.verification)
+        try plan.requireWeights()
+        return plan
+    }
+
+    func model(_ plan: Plan, cacheBudget: Int = 1) throws -> PlanModel {
+        try PlanModel(plan, cacheBudget: cacheBudget, cacheFormat: cacheFormat, threads: threading.threads)
+    }
 }
 
 /// A list of token ids on the command line: `1,2,3`, also with spaces or in brackets.
@@ -89,8 +110,6 @@ func reportingFailures(_ work: () throws -> Void) throws {
         try work()
         try Interrupt.check()
     } catch let error as ExitCode {
-        throw error
-    } catch let error as ValidationError {
         throw error
     } catch let error as Interrupted {
         Terminal.note("\(error)")

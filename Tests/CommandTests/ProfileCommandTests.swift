@@ -260,6 +260,7 @@ import Testing
         try EchelonCommand.run("profile", plan, "--function", "think").expectUsageError("think")
         try EchelonCommand.run("profile", plan, "a prompt", "--tokens", "1").expectUsageError("--tokens")
         try EchelonCommand.run("profile", plan, "--raw").expectUsageError("--raw")
+        try EchelonCommand.run("profile", plan, "--raw").expectUsageError("echelon profile --help")
     }
 
     @Test func `a model that is not there and a place that cannot be written are refused before anything runs`() throws {

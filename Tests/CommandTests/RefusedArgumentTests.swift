@@ -75,16 +75,27 @@ import Testing
         try EchelonCommand.run(["generate", TestModels.wordmathPlan, "-"], input: text).expectRefusal("context is 512")
     }
 
-    @Test func `a prompt that is not UTF-8 is refused`() throws {
-        try EchelonCommand.run(["generate", "-"], input: Data([0xC3, 0x28])).expectRefusal("UTF-8")
-    }
-
-    @Test func `a text for a model without a tokenizer is refused`() throws {
-        try EchelonCommand.run("generate", TestModels.oddPlan, "hello").expectRefusal("no tokenizer.json", "--tokens")
-    }
-
     @Test func `a model alone is told that the prompt is missing`() throws {
         try EchelonCommand.run("generate", TestModels.oddPlan).expectRefusal("A prompt for", "missing")
+    }
+
+    /// A misspelt name would otherwise be a question for the model inside the command.
+    @Test(arguments: ["generate", "profile"])
+    func `one word that looks like a file's name is no prompt`(_ command: String) throws {
+        for name in ["missing.plan", "models/missing", "./missing", "/nowhere"] {
+            try EchelonCommand.run(command, name).expectRefusal("no checkpoint folder at \(name)", "give -")
+        }
+    }
+
+    @Test func `generate and profile refuse the same prompts`() throws {
+        for command in ["generate", "profile"] {
+            try EchelonCommand.run(command, "a", "b", "c").expectUsageError("Too many")
+            try EchelonCommand.run(command, "--tokens", "1", "--raw").expectUsageError("--raw")
+            try EchelonCommand.run(command, "--tokens", "1", "--system", "x").expectUsageError("--system")
+            try EchelonCommand.run(command, "x y", "--raw", "--system", "x").expectUsageError("--raw")
+            try EchelonCommand.run([command, "-"], input: Data([0xC3, 0x28])).expectRefusal("UTF-8")
+            try EchelonCommand.run(command, TestModels.oddPlan, "hello").expectRefusal("no tokenizer.json", "--tokens")
+        }
     }
 
     @Test func `logits of impossible requests are refused, and nothing is written`() throws {
@@ -120,8 +131,8 @@ import Testing
     // MARK: Usage
 
     @Test(arguments: [
-        (["generate"], "missing"), (["generate", "a", "b", "c"], "Too many"),
-        (["generate", "x", "--unheard"], "--unheard"), (["generate", "x", "--sampler", "beam"], "autoregressive"),
+        (["generate"], "missing"), (["generate", "x", "--unheard"], "--unheard"),
+        (["generate", "x", "--sampler", "beam"], "autoregressive"),
         (["generate", "x", "--freeze", "never"], "latent-diff"),
         (["generate", "x", "--noise-form", "cubic"], "sqrt"), (["generate", "x", "--noise-schedule", "x"], "dampened"),
         (["generate", "x", "--weights", "f16"], "bf16"), (["generate", "x", "--recurrence", "many"], "--recurrence"),
@@ -129,8 +140,7 @@ import Testing
         (["generate", "x", "--recurrence", "99999999999999999999"], "--recurrence"),
         (["generate", "x", "--seed", "-1"], "--seed"),
         (["generate", "--tokens", "1,b"], "--tokens"), (["generate", "--tokens", "99999999999"], "--tokens"),
-        (["generate", "--tokens", "1", "--raw"], "--raw"), (["generate", "x", "--json", "--stream"], "--stream"),
-        (["generate", "x", "--raw", "--system", "y"], "--system"), (["generate", "x", "--kv-budget", "2"], "--sampler"),
+        (["generate", "x", "--json", "--stream"], "--stream"), (["generate", "x", "--kv-budget", "2"], "--sampler"),
         (["compile"], "checkpoint"), (["compile", "x"], "--output"),
         (["compile", "x", "-o", "y", "--weights", "int16"], "bf16"), (["inspect"], "plan"), (["logits", "x"], "--tokens"),
         (["logits", "x", "--tokens", "1", "--recurrence", "1"], "--output"), (["tokenize"], "model"),
@@ -140,7 +150,9 @@ import Testing
         try EchelonCommand.run(arguments).expectUsageError(fragment)
     }
 
-    @Test(arguments: [[], ["generate"], ["compile"], ["inspect"], ["logits"], ["tokenize"]])
+    @Test(arguments: [
+        [], ["generate"], ["compile"], ["inspect"], ["opt"], ["bench"], ["profile"], ["logits"], ["tokenize"],
+    ])
     func `every command has help with an example`(_ command: [String]) throws {
         let help = try EchelonCommand.run(command + ["--help"]).succeeded().text
         #expect(help.contains("USAGE: echelon"))
