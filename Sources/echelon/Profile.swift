@@ -22,11 +22,22 @@ struct Profile: ParsableCommand {
                   a whole generation, with the options of generate
               echelon profile "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
                   the same of the small model inside this program
+              echelon profile --config Tools/bench/huginn-0125.json --weights int8 --function decode
+                  a model of a configuration with random weights: no checkpoint is needed
+              echelon profile --config Tools/bench/huginn-0125.json --weights int8 --prompt-length 64 --max-new-tokens 8
+                  a generation of it; having no tokenizer, it continues made-up tokens, or those of --tokens
 
             MODEL is a plan or a checkpoint folder. docs/profiling.md explains the figures.
             """)
 
     @OptionGroup var prompting: PromptOptions
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("A prompt of this many made-up tokens, which needs no tokenizer.", valueName: "count"))
+    var promptLength: Int?
+
+    @OptionGroup var configuration: ConfigurationOptions
 
     @Option(name: [.short, .long], help: ArgumentHelp("The timeline to write.", valueName: "trace.json"))
     var output: String?
@@ -58,9 +69,20 @@ struct Profile: ParsableCommand {
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
     @OptionGroup var opening: ModelOptions
 
+    private var hasPrompt: Bool { promptLength != nil || prompting.hasPrompt }
+
     func validate() throws {
-        guard prompting.hasPrompt else {
-            if prompting.hasTextOptions { throw ValidationError("--system and --raw need a prompt.") }
+        if configuration.config != nil, !prompting.modelAndPrompt.isEmpty {
+            throw ValidationError(
+                "--config takes the place of MODEL; having no tokenizer, it takes a prompt as --tokens or --prompt-length.")
+        }
+        if promptLength != nil, prompting.hasPrompt {
+            throw ValidationError("--prompt-length takes the place of PROMPT and --tokens.")
+        }
+        if prompting.hasTextOptions, !prompting.hasPrompt {
+            throw ValidationError("--system and --raw need a prompt of text.")
+        }
+        guard hasPrompt else {
             if sampling.sampler != .diffusion {
                 throw ValidationError("--sampler needs a prompt; --function decode profiles single decodes.")
             }
@@ -77,29 +99,38 @@ struct Profile: ParsableCommand {
 
     func run() throws { try reportingFailures(profile) }
 
+    /// What is recorded.
+    private enum Work {
+        case call(ProfileRun.Call)
+        case generation(PromptOptions.Prompt)
+    }
+
     private func profile() throws {
         let (path, prompt) = try prompting.read()
-        try checkNumbers(hasPrompt: prompt != nil)
+        try checkNumbers()
         if let output { try checkPlace(output) }
-        let plan = try opening.plan(
-            at: path, opening.compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence))
+        let measured = try MeasuredModel(
+            path: path, configuration,
+            opening.compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence), opening)
+        let work = try prompt.map(Work.generation) ?? work(measured.settings)
+        let plan = try measured.plan()
         let model = try opening.model(plan, cacheBudget: sampling.cacheBudget())
-        let name = path ?? "the embedded checkpoint"
         var run = ProfileRun(model, maxEvents: maxEvents)
         let recorder: ExecutionRecorder
         var generated: ProfileReport.Generated?
-        if let prompt {
+        switch work {
+        case .generation(let prompt):
             let sampler = try sampling.sampler(
                 of: prompt.tokens({ try TextTools(plan) }, prompting), on: model, defaults: plan.generationConfiguration())
             (recorder, generated) = try run.generation(sampler, kind: sampling.sampler)
-        } else {
-            recorder = try run.repeated(call(plan.contents.settings), repeats: repeats ?? 3)
+        case .call(let call):
+            recorder = try run.repeated(call, repeats: repeats ?? 3)
         }
         let costs = InstructionCosts(model, run.probe)
-        let report = ProfileReport(recorder, of: model, named: name, generation: generated, costs, run.probe)
+        let report = ProfileReport(recorder, of: model, named: measured.name, generation: generated, costs, run.probe)
         if let output {
             var trace = ProfileTrace(recorder, of: plan, costs)
-            try trace.write(to: output, named: name)
+            try trace.write(to: output, named: measured.name)
         }
         if json { try Terminal.writeJSON(report) } else { try Terminal.write(ProfileTable(report).text) }
         if let output { Terminal.note("\(output): \(report.events) events") }
@@ -107,7 +138,7 @@ struct Profile: ParsableCommand {
 
     // MARK: What is asked for
 
-    private func checkNumbers(hasPrompt: Bool) throws {
+    private func checkNumbers() throws {
         // The rest of what may be asked for depends on the threads; the recording checks it.
         try requireOption(maxEvents, "--max-events", 1...1 << 30)
         if hasPrompt { return }
@@ -118,6 +149,14 @@ struct Profile: ParsableCommand {
 
     /// Fails now rather than after the run when nothing can be written there.
     private func checkPlace(_ path: String) throws { _ = try AtomicFile(path: path) }
+
+    /// Where there is no prompt on the command line.
+    private func work(_ settings: PlanSettings) throws -> Work {
+        guard let promptLength else { return .call(try call(settings)) }
+        // At least one position is left for what is generated.
+        try requireOption(promptLength, "--prompt-length", 1...max(1, settings.context - 1))
+        return .generation(.tokens(BenchCalls.tokens(0..<promptLength, vocabulary: settings.vocabulary)))
+    }
 
     private func call(_ settings: PlanSettings) throws -> ProfileRun.Call {
         let function = function ?? .step

@@ -16,14 +16,14 @@ extension WeightRule: ExpressibleByArgument {
     }
 }
 
-/// How a checkpoint is compiled when a command is given one in place of a plan.
+/// How a checkpoint or a configuration is compiled when a command is given one in place of a plan.
 struct CompileOnTheFlyOptions: ParsableArguments {
-    @Option(help: "Format of the matrices when MODEL is a checkpoint: f32, bf16, int8 or int4. A plan has its own.")
+    @Option(help: "Format of the matrices of what is compiled here: f32, bf16, int8 or int4. A plan has its own.")
     var weights: WeightFormat = .f32
 
     @Option(
         help: ArgumentHelp(
-            "Format of some matrices when MODEL is a checkpoint, as in compile.", valueName: "pattern=format"))
+            "Format of some matrices of what is compiled here, as in compile.", valueName: "pattern=format"))
     var weightsFor: [WeightRule] = []
 
     func settings(recurrence: Int? = nil, innerRecurrence: Int = 4) -> CompilationSettings {
