@@ -57,7 +57,7 @@ struct Inspect: ParsableCommand {
     @Flag(help: "With --format dot or --diff: show each copy of an unrolled recurrence, not one for all.")
     var unfold = false
 
-    @Option(parsing: .unconditional, help: "Rows of the call whose milliseconds the summary predicts.")
+    @Option(parsing: .unconditional, help: "Rows of the call whose milliseconds the summary and the JSON predict.")
     var rows = 1
 
     @Option(parsing: .unconditional, help: "Positions before those rows (default: 512, or what there is room for).")
@@ -124,7 +124,16 @@ struct Inspect: ParsableCommand {
     private func inspection(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> Inspection {
         try Inspection(
             record, compiler: compiler, schedule: plan.contents.schedule,
-            plan: URL(filePath: self.plan).lastPathComponent, bytes: plan.byteCount, only: function.map { [$0] })
+            plan: URL(filePath: self.plan).lastPathComponent, bytes: plan.byteCount, hasWeights: plan.hasWeights,
+            only: function.map { [$0] })
+    }
+
+    private func predictedInspection(
+        _ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler
+    ) throws -> Inspection {
+        let inspection = try inspection(plan, record, compiler)
+        if noProbe { return inspection }
+        return try InspectPrediction(plan, rows: rows, context: context, threads: threading.threads).added(to: inspection)
     }
 
     private func text(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {
@@ -133,13 +142,10 @@ struct Inspect: ParsableCommand {
             return stage == Self.tape
                 ? try texts.tapes(function: function) : try texts.graph(try known(stage, record), function: function)
         }
-        let inspection = try inspection(plan, record, compiler)
-        if let function { return try StageText(record, plan).everything(of: function, inspection) }
-        var prediction: InspectPrediction?
-        if !noProbe {
-            prediction = try InspectPrediction(plan, rows: rows, context: context, threads: threading.threads)
+        if let function {
+            return try StageText(record, plan).everything(of: function, inspection(plan, record, compiler))
         }
-        return InspectSummary(inspection, plan, name: self.plan, prediction).text
+        return InspectSummary(try predictedInspection(plan, record, compiler), plan, name: self.plan).text
     }
 
     private struct StageReport: Encodable {
@@ -148,7 +154,7 @@ struct Inspect: ParsableCommand {
     }
 
     private func jsonText(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {
-        guard let stage else { return try inspection(plan, record, compiler).json() }
+        guard let stage else { return try predictedInspection(plan, record, compiler).json() }
         return try Terminal.json(StageReport(stage: stage, graph: try text(plan, record, compiler)))
     }
 
