@@ -22,13 +22,12 @@ public struct InspectedPrediction: Codable, Hashable, Sendable {
     /// The bandwidth, in units of 10⁹ bytes a second.
     public var readGbS: Double
     public var peaks: [Peak]
-    /// What an instruction and a barrier of the tape cost beside the work, in microseconds; absent where it could not be
-    /// measured, and then left out of account.
-    public var instructionUs: Double?
-    public var barrierUs: Double?
+    /// What an instruction and a barrier of the tape cost beside the work, in microseconds.
+    public var instructionUs: Double
+    public var barrierUs: Double
 
     public init(
-        rows: Int, context: Int, threads: Int, readGbS: Double, peaks: [Peak], instructionUs: Double?, barrierUs: Double?
+        rows: Int, context: Int, threads: Int, readGbS: Double, peaks: [Peak], instructionUs: Double, barrierUs: Double
     ) {
         self.rows = rows
         self.context = context

@@ -10,7 +10,7 @@ struct InspectPrediction {
     /// Positions before the first row.
     private let context: Int
     private var probe: BenchProbe
-    private let overhead: TapeOverhead?
+    private let overhead: TapeOverhead
 
     private static let usualContext = 512
 
@@ -37,7 +37,14 @@ struct InspectPrediction {
         let threads = threads ?? defaultThreads
         probe = BenchProbe(threads: threads, size: .quick)
         try probe.sample()
-        overhead = try? TapeOverhead(measuredOn: plan, threads: threads, repeats: 1)
+        overhead = try TapeOverhead(measuredOn: Self.bare(plan), threads: threads, repeats: 5)
+    }
+
+    /// A plan of nothing, which does for what is any plan's, when the one to predict for has no weights to run with.
+    private static func bare(_ plan: Plan) throws -> Plan {
+        var contents = plan.contents
+        contents.schedule = Schedule(weights: [], caches: [], functions: [])
+        return try Plan.inMemory(contents, name: "nothing") { _, _ in }
     }
 
     /// The inspection with the milliseconds of its functions.
@@ -52,7 +59,7 @@ struct InspectPrediction {
         inspection.prediction = InspectedPrediction(
             rows: rows, context: context, threads: probe.threads, readGbS: probe.bandwidth(),
             peaks: MachineProbe.Product.allCases.map { .init(product: $0.rawValue, tflops: probe.peak($0)) },
-            instructionUs: overhead.map { $0.instruction * 1e6 }, barrierUs: overhead.map { $0.barrier * 1e6 })
+            instructionUs: overhead.instruction * 1e6, barrierUs: overhead.barrier * 1e6)
         return inspection
     }
 
@@ -60,11 +67,9 @@ struct InspectPrediction {
         var total = 0.0
         for (instruction, count) in zip(function.instructions, function.executions(recurrences: recurrences)) {
             let cost = TapeCost(of: instruction, in: schedule, rows: rows, context: context)
-            var time = probe.floorMs(bytes: cost.bytes, operations: cost.operations)
-            if let overhead {
-                time += (Double(cost.instructions) * overhead.instruction + Double(cost.barriers) * overhead.barrier) * 1e3
-            }
-            total += Double(count) * time
+            let floor = probe.floorMs(bytes: cost.bytes, operations: cost.operations)
+            let own = Double(cost.instructions) * overhead.instruction + Double(cost.barriers) * overhead.barrier
+            total += Double(count) * (floor + own * 1e3)
         }
         return total
     }

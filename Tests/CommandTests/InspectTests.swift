@@ -153,16 +153,20 @@ import Testing
         try EchelonCommand.run(arguments + ["--rows", "129"]).expectRefusal("--rows", "128")
     }
 
-    @Test func `a plan without weights says so`() throws {
-        struct Report: Decodable { var hasWeights: Bool }
+    @Test func `a plan without weights says so, and its times are predicted all the same`() throws {
+        struct Report: Decodable {
+            struct Function: Decodable { var predictedMs: Double }
+            var hasWeights: Bool
+            var functions: [Function]
+        }
         let folder = try TemporaryFolder()
         let bare = folder.file("bare.plan")
         _ = try EchelonCommand.run("compile", TestModels.odd, "--no-weights", "-o", bare).succeeded()
         for (plan, hasWeights) in [(bare, false), (try TestModels.oddPlan, true)] {
             let text = try EchelonCommand.run("inspect", plan, "--no-probe").succeeded().text
             #expect(text.prefix { $0 != "\n" }.contains("without weights") == !hasWeights)
-            let json = try EchelonCommand.run("inspect", plan, "--no-probe", "--json").json(Report.self)
-            #expect(json.hasWeights == hasWeights)
+            let json = try EchelonCommand.run("inspect", plan, "--json").json(Report.self)
+            #expect(json.hasWeights == hasWeights && json.functions.allSatisfy { $0.predictedMs > 0 })
         }
     }
 
