@@ -3,9 +3,9 @@ import Foundation
 /// A file that appears under its name complete or not at all.
 ///
 /// The bytes go to a temporary file in the same folder. ``commit()`` waits until they are on the disk and renames it; an
-/// object that goes away uncommitted, after an error or otherwise, removes it, and ``removeUnfinished()`` does so from a
-/// signal handler. A process that is killed leaves it behind, as `.partial-` and a random number, which disturbs nobody.
-/// `write` is used and never a mapping, since a full disk is an error of the one and a bus error of the other.
+/// object that goes away uncommitted, after an error or otherwise, removes it, and ``removeUnfinished()`` does so from
+/// a signal handler. A process that is killed leaves it behind, as `.partial-` and a random number, which disturbs
+/// nobody. `write` is used and never a mapping, since a full disk is an error of the one and a bus error of the other.
 ///
 /// What is appended reaches the system in whole blocks of 2 MiB at multiples of 2 MiB. File systems that keep large folios
 /// (ext4 since Linux 6.16, XFS) then hold the file in huge pages, and who maps it gets them.
@@ -29,6 +29,7 @@ public final class AtomicFile: ByteSink {
     /// - Throws: ``FileError`` when the folder does not exist or may not be written, the disk has no room, or `path` is
     ///   something that a file cannot replace.
     public init(path: String, reserving byteCount: Int = 0) throws {
+        guard !path.isEmpty else { throw FileError("The name of the file to write is empty; give a path") }
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
             let kind = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file"
@@ -66,9 +67,9 @@ public final class AtomicFile: ByteSink {
         UnfinishedFiles.remove(place)
     }
 
-    /// Removes the temporary files of this process that are not committed. Their objects are of no use afterwards: this is
-    /// for a signal handler that ends the process, and calls nothing that such a one may not. It has to have been called
-    /// once outside of one before, when nothing was begun.
+    /// Removes the temporary files of this process that are not committed. Their objects are of no use afterwards: this
+    /// is for a signal handler that ends the process, and calls nothing that such a one may not. It has to have been
+    /// called once outside of one before, when nothing was begun.
     public static func removeUnfinished() { UnfinishedFiles.unlinkAll() }
 
     /// The folder that a file lies in, without a slash at its end. Foundation's own way crashes on names of one character

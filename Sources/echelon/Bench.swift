@@ -20,7 +20,7 @@ struct Bench: ParsableCommand {
               echelon bench huginn.plan
                   a compiled model
               echelon bench --config Tools/bench/huginn-0125.json --weights bf16
-                  a model of a configuration with random weights, made in memory: no checkpoint is needed
+                  a model of a configuration with random weights: no checkpoint is needed
               echelon bench --quick
                   a glance at the small model inside this program
 
@@ -69,7 +69,9 @@ struct Bench: ParsableCommand {
     @OptionGroup var opening: ModelOptions
 
     func validate() throws {
-        if model != nil, configuration.config != nil { throw ValidationError("--config takes the place of a plan or checkpoint.") }
+        if model != nil, configuration.config != nil {
+            throw ValidationError("--config takes the place of a plan or checkpoint.")
+        }
         try checkingPasses { _ = try PassChoice.names(nil, without: disablePass) }
     }
 
@@ -78,7 +80,7 @@ struct Bench: ParsableCommand {
     private func bench() throws {
         try requireOption(repeats, "--repeats", 1...1000)
         try requireOption(prefillRecurrence, "--prefill-recurrence", 0...100_000)
-        var settings = opening.compilation.settings()
+        var settings = opening.planning.settings()
         settings.passes = try PassChoice.names(nil, without: disablePass)
         if let model, case .plan = try ModelSource(path: model), !disablePass.isEmpty {
             throw CommandError("--disable-pass is for what bench compiles itself, and \(model) is a plan already.")

@@ -15,12 +15,12 @@ struct Compile: ParsableCommand {
             its name only when it is complete.
 
               echelon compile path/to/huginn-0125 -o huginn.plan --weights bf16
-              echelon compile path/to/huginn-0125 -o huginn.plan --weights int4 --weights-for head=int8
+              echelon compile huginn-0125 -o h.plan --weights int4 --weights-for head=int8
               echelon compile path/to/huginn-0125 -o huginn.plan --print-after fuse-gate
               echelon compile path/to/huginn-0125 -o unfused.plan --disable-pass fuse-gate
                   the same model without one of the compiler's passes, to see what it buys
-              echelon compile --config Tools/bench/huginn-0125.json --no-weights -o huginn.plan
-                  what the compiler makes of a configuration, for inspect; such a plan does not run
+              echelon compile --config Tools/bench/huginn-0125.json --no-weights -o h.plan
+                  what the compiler makes of a configuration, to inspect and not to run
 
             A checkpoint that ties embedding and head has one matrix for both, in one format.
 

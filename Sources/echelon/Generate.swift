@@ -12,9 +12,9 @@ struct Generate: ParsableCommand {
             program answers, which knows word problems and sums. PROMPT goes through the checkpoint's chat template \
             unless --raw; `-` reads it from standard input.
 
-              echelon generate "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
+              echelon generate "Sam has 7 pens. Sam buys 5. How many pens does Sam have?"
               echelon generate huginn.plan "Why is the sky blue?" --stream
-              echelon generate huginn.plan "Once upon" --raw --sampler autoregressive --temperature 0.7 --json
+              echelon generate huginn.plan "Once upon" --raw --temperature 0.7 --json
               echelon generate huginn.plan --tokens 1,2,3 --init-scale 0 --trace steps.json
             """)
 
@@ -44,10 +44,12 @@ struct Generate: ParsableCommand {
     private func generate() throws {
         let (path, asked) = try prompting.read()
         guard let prompt = asked else {
-            throw CommandError("A prompt for \(path ?? "the model") is missing: give it after the model, or as --tokens.")
+            throw CommandError(
+                "A prompt for \(path ?? "the model") is missing: give it after the model, or as --tokens.")
         }
+        if let trace { try Terminal.checkPlace(trace) }
         let plan = try opening.plan(
-            at: path, opening.compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence))
+            at: path, opening.planning.settings(innerRecurrence: sampling.unrolledInnerRecurrence))
         let tools = Result { try TextTools(plan) }
         let promptTokens = try prompt.tokens(tools.get, prompting)
         // Tokens do without; what follows them is printed as numbers then.

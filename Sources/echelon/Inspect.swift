@@ -10,19 +10,21 @@ struct Inspect: ParsableCommand {
         abstract: "Show what the compiler made of a model: graphs at every stage, tapes, memory, costs.",
         discussion: """
               echelon inspect huginn.plan
-                  what the plan holds: operations before and after, instructions, barriers, bytes, FLOPs, milliseconds
+                  operations before and after, instructions, barriers, bytes, milliseconds
               echelon inspect huginn.plan -o page.html
                   all of it to look at in a browser, in one file
               echelon inspect huginn.plan --function step
-                  its fused graph, tape, memory plan and what each pass bought; step.r4 is unrolled for 4 recurrences
+                  its fused graph, tape, memory and what each pass bought; step.r4 is
+                  unrolled for 4 recurrences
               echelon inspect huginn.plan --function decode --stage split-adapter
-                  its graph after a pass; `source` is the graph before all passes, `tape` what the executor runs
+                  its graph after a pass; `source` is the one before all passes, `tape`
+                  what the executor runs
               echelon inspect huginn.plan --function decode --diff fuse-gate
                   what a pass did to it, as a diff
-              echelon inspect huginn.plan --function decode --format dot | dot -Tsvg > decode.svg
-                  its graph, drawn by Graphviz
+              echelon inspect huginn.plan --function decode -o decode.dot
+                  its graph for Graphviz: dot -Tsvg decode.dot > decode.svg
               echelon inspect huginn.plan --verify
-                  the same as the first, once every byte has been compared with the plan's checksums
+                  the same as the first, with every byte compared with the checksums
 
             The stages are `source`, each pass of the plan (\(Pipeline(CompilerOptions()).passes.map(\.name)
                 .joined(separator: ", ")) unless it was compiled with others), and `tape`.
@@ -67,8 +69,7 @@ struct Inspect: ParsableCommand {
     var noProbe = false
 
     @OptionGroup var threading: ThreadOptions
-    @OptionGroup var compilation: CompileOnTheFlyOptions
-    @OptionGroup var verifying: VerificationOptions
+    @OptionGroup var planning: PlanOptions
 
     /// The last stage of all, which is no pass.
     private static let tape = "tape"
@@ -103,7 +104,7 @@ struct Inspect: ParsableCommand {
     func run() throws { try reportingFailures(inspect) }
 
     private func inspect() throws {
-        let plan = try ModelSource(path: plan).plan(compilation.settings(), verifying: verifying.verification)
+        let plan = try planning.plan(at: plan)
         let compiler = ModelCompiler(
             configuration: try plan.huginnConfiguration(), settings: plan.contents.settings)
         let record = try LoweringRecord(compiler)
@@ -133,7 +134,8 @@ struct Inspect: ParsableCommand {
     ) throws -> Inspection {
         let inspection = try inspection(plan, record, compiler)
         if noProbe { return inspection }
-        return try InspectPrediction(plan, rows: rows, context: context, threads: threading.threads).added(to: inspection)
+        let prediction = try InspectPrediction(plan, rows: rows, context: context, threads: threading.threads)
+        return prediction.added(to: inspection)
     }
 
     private func text(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {

@@ -57,8 +57,9 @@ struct InspectSummary {
     /// What the milliseconds come from.
     private func basis(_ prediction: InspectedPrediction) -> String {
         let peaks = prediction.peaks.map { "\($0.product) \(decimals($0.tflops, 3))" }.joined(separator: ", ")
-        return "Milliseconds predicted after \(prediction.context) positions, from \(decimals(prediction.readGbS, 1)) GB/s "
-            + "read and \(peaks) TFLOP/s,\nmeasured now on \(prediction.threads) threads."
+        let bandwidth = decimals(prediction.readGbS, 1)
+        return "Milliseconds predicted after \(prediction.context) positions, from \(bandwidth) GB/s read and "
+            + "\(peaks) TFLOP/s,\nmeasured now on \(prediction.threads) threads."
     }
 
     private var loops: String {

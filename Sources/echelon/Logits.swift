@@ -14,7 +14,7 @@ struct Logits: ParsableCommand {
             with `logits` (positions, vocabulary) and `latents` (positions, width), the latents being the last states \
             after the final norm, before the coda.
 
-              echelon logits huginn.plan --tokens 1,2,3 --recurrence 32 --output logits.safetensors
+              echelon logits huginn.plan --tokens 1,2,3 --recurrence 32 -o out.safetensors
             """)
 
     @Argument(help: "A plan or a checkpoint folder.")
@@ -57,6 +57,7 @@ struct Logits: ParsableCommand {
         guard initScale.isFinite, initScale >= 0 else {
             throw CommandError("--init-scale is \(initScale); it has to be 0 or a positive number.")
         }
+        try Terminal.checkPlace(output)
         let model = try opening.model(opening.plan(at: self.model))
         let rows = tokens.tokens.count
         guard rows <= model.shape.context else {

@@ -5,7 +5,8 @@ import Plans
 /// A configuration in place of a model, for commands that only measure.
 struct ConfigurationOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("A model of this configuration with random weights, made in memory.", valueName: "config.json"))
+        help: ArgumentHelp(
+            "A model of this configuration with random weights, made in memory.", valueName: "config.json"))
     var config: String?
 }
 
@@ -22,7 +23,7 @@ struct MeasuredModel {
     private let source: Source
 
     /// - Parameters:
-    ///   - path: a plan's or a checkpoint's; nil for the configuration, and without one for the model inside this program.
+    ///   - path: a plan's or a checkpoint's; nil for the configuration, else for the model inside this program.
     ///   - settings: how a checkpoint or configuration is compiled.
     init(
         path: String?, _ configuration: ConfigurationOptions, _ settings: CompilationSettings, _ opening: ModelOptions

@@ -11,11 +11,11 @@ struct Opt: ParsableCommand {
             verified after each pass. Without passes it only puts a text into its canonical form.
 
               echelon opt block.ir --passes fuse-gate,fuse-residual-norm
-              echelon inspect huginn.plan --stage source | echelon opt --passes split-adapter,hoist-invariants
+              echelon inspect huginn.plan --stage source | echelon opt --passes fuse-gate
                   standard input and output, so that passes can be tried in a shell
-              echelon opt huginn.ir --passes specialize-recurrences=step:4,unroll-recurrences -o step4.ir
+              echelon opt h.ir --passes specialize-recurrences=step:4,unroll-recurrences
                   a copy of @step for 4 recurrences, as straight code
-              echelon opt huginn.ir --passes lower-weights=bf16+lm_head*:int8,fuse-conversions
+              echelon opt h.ir --passes lower-weights=bf16+lm_head*:int8,fuse-conversions
                   matrices in bf16, those whose names match in int8
               echelon opt --list-passes
                   what each pass does, its parameters, and which passes it has to follow

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Plans
 import Runtime
-import Safetensors
 
 extension RaggedCall.Function: ExpressibleByArgument {}
 
@@ -18,14 +17,16 @@ struct Profile: ParsableCommand {
                   a step of diffusion forcing with 32 rows behind 512 positions
               echelon profile huginn.plan --function decode
                   a token of autoregressive decoding
-              echelon profile huginn.plan "Why is the sky blue?" --sampler autoregressive -o trace.json
+              echelon profile huginn.plan "Why is the sky blue?" -o trace.json
                   a whole generation, with the options of generate
-              echelon profile "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
+              echelon profile "Sam has 7 pens. Sam buys 5. How many pens does Sam have?"
                   the same of the small model inside this program
-              echelon profile --config Tools/bench/huginn-0125.json --weights int8 --function decode
+              echelon profile --config Tools/bench/huginn-0125.json --weights int8
                   a model of a configuration with random weights: no checkpoint is needed
-              echelon profile --config Tools/bench/huginn-0125.json --weights int8 --prompt-length 64 --max-new-tokens 8
-                  a generation of it; having no tokenizer, it continues made-up tokens, or those of --tokens
+              echelon profile --config Tools/bench/huginn-0125.json \\
+                  --weights int8 --prompt-length 64 --max-new-tokens 8
+                  a generation in int8; having no tokenizer, the model continues made-up
+                  tokens, or those of --tokens
 
             MODEL is a plan or a checkpoint folder. docs/profiling.md explains the figures.
             """)
@@ -74,7 +75,7 @@ struct Profile: ParsableCommand {
     func validate() throws {
         if configuration.config != nil, !prompting.modelAndPrompt.isEmpty {
             throw ValidationError(
-                "--config takes the place of MODEL; having no tokenizer, it takes a prompt as --tokens or --prompt-length.")
+                "--config takes the place of MODEL, and has no tokenizer: give a prompt as --tokens or --prompt-length.")
         }
         if promptLength != nil, prompting.hasPrompt {
             throw ValidationError("--prompt-length takes the place of PROMPT and --tokens.")
@@ -108,10 +109,10 @@ struct Profile: ParsableCommand {
     private func profile() throws {
         let (path, prompt) = try prompting.read()
         try checkNumbers()
-        if let output { try checkPlace(output) }
+        if let output { try Terminal.checkPlace(output) }
         let measured = try MeasuredModel(
             path: path, configuration,
-            opening.compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence), opening)
+            opening.planning.settings(innerRecurrence: sampling.unrolledInnerRecurrence), opening)
         let work = try prompt.map(Work.generation) ?? work(measured.settings)
         let plan = try measured.plan()
         let model = try opening.model(plan, cacheBudget: sampling.cacheBudget())
@@ -120,8 +121,8 @@ struct Profile: ParsableCommand {
         var generated: ProfileReport.Generated?
         switch work {
         case .generation(let prompt):
-            let sampler = try sampling.sampler(
-                of: prompt.tokens({ try TextTools(plan) }, prompting), on: model, defaults: plan.generationConfiguration())
+            let tokens = try prompt.tokens({ try TextTools(plan) }, prompting)
+            let sampler = try sampling.sampler(of: tokens, on: model, defaults: plan.generationConfiguration())
             (recorder, generated) = try run.generation(sampler, kind: sampling.sampler)
         case .call(let call):
             recorder = try run.repeated(call, repeats: repeats ?? 3)
@@ -146,9 +147,6 @@ struct Profile: ParsableCommand {
         try requireOption(sampling.innerRecurrence, "--inner-recurrence", 0...100_000)
         try requireOption(sampling.recurrence, "--recurrence", 0...100_000)
     }
-
-    /// Fails now rather than after the run when nothing can be written there.
-    private func checkPlace(_ path: String) throws { _ = try AtomicFile(path: path) }
 
     /// Where there is no prompt on the command line.
     private func work(_ settings: PlanSettings) throws -> Work {

@@ -50,12 +50,19 @@ struct PromptOptions: ParsableArguments {
         guard Self.isModel(first) else { return (nil, try text(first)) }
         guard FileManager.default.fileExists(atPath: first) else {
             throw CommandError(
-                "There is no plan and no checkpoint folder at \(first). If it is the prompt, pipe it in and give - for it.")
+                "There is no plan and no checkpoint folder at \(first). If it is the prompt, pipe it in and give -.")
         }
         return (first, nil)
     }
 
-    private func text(_ prompt: String) throws -> Prompt { .text(prompt == "-" ? try Terminal.input() : prompt) }
+    private func text(_ argument: String) throws -> Prompt {
+        let text = argument == "-" ? try Terminal.input() : argument
+        guard text.contains(where: { !$0.isWhitespace }) else {
+            let reason = argument == "-" ? ": standard input has no text." : "; give some text to continue."
+            throw CommandError("The prompt is empty\(reason)")
+        }
+        return .text(text)
+    }
 
     /// Files are models, and so is one word with a slash or an ending: a name that is misspelt should not become a
     /// question for another model.

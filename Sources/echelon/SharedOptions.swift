@@ -16,23 +16,19 @@ extension WeightRule: ExpressibleByArgument {
     }
 }
 
-/// How a checkpoint or a configuration is compiled when a command is given one in place of a plan.
-struct CompileOnTheFlyOptions: ParsableArguments {
-    @Option(help: "Format of the matrices of what is compiled here: f32, bf16, int8 or int4. A plan has its own.")
-    var weights: WeightFormat = .f32
+/// How a model becomes a plan, whichever of the two a command is given.
+struct PlanOptions: ParsableArguments {
+    @Option(
+        help: """
+            Format of the matrices of what is compiled here: f32 (the default), bf16, int8 or int4. A plan has its own.
+            """)
+    var weights: WeightFormat?
 
     @Option(
         help: ArgumentHelp(
             "Format of some matrices of what is compiled here, as in compile.", valueName: "pattern=format"))
     var weightsFor: [WeightRule] = []
 
-    func settings(recurrence: Int? = nil, innerRecurrence: Int = 4) -> CompilationSettings {
-        CompilationSettings(
-            weights: weights, weightRules: weightsFor, recurrence: recurrence, innerRecurrence: innerRecurrence)
-    }
-}
-
-struct VerificationOptions: ParsableArguments {
     @Flag(
         help: """
             Compare every weight of a plan with its checksum before use. Plans of up to 256 MiB always are; of larger \
@@ -40,7 +36,24 @@ struct VerificationOptions: ParsableArguments {
             """)
     var verify = false
 
-    var verification: Plan.Verification { verify ? .whole : .moment }
+    func settings(innerRecurrence: Int = 4) -> CompilationSettings {
+        CompilationSettings(
+            weights: weights ?? .f32, weightRules: weightsFor, recurrence: nil, innerRecurrence: innerRecurrence)
+    }
+
+    /// - Parameters:
+    ///   - path: a plan's or a checkpoint's; nil for the model inside this program.
+    ///   - settings: how a checkpoint is compiled; nil for what the options say.
+    /// - Throws: why there is no such model; ``CommandError`` for a plan that is to get other formats than it has.
+    func plan(at path: String?, _ settings: CompilationSettings? = nil) throws -> Plan {
+        let source = try ModelSource(path: path)
+        if case .plan(let path) = source, weights != nil || !weightsFor.isEmpty {
+            let option = weights == nil ? "--weights-for" : "--weights"
+            throw CommandError(
+                "\(option) is for what is compiled here, and \(path) is a plan, which has its formats already.")
+        }
+        return try source.plan(settings ?? self.settings(), verifying: verify ? .whole : .moment)
+    }
 }
 
 extension CacheFormat: ExpressibleByArgument {}
@@ -52,8 +65,7 @@ struct ThreadOptions: ParsableArguments {
 
 /// How a model is opened and run.
 struct ModelOptions: ParsableArguments {
-    @OptionGroup var compilation: CompileOnTheFlyOptions
-    @OptionGroup var verifying: VerificationOptions
+    @OptionGroup var planning: PlanOptions
 
     @Option(
         help: "How keys and values are kept: f32, or bf16, which takes half the memory and bandwidth and rounds them.")
@@ -61,13 +73,9 @@ struct ModelOptions: ParsableArguments {
 
     @OptionGroup var threading: ThreadOptions
 
-    /// - Parameters:
-    ///   - path: a plan's or a checkpoint's; nil for the model inside this program.
-    ///   - settings: how a checkpoint is compiled; nil for what the options say.
-    /// - Throws: why there is no such model, or none that can run.
+    /// As ``PlanOptions/plan(at:_:)``, for a plan that has its weights.
     func plan(at path: String?, _ settings: CompilationSettings? = nil) throws -> Plan {
-        let source = try ModelSource(path: path)
-        let plan = try source.plan(settings ?? compilation.settings(), verifying: verifying.verification)
+        let plan = try planning.plan(at: path, settings)
         try plan.requireWeights()
         return plan
     }

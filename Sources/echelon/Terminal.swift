@@ -11,8 +11,15 @@ enum Terminal {
     static func remark(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 
     /// All of standard input.
+    /// - Throws: ``CommandError`` when it cannot be read.
     static func inputData() throws -> Data {
-        try Interrupt.endingAtOnce { try FileHandle.standardInput.readToEnd() ?? Data() }
+        try Interrupt.endingAtOnce {
+            do {
+                return try FileHandle.standardInput.readToEnd() ?? Data()
+            } catch {
+                throw CommandError("Standard input cannot be read: \(reason(error)).")
+            }
+        }
     }
 
     /// All of standard input as text.
@@ -25,7 +32,24 @@ enum Terminal {
     }
 
     /// Writes to standard output at once.
-    static func write(_ text: String) throws { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) }
+    /// - Throws: ``CommandError`` when that cannot be done.
+    static func write(_ text: String) throws {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        } catch {
+            throw CommandError("Standard output cannot be written to: \(reason(error)).")
+        }
+    }
+
+    /// What the system says, without what Foundation wraps it in.
+    private static func reason(_ error: any Error) -> String {
+        let outer = error as NSError
+        let inner = outer.userInfo[NSUnderlyingErrorKey] as? NSError ?? outer
+        return inner.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32(inner.code))) : "\(error)"
+    }
+
+    /// Fails before a long work, rather than after it, when nothing can be written there.
+    static func checkPlace(_ path: String) throws { _ = try AtomicFile(path: path) }
 
     /// Writes to a file, which appears when it is complete; without one to standard output.
     static func write(_ text: String, to path: String?) throws {

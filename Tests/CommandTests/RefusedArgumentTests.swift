@@ -98,6 +98,32 @@ import Testing
         }
     }
 
+    @Test(arguments: ["generate", "profile"])
+    func `a prompt without text is refused`(_ command: String) throws {
+        try EchelonCommand.run(command, TestModels.wordmathPlan, "").expectRefusal("empty")
+        try EchelonCommand.run(command, " \n").expectRefusal("empty")
+        try EchelonCommand.run(command, "-").expectRefusal("standard input has no text")
+    }
+
+    @Test func `standard input that cannot be read is an error in plain words`() throws {
+        let run = try EchelonCommand.run(
+            ["-c", #"exec "$0" generate - < /"#, EchelonCommand.executable().path],
+            executable: URL(filePath: "/bin/sh"))
+        run.expectRefusal("Standard input cannot be read: Is a directory")
+    }
+
+    /// It would otherwise go unnoticed that the plan's own formats count.
+    @Test func `formats of weights for what is a plan already are refused`() throws {
+        let plan = try TestModels.oddPlan
+        for command in [
+            ["generate", plan, "--tokens", "1"], ["profile", plan], ["bench", plan], ["inspect", plan],
+        ] {
+            for option in [["--weights", "int8"], ["--weights-for", "head=int8"]] {
+                try EchelonCommand.run(command + option).expectRefusal(option[0], "odd.plan is a plan")
+            }
+        }
+    }
+
     @Test func `logits of impossible requests are refused, and nothing is written`() throws {
         let folder = try TemporaryFolder()
         let output = folder.file("x")
@@ -118,13 +144,13 @@ import Testing
         #expect(try folder.contents.isEmpty)
     }
 
-    @Test func `a trace that cannot be written is an error`() throws {
+    @Test func `a trace that cannot be written is an error before anything is generated`() throws {
         let folder = try TemporaryFolder()
-        let arguments = ["generate", try TestModels.oddPlan, "--tokens", "1", "--max-new-tokens", "2", "--trace"]
-        let run = try EchelonCommand.run(arguments + [folder.file("missing/trace.json")])
-        #expect(run.status == 1)
-        #expect(run.errors.contains("No such file or directory"))
-        #expect(try EchelonCommand.run(arguments + [folder.path]).status == 1)
+        let arguments = ["generate", try TestModels.oddPlan, "--tokens", "1", "--ignore-eos", "--stream", "--trace"]
+        try EchelonCommand.run(arguments + [folder.file("missing/trace.json")])
+            .expectRefusal("No such file or directory")
+        try EchelonCommand.run(arguments + [folder.path]).expectRefusal("is a folder")
+        try EchelonCommand.run(arguments + [""]).expectRefusal("is empty")
         #expect(try folder.contents.isEmpty)
     }
 
@@ -156,6 +182,12 @@ import Testing
     func `every command has help with an example`(_ command: [String]) throws {
         let help = try EchelonCommand.run(command + ["--help"]).succeeded().text
         #expect(help.contains("USAGE: echelon"))
-        #expect(help.contains("\n  echelon ") || help.contains("    echelon "), "an example")
+        #expect(help.contains("\n  echelon "), "an example")
+        // A line that is too long goes on at the margin, where an example can no longer be copied.
+        let lines = help.prefix(upTo: help.range(of: "\nUSAGE:")?.lowerBound ?? help.endIndex).split(
+            separator: "\n", omittingEmptySubsequences: false)
+        for (line, next) in zip(lines, lines.dropFirst()) where line.hasPrefix("  ") {
+            #expect(next.isEmpty || next.hasPrefix("  "), "\(line)")
+        }
     }
 }
