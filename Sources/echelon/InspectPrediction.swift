@@ -64,9 +64,11 @@ struct InspectPrediction {
     }
 
     private func milliseconds(_ function: ScheduledFunction, recurrences: Int) -> Double {
+        let cacheElementBytes = CacheFormat(for: schedule).bytesPerElement
         var total = 0.0
         for (instruction, count) in zip(function.instructions, function.executions(recurrences: recurrences)) {
-            let cost = TapeCost(of: instruction, in: schedule, rows: rows, context: context)
+            let cost = TapeCost(
+                of: instruction, in: schedule, rows: rows, context: context, cacheElementBytes: cacheElementBytes)
             let floor = probe.floorMs(bytes: cost.bytes, operations: cost.operations)
             let own = Double(cost.instructions) * overhead.instruction + Double(cost.barriers) * overhead.barrier
             total += Double(count) * (floor + own * 1e3)

@@ -1,6 +1,7 @@
 import Foundation
 import Inspection
 import Plans
+import Runtime
 
 /// What a plan holds, on one screen.
 struct InspectSummary {
@@ -16,14 +17,12 @@ struct InspectSummary {
 
     var text: String {
         let (settings, prediction) = (inspection.settings, inspection.prediction)
-        let position = schedule.caches.map { $0.heads * $0.dim * 2 * 4 }.reduce(0, +)
         var lines = [
             "\(name): \(megabytes(inspection.bytes))"
                 + (inspection.hasWeights ? "" : ", without weights: a plan to inspect, which does not run"),
             "width \(settings.width), vocabulary \(settings.vocabulary), context \(settings.context), "
                 + "at most \(settings.maxRows) rows a call",
-            (weights + ["caches: \(schedule.caches.count), \(position) bytes a position with a budget of 1"])
-                .joined(separator: "; "),
+            (weights + [caches]).joined(separator: "; "),
             "",
         ]
         lines.append(
@@ -52,6 +51,12 @@ struct InspectSummary {
             return "\(format.rawValue) weights: \(weights.count), "
                 + megabytes(weights.compactMap(\.byteCount).reduce(0, +))
         }
+    }
+
+    private var caches: String {
+        let format = CacheFormat(for: schedule)
+        let position = schedule.caches.map { $0.heads * $0.dim * 2 * format.bytesPerElement }.reduce(0, +)
+        return "\(format.rawValue) caches: \(schedule.caches.count), \(position) bytes a position with a budget of 1"
     }
 
     /// What the milliseconds come from.

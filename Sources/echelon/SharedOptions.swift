@@ -56,7 +56,11 @@ struct PlanOptions: ParsableArguments {
     }
 }
 
-extension CacheFormat: ExpressibleByArgument {}
+extension CacheFormat: ExpressibleByArgument {
+    /// What keys and values are kept in where nobody says: f32 for a plan whose matrices all are f32, the reference;
+    /// bf16 beside any packed matrix, whose rounding is no finer than that of the caches.
+    init(for schedule: Schedule) { self = schedule.weights.contains { $0.format != .f32 } ? .bf16 : .f32 }
+}
 
 struct ThreadOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "Threads to run on (default: OMP_NUM_THREADS, else the machine's cores).")
@@ -68,8 +72,11 @@ struct ModelOptions: ParsableArguments {
     @OptionGroup var planning: PlanOptions
 
     @Option(
-        help: "How keys and values are kept: f32, or bf16, which takes half the memory and bandwidth and rounds them.")
-    var cacheFormat: CacheFormat = .f32
+        help: """
+            How keys and values are kept: f32, or bf16, which takes half the memory and bandwidth and rounds them \
+            (default: f32 where all matrices are f32, else bf16).
+            """)
+    var cacheFormat: CacheFormat?
 
     @OptionGroup var threading: ThreadOptions
 
@@ -81,7 +88,9 @@ struct ModelOptions: ParsableArguments {
     }
 
     func model(_ plan: Plan, cacheBudget: Int = 1) throws -> PlanModel {
-        try PlanModel(plan, cacheBudget: cacheBudget, cacheFormat: cacheFormat, threads: threading.threads)
+        try PlanModel(
+            plan, cacheBudget: cacheBudget, cacheFormat: cacheFormat ?? CacheFormat(for: plan.contents.schedule),
+            threads: threading.threads)
     }
 }
 
