@@ -15,6 +15,8 @@ public struct InspectedFunction: Codable, Hashable, Sendable {
     /// The arena for each row of a call, and what it would take if no two values shared memory.
     public var arenaBytesPerRow: Int
     public var unplannedBytesPerRow: Int
+    /// How long the call of ``Inspection/prediction`` should take.
+    public var predictedMs: Double?
 
     /// All that differ in name or type, of all stages.
     public var values: [InspectedValue]

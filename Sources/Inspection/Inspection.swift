@@ -17,6 +17,8 @@ public struct Inspection: Codable, Hashable, Sendable {
     public var plan: String
     /// The plan's size.
     public var bytes: Int
+    /// Whether the plan holds its weights. One that does not can be inspected, and cannot run.
+    public var hasWeights: Bool
     public var settings: PlanSettings
     /// Types in the text form, `f32[rows,288]`.
     public var types: [String]
@@ -27,21 +29,26 @@ public struct Inspection: Codable, Hashable, Sendable {
     public var stages: [InspectedPass]
     /// In the order of the plan's tapes.
     public var functions: [InspectedFunction]
+    /// What the functions' predicted milliseconds are predicted from; absent where there are none.
+    public var prediction: InspectedPrediction?
 
+    /// Without a prediction, which takes a machine.
     /// - Parameters:
     ///   - record: the stages of the passes that the plan was made by.
     ///   - schedule: the plan's.
     ///   - plan: what to call the plan.
     ///   - bytes: its size.
+    ///   - hasWeights: whether it holds its weights.
     ///   - labels: the functions to look at, `decode.r32`; nil for all.
     /// - Throws: ``InspectionError`` when the plan's tapes are not what its passes give.
     public init(
         _ record: LoweringRecord, compiler: ModelCompiler, schedule: Schedule, plan: String, bytes: Int,
-        only labels: Set<String>? = nil
+        hasWeights: Bool, only labels: Set<String>? = nil
     ) throws {
         schema = Self.version
         self.plan = plan
         self.bytes = bytes
+        self.hasWeights = hasWeights
         settings = compiler.settings
         caches = schedule.caches
         stages = record.stages.map { InspectedPass(name: $0.name, summary: $0.summary) }

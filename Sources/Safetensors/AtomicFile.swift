@@ -3,8 +3,9 @@ import Foundation
 /// A file that appears under its name complete or not at all.
 ///
 /// The bytes go to a temporary file in the same folder. ``commit()`` waits until they are on the disk and renames it; an
-/// object that goes away uncommitted, after an error or otherwise, removes it. `write` is used and never a mapping, since
-/// a full disk is an error of the one and a bus error of the other.
+/// object that goes away uncommitted, after an error or otherwise, removes it, and ``removeUnfinished()`` does so from
+/// a signal handler. A process that is killed leaves it behind, as `.partial-` and a random number, which disturbs
+/// nobody. `write` is used and never a mapping, since a full disk is an error of the one and a bus error of the other.
 ///
 /// What is appended reaches the system in whole blocks of 2 MiB at multiples of 2 MiB. File systems that keep large folios
 /// (ext4 since Linux 6.16, XFS) then hold the file in huge pages, and who maps it gets them.
@@ -14,6 +15,8 @@ public final class AtomicFile: ByteSink {
     public let path: String
     private let temporaryPath: String
     private let descriptor: Int32
+    /// Among the ``UnfinishedFiles``.
+    private let place: Int?
     private var count = 0
     /// The last bytes appended that are not written yet: less than a block.
     private let pending: UnsafeMutableRawBufferPointer
@@ -26,6 +29,7 @@ public final class AtomicFile: ByteSink {
     /// - Throws: ``FileError`` when the folder does not exist or may not be written, the disk has no room, or `path` is
     ///   something that a file cannot replace.
     public init(path: String, reserving byteCount: Int = 0) throws {
+        guard !path.isEmpty else { throw FileError("The name of the file to write is empty; give a path") }
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
             let kind = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file"
@@ -33,12 +37,17 @@ public final class AtomicFile: ByteSink {
         }
         let name = ".partial-\(String(UInt64.random(in: .min ... .max), radix: 16))"
         let temporaryPath = Self.folder(of: path) + "/" + name
+        // Known before it is there, so that there is no moment at which it is there and not known.
+        let place = UnfinishedFiles.add(temporaryPath)
         // The mode is what any program asks for; the user's umask takes from it.
         let descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
-            throw FileError(path: path, "cannot be created", code: errno)
+            let code = errno
+            UnfinishedFiles.remove(place)
+            throw FileError(path: path, "cannot be created", code: code)
         }
         self.path = path
+        self.place = place
         self.temporaryPath = temporaryPath
         self.descriptor = descriptor
         pending = .allocate(byteCount: Self.blockSize, alignment: 4096)
@@ -55,7 +64,13 @@ public final class AtomicFile: ByteSink {
         pending.deallocate()
         if descriptor >= 0 { close(descriptor) }
         if !isCommitted { unlink(temporaryPath) }
+        UnfinishedFiles.remove(place)
     }
+
+    /// Removes the temporary files of this process that are not committed. Their objects are of no use afterwards: this
+    /// is for a signal handler that ends the process, and calls nothing that such a one may not. It has to have been
+    /// called once outside of one before, when nothing was begun.
+    public static func removeUnfinished() { UnfinishedFiles.unlinkAll() }
 
     /// The folder that a file lies in, without a slash at its end. Foundation's own way crashes on names of one character
     /// (swift-corelibs-foundation of Swift 6.3).

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Compiler
 import Foundation
 import PlanBuilder
 import Plans
@@ -21,7 +20,7 @@ struct Bench: ParsableCommand {
               echelon bench huginn.plan
                   a compiled model
               echelon bench --config Tools/bench/huginn-0125.json --weights bf16
-                  a model of a configuration with random weights, made in memory: no checkpoint is needed
+                  a model of a configuration with random weights: no checkpoint is needed
               echelon bench --quick
                   a glance at the small model inside this program
 
@@ -33,8 +32,7 @@ struct Bench: ParsableCommand {
     @Argument(help: "A plan, or a checkpoint folder to compile in memory (default: the model inside this program).")
     var model: String?
 
-    @Option(help: ArgumentHelp("A model with this configuration and random weights.", valueName: "config.json"))
-    var config: String?
+    @OptionGroup var configuration: ConfigurationOptions
 
     @Option(
         parsing: .unconditional,
@@ -68,17 +66,13 @@ struct Bench: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    @OptionGroup var compilation: CompileOnTheFlyOptions
-    @OptionGroup var caching: CacheOptions
-    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var opening: ModelOptions
 
     func validate() throws {
-        if model != nil, config != nil { throw ValidationError("--config takes the place of a plan or checkpoint.") }
-        do {
-            _ = try PassChoice.names(nil, without: disablePass)
-        } catch let error as CompilerError {
-            throw ValidationError(error.description)
+        if model != nil, configuration.config != nil {
+            throw ValidationError("--config takes the place of a plan or checkpoint.")
         }
+        try checkingPasses { _ = try PassChoice.names(nil, without: disablePass) }
     }
 
     func run() throws { try reportingFailures(bench) }
@@ -86,47 +80,23 @@ struct Bench: ParsableCommand {
     private func bench() throws {
         try requireOption(repeats, "--repeats", 1...1000)
         try requireOption(prefillRecurrence, "--prefill-recurrence", 0...100_000)
-        // What cannot be measured is refused before gigabytes of weights are made.
-        if let random = try randomPlan() {
-            let size = try size(random.settings)
-            try measure(fill(random), size)
-        } else {
-            let source = try ModelSource(path: model)
-            if case .plan(let path) = source, !disablePass.isEmpty {
-                throw CommandError("--disable-pass is for what bench compiles itself, and \(path) is a plan already.")
-            }
-            let plan = try source.plan(settings())
-            try measure(plan, size(plan.contents.settings))
-        }
-    }
-
-    private func settings() throws -> CompilationSettings {
-        var settings = compilation.settings()
+        var settings = opening.planning.settings()
         settings.passes = try PassChoice.names(nil, without: disablePass)
-        return settings
-    }
-
-    private func randomPlan() throws -> RandomPlan? {
-        guard let config else { return nil }
-        return try RandomPlan(configuration: configurationText(at: config), name: config, settings())
-    }
-
-    private func fill(_ random: RandomPlan) throws -> Plan {
-        var progress = ProgressLine("making weights")
-        defer { progress.clear() }
-        return try random.plan { done, total in
-            progress.show("\(done * 100 / max(total, 1))% of \(megabytes(total))")
-            try Interrupt.check()
+        if let model, case .plan = try ModelSource(path: model), !disablePass.isEmpty {
+            throw CommandError("--disable-pass is for what bench compiles itself, and \(model) is a plan already.")
         }
+        let measured = try MeasuredModel(path: model, configuration, settings, opening)
+        let size = try size(measured.settings)
+        try measure(measured.plan(), measured.name, size)
     }
 
-    private func measure(_ plan: Plan, _ size: Size) throws {
-        let model = try PlanModel(plan, cacheFormat: caching.cacheFormat, threads: threading.threads)
+    private func measure(_ plan: Plan, _ name: String, _ size: Size) throws {
+        let model = try opening.model(plan)
         var run = BenchRun(
             plan, model: model, rowCounts: size.rowCounts, context: size.context, repeats: repeats ?? (quick ? 2 : 5),
             prefillRecurrence: prefillRecurrence ?? (quick ? 1 : plan.contents.settings.recurrence), quick: quick)
         let parts = only.map { [$0] } ?? Set(BenchPart.allCases)
-        let report = try run.report(named: config ?? self.model ?? "the embedded checkpoint", parts: parts)
+        let report = try run.report(named: name, parts: parts)
         if json { try Terminal.writeJSON(report) } else { try Terminal.write(BenchTable(report).text) }
     }
 

@@ -35,11 +35,17 @@ struct BenchCalls {
         return call
     }
 
+    /// Made-up tokens, for a model that need not have a tokenizer.
+    static func tokens(_ positions: Range<Int>, vocabulary: Int) -> [Int32] {
+        // Neighbours read rows of the embedding that lie apart.
+        positions.map { Int32($0 * 31 % vocabulary) }
+    }
+
     private func call(_ function: RaggedCall.Function, _ positions: Range<Int>, recurrences: Int) -> RaggedCall {
         RaggedCall(
             function: function, head: .token, recurrences: recurrences,
             slots: [Int32](repeating: 0, count: positions.count), positions: positions.map(Int32.init),
-            tokens: positions.map { Int32($0 * 31 % model.shape.vocabulary) },
+            tokens: Self.tokens(positions, vocabulary: model.shape.vocabulary),
             states: states.states(.initialState, positions: positions, step: 0))
     }
 

@@ -25,6 +25,15 @@ struct BenchReport: Encodable {
         var peaks: [Peak]
         var threads: Int
         var instructionSet: String
+
+        /// The machine in a line.
+        /// - Parameter range: whether to tell between which bandwidths it was.
+        func text(range: Bool) -> String {
+            let spread = range ? " (\(decimals(readGbSLeast, 1)) to \(decimals(readGbSMost, 1)))" : ""
+            let peaks = peaks.map { "\($0.product) \(decimals($0.tflops, 3))" }.joined(separator: ", ")
+            return "reads \(decimals(readGbS, 1)) GB/s\(spread), multiplies \(peaks) TFLOP/s; \(threads) threads, "
+                + instructionSet
+        }
     }
 
     struct Peak: Encodable {
@@ -46,6 +55,11 @@ struct BenchReport: Encodable {
             cacheFormat = model.cacheFormat
             bytes = model.plan.byteCount
             width = settings.width
+        }
+
+        /// The model in a line.
+        var text: String {
+            "\(name): \(megabytes(bytes)), \(weights.rawValue) weights, \(cacheFormat.rawValue) caches"
         }
     }
 

@@ -12,16 +12,11 @@ struct BenchTable {
     }
 
     private var probe: String {
-        let probe = report.probe
-        let peaks = probe.peaks.map { "\($0.product) \(decimals($0.tflops, 3))" }.joined(separator: ", ")
-        return """
-            \(report.model.name): \(megabytes(report.model.bytes)), \(report.model.weights.rawValue) weights, \
-            \(report.model.cacheFormat.rawValue) caches
-            reads \(decimals(probe.readGbS, 1)) GB/s (\(decimals(probe.readGbSLeast, 1)) to \
-            \(decimals(probe.readGbSMost, 1))), multiplies \(peaks) TFLOP/s; \(probe.threads) threads, \
-            \(probe.instructionSet)
-            floor: the larger of bytes over bandwidth and operations over peak; x: time over floor
-            """
+        """
+        \(report.model.text)
+        \(report.probe.text(range: true))
+        floor: the larger of bytes over bandwidth and operations over peak; x: time over floor
+        """
     }
 
     private var matrices: String {

@@ -15,12 +15,12 @@ struct Compile: ParsableCommand {
             its name only when it is complete.
 
               echelon compile path/to/huginn-0125 -o huginn.plan --weights bf16
-              echelon compile path/to/huginn-0125 -o huginn.plan --weights int4 --weights-for head=int8
+              echelon compile huginn-0125 -o h.plan --weights int4 --weights-for head=int8
               echelon compile path/to/huginn-0125 -o huginn.plan --print-after fuse-gate
               echelon compile path/to/huginn-0125 -o unfused.plan --disable-pass fuse-gate
                   the same model without one of the compiler's passes, to see what it buys
-              echelon compile --config Tools/bench/huginn-0125.json --no-weights -o huginn.plan
-                  what the compiler makes of a configuration, for inspect; such a plan does not run
+              echelon compile --config Tools/bench/huginn-0125.json --no-weights -o h.plan
+                  what the compiler makes of a configuration, to inspect and not to run
 
             A checkpoint that ties embedding and head has one matrix for both, in one format.
 
@@ -95,12 +95,7 @@ struct Compile: ParsableCommand {
                 "A configuration has no weights: add --no-weights for a plan to inspect, or give a checkpoint folder. "
                     + "`echelon bench --config` runs a configuration with random weights.")
         }
-        do {
-            let pipeline = try Pipeline(options, passes: passNames())
-            try PassPrinter.check(printAfter, pipeline)
-        } catch let error as CompilerError {
-            throw ValidationError(error.description)
-        }
+        try checkingPasses { try PassPrinter.check(printAfter, Pipeline(options, passes: passNames())) }
     }
 
     /// As far as the choice of passes depends on them.
@@ -136,7 +131,7 @@ struct Compile: ParsableCommand {
         var progress = ProgressLine("packing weights")
         defer { progress.clear() }
         try compiler.write(lowered, to: output) { done, total in
-            progress.show("\(done * 100 / max(total, 1))% of \(megabytes(total))")
+            progress.show(done, of: total)
             try Interrupt.check()
         }
     }

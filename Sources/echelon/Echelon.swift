@@ -10,7 +10,7 @@ struct Echelon: ParsableCommand {
             checkpoint to a plan, and generates text from it autoregressively or with diffusion forcing, which drafts \
             and refines many tokens in each pass.
 
-              echelon generate "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
+              echelon generate "Sam has 7 pens. Sam buys 5. How many pens does Sam have?"
                   answers with the small model inside this program
 
               echelon compile path/to/huginn-0125 -o huginn.plan --weights bf16

@@ -1,9 +1,7 @@
 import ArgumentParser
 import Checkpoints
-import Foundation
 import Plans
 import Runtime
-import Safetensors
 import Samplers
 
 struct Generate: ParsableCommand {
@@ -14,24 +12,13 @@ struct Generate: ParsableCommand {
             program answers, which knows word problems and sums. PROMPT goes through the checkpoint's chat template \
             unless --raw; `-` reads it from standard input.
 
-              echelon generate "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
+              echelon generate "Sam has 7 pens. Sam buys 5. How many pens does Sam have?"
               echelon generate huginn.plan "Why is the sky blue?" --stream
-              echelon generate huginn.plan "Once upon" --raw --sampler autoregressive --temperature 0.7 --json
+              echelon generate huginn.plan "Once upon" --raw --temperature 0.7 --json
               echelon generate huginn.plan --tokens 1,2,3 --init-scale 0 --trace steps.json
             """)
 
-    @Argument(
-        help: ArgumentHelp("A model and a prompt, or only one of them.", valueName: "model> <prompt"))
-    var modelAndPrompt: [String] = []
-
-    @Option(parsing: .unconditional, help: "The prompt as token ids, 1,2,3, in place of text.")
-    var tokens: TokenList?
-
-    @Flag(help: "Do not put the prompt through the chat template.")
-    var raw = false
-
-    @Option(help: "A system message before the prompt.")
-    var system: String?
+    @OptionGroup var prompting: PromptOptions
 
     @Flag(help: "Print text as soon as it is final.")
     var stream = false
@@ -43,53 +30,32 @@ struct Generate: ParsableCommand {
     var trace: String?
 
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
-    @OptionGroup var compilation: CompileOnTheFlyOptions
-    @OptionGroup var verifying: VerificationOptions
-    @OptionGroup var caching: CacheOptions
-    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var opening: ModelOptions
 
     func validate() throws {
-        if modelAndPrompt.count > 2 {
-            throw ValidationError("Too many arguments: give a model and a prompt, the prompt in quotes.")
-        }
-        if tokens != nil, modelAndPrompt.count > 1 || system != nil || raw {
-            throw ValidationError("--tokens takes the place of PROMPT, --system and --raw.")
-        }
-        if tokens == nil, modelAndPrompt.isEmpty {
+        if prompting.tokens == nil, prompting.modelAndPrompt.isEmpty {
             throw ValidationError("What to continue is missing: give a PROMPT or --tokens.")
         }
-        if raw, system != nil { throw ValidationError("--system needs the chat template, which --raw leaves out.") }
         if stream, json { throw ValidationError("--stream and --json exclude each other.") }
     }
 
     func run() throws { try reportingFailures(generate) }
 
-    /// The model's path, if there is one, and the prompt's text, if it is not given as tokens.
-    private func arguments() throws -> (model: String?, prompt: String?) {
-        if tokens != nil { return (modelAndPrompt.first, nil) }
-        if modelAndPrompt.count == 2 { return (modelAndPrompt[0], try text(modelAndPrompt[1])) }
-        let only = modelAndPrompt[0]
-        if only != "-", FileManager.default.fileExists(atPath: only) {
-            throw CommandError("A prompt for \(only) is missing: give it after the model, or as --tokens.")
-        }
-        return (nil, try text(only))
-    }
-
-    private func text(_ prompt: String) throws -> String {
-        prompt == "-" ? try Terminal.input() : prompt
-    }
-
     private func generate() throws {
-        let (modelPath, prompt) = try arguments()
-        let plan = try ModelSource(path: modelPath).plan(
-            compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence),
-            verifying: verifying.verification)
-        try plan.requireWeights()
-        let textTools = prompt == nil ? try? TextTools(plan) : try TextTools(plan)
-        let promptTokens = try tokens?.tokens ?? textTools?.prompt(prompt ?? "", system: system, raw: raw) ?? []
+        let (path, asked) = try prompting.read()
+        guard let prompt = asked else {
+            throw CommandError(
+                "A prompt for \(path ?? "the model") is missing: give it after the model, or as --tokens.")
+        }
+        if let trace { try Terminal.checkPlace(trace) }
+        let plan = try opening.plan(
+            at: path, opening.planning.settings(innerRecurrence: sampling.unrolledInnerRecurrence))
+        let tools = Result { try TextTools(plan) }
+        let promptTokens = try prompt.tokens(tools.get, prompting)
+        // Tokens do without; what follows them is printed as numbers then.
+        let textTools = try? tools.get()
         let defaults = try plan.generationConfiguration()
-        let model = try PlanModel(
-            plan, cacheBudget: sampling.cacheBudget(), cacheFormat: caching.cacheFormat, threads: threading.threads)
+        let model = try opening.model(plan, cacheBudget: sampling.cacheBudget())
         let sampler = try sampling.sampler(of: promptTokens, on: model, defaults: defaults)
 
         let start = ContinuousClock.now
@@ -107,7 +73,8 @@ struct Generate: ParsableCommand {
         let rest = try output.finish()
 
         if let trace {
-            try writeTrace(Trace(sampler: sampling.sampler, promptTokens: promptTokens, steps: records), to: trace)
+            let steps = Trace(sampler: sampling.sampler, promptTokens: promptTokens, steps: records)
+            try Terminal.write(Terminal.json(steps), to: trace)
         }
         let report = Report(
             tokens: ended.generated, text: output.text, promptTokens: promptTokens, steps: ended.statistics.steps,
@@ -120,12 +87,6 @@ struct Generate: ParsableCommand {
             try Terminal.write(textTools == nil ? report.tokens.map(String.init).joined(separator: " ") + "\n" : rest + "\n")
             Terminal.note(summary(report))
         }
-    }
-
-    private func writeTrace(_ trace: Trace, to path: String) throws {
-        let file = try AtomicFile(path: path)
-        try Array(Terminal.json(trace).utf8).withUnsafeBytes { try file.append($0) }
-        try file.commit()
     }
 
     private func summary(_ report: Report) -> String {

@@ -4,26 +4,27 @@ import Foundation
 import Inspection
 import PlanBuilder
 import Plans
-import Safetensors
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show what the compiler made of a model: graphs at every stage, tapes, memory, costs.",
         discussion: """
               echelon inspect huginn.plan
-                  what the plan holds: operations before and after, instructions, barriers, bytes, FLOPs, milliseconds
+                  operations before and after, instructions, barriers, bytes, milliseconds
               echelon inspect huginn.plan -o page.html
                   all of it to look at in a browser, in one file
               echelon inspect huginn.plan --function step
-                  its fused graph, tape, memory plan and what each pass bought; step.r4 is unrolled for 4 recurrences
+                  its fused graph, tape, memory and what each pass bought; step.r4 is
+                  unrolled for 4 recurrences
               echelon inspect huginn.plan --function decode --stage split-adapter
-                  its graph after a pass; `source` is the graph before all passes, `tape` what the executor runs
+                  its graph after a pass; `source` is the one before all passes, `tape`
+                  what the executor runs
               echelon inspect huginn.plan --function decode --diff fuse-gate
                   what a pass did to it, as a diff
-              echelon inspect huginn.plan --function decode --format dot | dot -Tsvg > decode.svg
-                  its graph, drawn by Graphviz
+              echelon inspect huginn.plan --function decode -o decode.dot
+                  its graph for Graphviz: dot -Tsvg decode.dot > decode.svg
               echelon inspect huginn.plan --verify
-                  the same as the first, once every byte has been compared with the plan's checksums
+                  the same as the first, with every byte compared with the checksums
 
             The stages are `source`, each pass of the plan (\(Pipeline(CompilerOptions()).passes.map(\.name)
                 .joined(separator: ", ")) unless it was compiled with others), and `tape`.
@@ -58,7 +59,7 @@ struct Inspect: ParsableCommand {
     @Flag(help: "With --format dot or --diff: show each copy of an unrolled recurrence, not one for all.")
     var unfold = false
 
-    @Option(parsing: .unconditional, help: "Rows of the call whose milliseconds the summary predicts.")
+    @Option(parsing: .unconditional, help: "Rows of the call whose milliseconds the summary and the JSON predict.")
     var rows = 1
 
     @Option(parsing: .unconditional, help: "Positions before those rows (default: 512, or what there is room for).")
@@ -68,8 +69,7 @@ struct Inspect: ParsableCommand {
     var noProbe = false
 
     @OptionGroup var threading: ThreadOptions
-    @OptionGroup var compilation: CompileOnTheFlyOptions
-    @OptionGroup var verifying: VerificationOptions
+    @OptionGroup var planning: PlanOptions
 
     /// The last stage of all, which is no pass.
     private static let tape = "tape"
@@ -104,7 +104,7 @@ struct Inspect: ParsableCommand {
     func run() throws { try reportingFailures(inspect) }
 
     private func inspect() throws {
-        let plan = try ModelSource(path: plan).plan(compilation.settings(), verifying: verifying.verification)
+        let plan = try planning.plan(at: plan)
         let compiler = ModelCompiler(
             configuration: try plan.huginnConfiguration(), settings: plan.contents.settings)
         let record = try LoweringRecord(compiler)
@@ -125,7 +125,17 @@ struct Inspect: ParsableCommand {
     private func inspection(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> Inspection {
         try Inspection(
             record, compiler: compiler, schedule: plan.contents.schedule,
-            plan: URL(filePath: self.plan).lastPathComponent, bytes: plan.byteCount, only: function.map { [$0] })
+            plan: URL(filePath: self.plan).lastPathComponent, bytes: plan.byteCount, hasWeights: plan.hasWeights,
+            only: function.map { [$0] })
+    }
+
+    private func predictedInspection(
+        _ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler
+    ) throws -> Inspection {
+        let inspection = try inspection(plan, record, compiler)
+        if noProbe { return inspection }
+        let prediction = try InspectPrediction(plan, rows: rows, context: context, threads: threading.threads)
+        return prediction.added(to: inspection)
     }
 
     private func text(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {
@@ -134,13 +144,10 @@ struct Inspect: ParsableCommand {
             return stage == Self.tape
                 ? try texts.tapes(function: function) : try texts.graph(try known(stage, record), function: function)
         }
-        let inspection = try inspection(plan, record, compiler)
-        if let function { return try StageText(record, plan).everything(of: function, inspection) }
-        var prediction: InspectPrediction?
-        if !noProbe {
-            prediction = try InspectPrediction(plan, rows: rows, context: context, threads: threading.threads)
+        if let function {
+            return try StageText(record, plan).everything(of: function, inspection(plan, record, compiler))
         }
-        return InspectSummary(inspection, plan, name: self.plan, prediction).text
+        return InspectSummary(try predictedInspection(plan, record, compiler), plan, name: self.plan).text
     }
 
     private struct StageReport: Encodable {
@@ -149,7 +156,7 @@ struct Inspect: ParsableCommand {
     }
 
     private func jsonText(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {
-        guard let stage else { return try inspection(plan, record, compiler).json() }
+        guard let stage else { return try predictedInspection(plan, record, compiler).json() }
         return try Terminal.json(StageReport(stage: stage, graph: try text(plan, record, compiler)))
     }
 
@@ -173,13 +180,7 @@ struct Inspect: ParsableCommand {
             "There is no stage \(name) in this plan. The stages are \(names.joined(separator: ", ")).")
     }
 
-    private func write(_ text: String) throws {
-        guard let output else { return try Terminal.write(text) }
-        let file = try AtomicFile(path: output)
-        var text = text
-        try text.withUTF8 { try file.append(UnsafeRawBufferPointer($0)) }
-        try file.commit()
-    }
+    private func write(_ text: String) throws { try Terminal.write(text, to: output) }
 }
 
 enum InspectFormat: String, ExpressibleByArgument, CaseIterable {

@@ -1,17 +1,24 @@
+import Inspection
 import Plans
 import Runtime
 
 /// How long a call should take on this machine: each instruction the larger of what its bytes and its operations take
 /// at the probed rates, and what the tape itself costs.
 struct InspectPrediction {
-    let rows: Int
+    private let schedule: Schedule
+    private let rows: Int
     /// Positions before the first row.
-    let context: Int
+    private let context: Int
     private var probe: BenchProbe
-    private let overhead: TapeOverhead?
+    private let overhead: TapeOverhead
 
     private static let usualContext = 512
 
+    /// Measures the machine, in a few seconds.
+    /// - Parameters:
+    ///   - context: nil for what is usual, or what there is room for.
+    ///   - threads: nil for as many as the machine runs on by default.
+    /// - Throws: ``CommandError`` when the plan cannot have such a call.
     init(_ plan: Plan, rows: Int, context: Int?, threads: Int?) throws {
         let settings = plan.contents.settings
         guard rows <= settings.maxRows else {
@@ -24,31 +31,47 @@ struct InspectPrediction {
         if let threads, !(1...1024).contains(threads) {
             throw CommandError("--threads is \(threads); 1 to 1024 can be had.")
         }
+        schedule = plan.contents.schedule
         self.rows = rows
         self.context = context ?? min(Self.usualContext, room)
         let threads = threads ?? defaultThreads
         probe = BenchProbe(threads: threads, size: .quick)
         try probe.sample()
-        overhead = try? TapeOverhead(measuredOn: plan, threads: threads, repeats: 1)
+        overhead = try TapeOverhead(measuredOn: Self.bare(plan), threads: threads, repeats: 5)
     }
 
-    /// What the numbers come from, in a line.
-    var basis: String {
-        let peaks = MachineProbe.Product.allCases.map { "\($0.rawValue) \(decimals(probe.peak($0), 3))" }
-        let bandwidth = decimals(probe.bandwidth(), 1)
-        return "Milliseconds predicted after \(context) positions, from \(bandwidth) GB/s read and "
-            + "\(peaks.joined(separator: ", ")) TFLOP/s,\nmeasured now on \(probe.threads) threads."
+    /// A plan of nothing, which does for what is any plan's, when the one to predict for has no weights to run with.
+    private static func bare(_ plan: Plan) throws -> Plan {
+        var contents = plan.contents
+        contents.schedule = Schedule(weights: [], caches: [], functions: [])
+        return try Plan.inMemory(contents, name: "nothing") { _, _ in }
     }
 
-    func milliseconds(_ function: ScheduledFunction, _ schedule: Schedule, recurrences: Int) -> Double {
+    /// The inspection with the milliseconds of its functions.
+    func added(to inspection: Inspection) -> Inspection {
+        let tapes = Dictionary(schedule.functions.map { ($0.label, $0) }) { first, _ in first }
+        var inspection = inspection
+        for (index, function) in inspection.functions.enumerated() {
+            inspection.functions[index].predictedMs = tapes[function.label].map {
+                milliseconds($0, recurrences: function.recurrences)
+            }
+        }
+        inspection.prediction = InspectedPrediction(
+            rows: rows, context: context, threads: probe.threads, readGbS: probe.bandwidth(),
+            peaks: MachineProbe.Product.allCases.map { .init(product: $0.rawValue, tflops: probe.peak($0)) },
+            instructionUs: overhead.instruction * 1e6, barrierUs: overhead.barrier * 1e6)
+        return inspection
+    }
+
+    private func milliseconds(_ function: ScheduledFunction, recurrences: Int) -> Double {
+        let cacheElementBytes = CacheFormat(for: schedule).bytesPerElement
         var total = 0.0
         for (instruction, count) in zip(function.instructions, function.executions(recurrences: recurrences)) {
-            let cost = TapeCost(of: instruction, in: schedule, rows: rows, context: context)
-            var time = probe.floorMs(bytes: cost.bytes, operations: cost.operations)
-            if let overhead {
-                time += (Double(cost.instructions) * overhead.instruction + Double(cost.barriers) * overhead.barrier) * 1e3
-            }
-            total += Double(count) * time
+            let cost = TapeCost(
+                of: instruction, in: schedule, rows: rows, context: context, cacheElementBytes: cacheElementBytes)
+            let floor = probe.floorMs(bytes: cost.bytes, operations: cost.operations)
+            let own = Double(cost.instructions) * overhead.instruction + Double(cost.barriers) * overhead.barrier
+            total += Double(count) * (floor + own * 1e3)
         }
         return total
     }

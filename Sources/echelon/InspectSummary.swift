@@ -1,51 +1,45 @@
 import Foundation
 import Inspection
 import Plans
+import Runtime
 
 /// What a plan holds, on one screen.
 struct InspectSummary {
     private let inspection: Inspection
     private let schedule: Schedule
     private let name: String
-    private let prediction: InspectPrediction?
 
-    init(_ inspection: Inspection, _ plan: Plan, name: String, _ prediction: InspectPrediction?) {
+    init(_ inspection: Inspection, _ plan: Plan, name: String) {
         self.inspection = inspection
         schedule = plan.contents.schedule
         self.name = name
-        self.prediction = prediction
     }
 
     var text: String {
-        let settings = inspection.settings
-        let position = schedule.caches.map { $0.heads * $0.dim * 2 * 4 }.reduce(0, +)
+        let (settings, prediction) = (inspection.settings, inspection.prediction)
         var lines = [
-            "\(name): \(megabytes(inspection.bytes))",
+            "\(name): \(megabytes(inspection.bytes))"
+                + (inspection.hasWeights ? "" : ", without weights: a plan to inspect, which does not run"),
             "width \(settings.width), vocabulary \(settings.vocabulary), context \(settings.context), "
                 + "at most \(settings.maxRows) rows a call",
-            (weights + ["caches: \(schedule.caches.count), \(position) bytes a position with a budget of 1"])
-                .joined(separator: "; "),
+            (weights + [caches]).joined(separator: "; "),
             "",
         ]
         lines.append(
             aligned(
                 "function", "operations", "instructions", "barriers", "weights/step", "FLOPs/row", "arena/row",
                 prediction.map { $0.rows == 1 ? "1 row" : "\($0.rows) rows" } ?? ""))
-        let scheduled = Dictionary(schedule.functions.map { ($0.label, $0) }) { first, _ in first }
         for function in inspection.functions {
             guard let first = function.stages.first?.totals, let last = function.stages.last?.totals else { continue }
-            let time = scheduled[function.label].flatMap { tape in
-                prediction?.milliseconds(tape, schedule, recurrences: function.recurrences)
-            }
             lines.append(
                 aligned(
                     function.label, "\(first.operations) to \(last.operations)", "\(function.instructions)",
                     "\(function.barriers)", "\(short(Double(last.weightBytes)))B",
                     short(Double(last.flopsPerRow + last.flopsPerPosition * ((prediction?.context ?? 0) + 1))),
-                    "\(function.arenaBytesPerRow) B", time.map { "\(decimals($0, 2)) ms" } ?? ""))
+                    "\(function.arenaBytesPerRow) B", function.predictedMs.map { "\(decimals($0, 2)) ms" } ?? ""))
         }
         lines += ["", "Operations before and after the passes; loops counted as \(loops)."]
-        if let prediction { lines.append(prediction.basis) }
+        if let prediction { lines.append(basis(prediction)) }
         lines.append("More: -o page.html, --function NAME, --stage PASS, --diff PASS, --format json|dot.")
         return lines.joined(separator: "\n") + "\n"
     }
@@ -57,6 +51,20 @@ struct InspectSummary {
             return "\(format.rawValue) weights: \(weights.count), "
                 + megabytes(weights.compactMap(\.byteCount).reduce(0, +))
         }
+    }
+
+    private var caches: String {
+        let format = CacheFormat(for: schedule)
+        let position = schedule.caches.map { $0.heads * $0.dim * 2 * format.bytesPerElement }.reduce(0, +)
+        return "\(format.rawValue) caches: \(schedule.caches.count), \(position) bytes a position with a budget of 1"
+    }
+
+    /// What the milliseconds come from.
+    private func basis(_ prediction: InspectedPrediction) -> String {
+        let peaks = prediction.peaks.map { "\($0.product) \(decimals($0.tflops, 3))" }.joined(separator: ", ")
+        let bandwidth = decimals(prediction.readGbS, 1)
+        return "Milliseconds predicted after \(prediction.context) positions, from \(bandwidth) GB/s read and "
+            + "\(peaks) TFLOP/s,\nmeasured now on \(prediction.threads) threads."
     }
 
     private var loops: String {

@@ -1,4 +1,5 @@
 import Foundation
+import Safetensors
 import Synchronization
 
 /// Ctrl-C, a closed terminal and a request to end, asked about between steps: what is written is finished or removed, and
@@ -14,11 +15,14 @@ enum Interrupt {
         // Makes the globals, which the handler must find made: making them is not allowed in a signal handler.
         endsAtOnce.store(false, ordering: .relaxed)
         received.store(0, ordering: .relaxed)
+        AtomicFile.removeUnfinished()
         for number in [SIGINT, SIGTERM, SIGHUP] {
             let previous = signal(number) { number in
                 let (isFirst, _) = Interrupt.received.compareExchange(expected: 0, desired: number, ordering: .relaxed)
                 // Whoever presses a second time does not want to wait for the end of the step.
-                if !isFirst || Interrupt.endsAtOnce.load(ordering: .relaxed) { _exit(Interrupt.status(of: number)) }
+                guard !isFirst || Interrupt.endsAtOnce.load(ordering: .relaxed) else { return }
+                AtomicFile.removeUnfinished()
+                _exit(Interrupt.status(of: number))
             }
             // `nohup` has its command ignore the end of the terminal.
             if number == SIGHUP, unsafeBitCast(previous, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) {

@@ -14,7 +14,7 @@ struct Logits: ParsableCommand {
             with `logits` (positions, vocabulary) and `latents` (positions, width), the latents being the last states \
             after the final norm, before the coda.
 
-              echelon logits huginn.plan --tokens 1,2,3 --recurrence 32 --output logits.safetensors
+              echelon logits huginn.plan --tokens 1,2,3 --recurrence 32 -o out.safetensors
             """)
 
     @Argument(help: "A plan or a checkpoint folder.")
@@ -38,10 +38,7 @@ struct Logits: ParsableCommand {
     @Flag(help: "Print one JSON object about the output.")
     var json = false
 
-    @OptionGroup var compilation: CompileOnTheFlyOptions
-    @OptionGroup var verifying: VerificationOptions
-    @OptionGroup var caching: CacheOptions
-    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var opening: ModelOptions
 
     private struct Report: Encodable {
         var output: String
@@ -60,8 +57,8 @@ struct Logits: ParsableCommand {
         guard initScale.isFinite, initScale >= 0 else {
             throw CommandError("--init-scale is \(initScale); it has to be 0 or a positive number.")
         }
-        let plan = try ModelSource(path: model).plan(compilation.settings(), verifying: verifying.verification)
-        let model = try PlanModel(plan, cacheFormat: caching.cacheFormat, threads: threading.threads)
+        try Terminal.checkPlace(output)
+        let model = try opening.model(opening.plan(at: self.model))
         let rows = tokens.tokens.count
         guard rows <= model.shape.context else {
             throw CommandError("\(rows) tokens do not fit into the model's context of \(model.shape.context).")

@@ -33,7 +33,7 @@ enum ModelSource {
             var progress = ProgressLine("compiling")
             defer { progress.clear() }
             return try CheckpointCompiler(checkpoint(), settings).plan { done, total in
-                progress.show("\(done * 100 / max(total, 1))%")
+                progress.show(done, of: total)
                 try Interrupt.check()
             }
         }

@@ -2,7 +2,6 @@ import ArgumentParser
 import Compiler
 import Foundation
 import IR
-import Safetensors
 
 struct Opt: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,11 +11,11 @@ struct Opt: ParsableCommand {
             verified after each pass. Without passes it only puts a text into its canonical form.
 
               echelon opt block.ir --passes fuse-gate,fuse-residual-norm
-              echelon inspect huginn.plan --stage source | echelon opt --passes split-adapter,hoist-invariants
+              echelon inspect huginn.plan --stage source | echelon opt --passes fuse-gate
                   standard input and output, so that passes can be tried in a shell
-              echelon opt huginn.ir --passes specialize-recurrences=step:4,unroll-recurrences -o step4.ir
+              echelon opt h.ir --passes specialize-recurrences=step:4,unroll-recurrences
                   a copy of @step for 4 recurrences, as straight code
-              echelon opt huginn.ir --passes lower-weights=bf16+lm_head*:int8,fuse-conversions
+              echelon opt h.ir --passes lower-weights=bf16+lm_head*:int8,fuse-conversions
                   matrices in bf16, those whose names match in int8
               echelon opt --list-passes
                   what each pass does, its parameters, and which passes it has to follow
@@ -53,11 +52,7 @@ struct Opt: ParsableCommand {
     func validate() throws {
         if json, !listPasses { throw ValidationError("--json is for --list-passes: a module has a text form of its own.") }
         if verifyOnly, output != nil { throw ValidationError("--verify-only writes nothing, so --output has no use.") }
-        do {
-            try PassPrinter.check(printAfter, Pipeline(parsing: passes))
-        } catch let error as CompilerError {
-            throw ValidationError(error.description)
-        }
+        try checkingPasses { try PassPrinter.check(printAfter, Pipeline(parsing: passes)) }
     }
 
     func run() throws {
@@ -77,10 +72,7 @@ struct Opt: ParsableCommand {
             throw CommandError("\(source.name): \(error)")
         }
         if verifyOnly { return }
-        guard let output else { return try Terminal.write(module.description) }
-        let written = try AtomicFile(path: output)
-        try Data(module.description.utf8).withUnsafeBytes { try written.append($0) }
-        try written.commit()
+        try Terminal.write(module.description, to: output)
     }
 }
 
@@ -103,7 +95,7 @@ private struct ModuleText {
             }
         } else {
             name = "<stdin>"
-            data = try Interrupt.endingAtOnce { try FileHandle.standardInput.readToEnd() ?? Data() }
+            data = try Terminal.inputData()
         }
         guard let text = String(validating: data, as: UTF8.self) else {
             let (line, column) = Self.firstFault(data)

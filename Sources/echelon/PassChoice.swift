@@ -47,3 +47,12 @@ struct PassPrinter {
         return "// after \(pass.name): \(pass.summary)\n\(module)\n"
     }
 }
+
+/// Checks a choice of passes when the command line is read: what is wrong with one is a usage error.
+func checkingPasses(_ check: () throws -> Void) throws {
+    do {
+        try check()
+    } catch let error as CompilerError {
+        throw ValidationError(error.description)
+    }
+}

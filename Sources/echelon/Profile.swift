@@ -1,8 +1,6 @@
 import ArgumentParser
-import Foundation
 import Plans
 import Runtime
-import Safetensors
 
 extension RaggedCall.Function: ExpressibleByArgument {}
 
@@ -19,19 +17,28 @@ struct Profile: ParsableCommand {
                   a step of diffusion forcing with 32 rows behind 512 positions
               echelon profile huginn.plan --function decode
                   a token of autoregressive decoding
-              echelon profile huginn.plan "Why is the sky blue?" --sampler autoregressive -o trace.json
+              echelon profile huginn.plan "Why is the sky blue?" -o trace.json
                   a whole generation, with the options of generate
-              echelon profile "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
-                  the small model inside this program
+              echelon profile "Sam has 7 pens. Sam buys 5. How many pens does Sam have?"
+                  the same of the small model inside this program
+              echelon profile --config Tools/bench/huginn-0125.json --weights int8
+                  a model of a configuration with random weights: no checkpoint is needed
+              echelon profile --config Tools/bench/huginn-0125.json \\
+                  --weights int8 --prompt-length 64 --max-new-tokens 8
+                  a generation in int8; having no tokenizer, the model continues made-up
+                  tokens, or those of --tokens
 
             MODEL is a plan or a checkpoint folder. docs/profiling.md explains the figures.
             """)
 
-    @Argument(
-        help: ArgumentHelp(
-            "A model, a prompt, or both (default: a step of the model inside this program).",
-            valueName: "model> <prompt"))
-    var modelAndPrompt: [String] = []
+    @OptionGroup var prompting: PromptOptions
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("A prompt of this many made-up tokens, which needs no tokenizer.", valueName: "count"))
+    var promptLength: Int?
+
+    @OptionGroup var configuration: ConfigurationOptions
 
     @Option(name: [.short, .long], help: ArgumentHelp("The timeline to write.", valueName: "trace.json"))
     var output: String?
@@ -52,12 +59,6 @@ struct Profile: ParsableCommand {
     @Option(parsing: .unconditional, help: "Without a prompt: how often to call (default: 3).")
     var repeats: Int?
 
-    @Option(parsing: .unconditional, help: "The prompt as token ids, 1,2,3, in place of text.")
-    var tokens: TokenList?
-
-    @Flag(help: "Do not put the prompt through the chat template.")
-    var raw = false
-
     @Option(
         parsing: .unconditional,
         help: "Executions of instructions to record on each thread; those beyond are counted and dropped.")
@@ -67,84 +68,25 @@ struct Profile: ParsableCommand {
     var json = false
 
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
-    @OptionGroup var compilation: CompileOnTheFlyOptions
-    @OptionGroup var verifying: VerificationOptions
-    @OptionGroup var caching: CacheOptions
-    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var opening: ModelOptions
+
+    private var hasPrompt: Bool { promptLength != nil || prompting.hasPrompt }
 
     func validate() throws {
-        if modelAndPrompt.count > 2 {
-            throw ValidationError("Too many arguments: give a model and a prompt, the prompt in quotes.")
+        if configuration.config != nil, !prompting.modelAndPrompt.isEmpty {
+            throw ValidationError(
+                "--config takes the place of MODEL, and has no tokenizer: give a prompt as --tokens or --prompt-length.")
         }
-        if tokens != nil, modelAndPrompt.count > 1 || raw {
-            throw ValidationError("--tokens takes the place of PROMPT and --raw.")
+        if promptLength != nil, prompting.hasPrompt {
+            throw ValidationError("--prompt-length takes the place of PROMPT and --tokens.")
         }
-    }
-
-    func run() throws { try reportingFailures(profile) }
-
-    private enum Prompt {
-        case text(String)
-        case tokens([Int32])
-    }
-
-    private func profile() throws {
-        let (path, prompt) = try arguments()
-        try checkOptions(hasPrompt: prompt != nil)
-        if let output { try checkPlace(output) }
-        let plan = try ModelSource(path: path).plan(
-            compilation.settings(innerRecurrence: sampling.unrolledInnerRecurrence), verifying: verifying.verification)
-        let model = try PlanModel(
-            plan, cacheBudget: sampling.cacheBudget(), cacheFormat: caching.cacheFormat, threads: threading.threads)
-        let name = path ?? "the embedded checkpoint"
-        var run = ProfileRun(model, maxEvents: maxEvents)
-        let recorder: ExecutionRecorder
-        var generated: ProfileReport.Generated?
-        if let prompt {
-            let sampler = try sampling.sampler(
-                of: promptTokens(prompt, plan), on: model, defaults: plan.generationConfiguration())
-            (recorder, generated) = try run.generation(sampler, kind: sampling.sampler)
-        } else {
-            recorder = try run.repeated(call(plan.contents.settings), repeats: repeats ?? 3)
+        if prompting.hasTextOptions, !prompting.hasPrompt {
+            throw ValidationError("--system and --raw need a prompt of text.")
         }
-        let costs = InstructionCosts(model, run.probe)
-        let report = ProfileReport(recorder, of: model, named: name, generation: generated, costs, run.probe)
-        if let output {
-            var trace = ProfileTrace(recorder, of: plan, costs)
-            try trace.write(to: output, named: name)
-        }
-        if json { try Terminal.writeJSON(report) } else { try Terminal.write(ProfileTable(report).text) }
-        if let output { Terminal.note("\(output): \(report.events) events") }
-    }
-
-    // MARK: What is asked for
-
-    /// As in `generate`, where there is a prompt.
-    private func arguments() throws -> (path: String?, prompt: Prompt?) {
-        if let tokens { return (modelAndPrompt.first, .tokens(tokens.tokens)) }
-        if modelAndPrompt.count == 2 { return (modelAndPrompt[0], .text(try text(modelAndPrompt[1]))) }
-        guard let only = modelAndPrompt.first else { return (nil, nil) }
-        if only != "-", FileManager.default.fileExists(atPath: only) { return (only, nil) }
-        // A name that is misspelt should not become a question for another model.
-        guard only == "-" || only.contains(where: \.isWhitespace) else {
-            throw CommandError("There is no plan and no checkpoint folder at \(only).")
-        }
-        return (nil, .text(try text(only)))
-    }
-
-    private func text(_ prompt: String) throws -> String { prompt == "-" ? try Terminal.input() : prompt }
-
-    private func checkOptions(hasPrompt: Bool) throws {
-        // The rest of what may be asked for depends on the threads; the recording checks it.
-        try requireOption(maxEvents, "--max-events", 1...1 << 30)
         guard hasPrompt else {
-            if raw { throw ValidationError("--raw needs a prompt.") }
             if sampling.sampler != .diffusion {
                 throw ValidationError("--sampler needs a prompt; --function decode profiles single decodes.")
             }
-            try requireOption(repeats, "--repeats", 1...100_000)
-            try requireOption(sampling.innerRecurrence, "--inner-recurrence", 0...100_000)
-            try requireOption(sampling.recurrence, "--recurrence", 0...100_000)
             return
         }
         let ofCalls = [
@@ -156,15 +98,63 @@ struct Profile: ParsableCommand {
         }
     }
 
-    private func promptTokens(_ prompt: Prompt, _ plan: Plan) throws -> [Int32] {
-        switch prompt {
-        case .tokens(let tokens): tokens
-        case .text(let text): try TextTools(plan).prompt(text, system: nil, raw: raw)
-        }
+    func run() throws { try reportingFailures(profile) }
+
+    /// What is recorded.
+    private enum Work {
+        case call(ProfileRun.Call)
+        case generation(PromptOptions.Prompt)
     }
 
-    /// Fails now rather than after the run when nothing can be written there.
-    private func checkPlace(_ path: String) throws { _ = try AtomicFile(path: path) }
+    private func profile() throws {
+        let (path, prompt) = try prompting.read()
+        try checkNumbers()
+        if let output { try Terminal.checkPlace(output) }
+        let measured = try MeasuredModel(
+            path: path, configuration,
+            opening.planning.settings(innerRecurrence: sampling.unrolledInnerRecurrence), opening)
+        let work = try prompt.map(Work.generation) ?? work(measured.settings)
+        let plan = try measured.plan()
+        let model = try opening.model(plan, cacheBudget: sampling.cacheBudget())
+        var run = ProfileRun(model, maxEvents: maxEvents)
+        let recorder: ExecutionRecorder
+        var generated: ProfileReport.Generated?
+        switch work {
+        case .generation(let prompt):
+            let tokens = try prompt.tokens({ try TextTools(plan) }, prompting)
+            let sampler = try sampling.sampler(of: tokens, on: model, defaults: plan.generationConfiguration())
+            (recorder, generated) = try run.generation(sampler, kind: sampling.sampler)
+        case .call(let call):
+            recorder = try run.repeated(call, repeats: repeats ?? 3)
+        }
+        let costs = InstructionCosts(model, run.probe)
+        let report = ProfileReport(recorder, of: model, named: measured.name, generation: generated, costs, run.probe)
+        if let output {
+            var trace = ProfileTrace(recorder, of: plan, costs)
+            try trace.write(to: output, named: measured.name)
+        }
+        if json { try Terminal.writeJSON(report) } else { try Terminal.write(ProfileTable(report).text) }
+        if let output { Terminal.note("\(output): \(report.events) events") }
+    }
+
+    // MARK: What is asked for
+
+    private func checkNumbers() throws {
+        // The rest of what may be asked for depends on the threads; the recording checks it.
+        try requireOption(maxEvents, "--max-events", 1...1 << 30)
+        if hasPrompt { return }
+        try requireOption(repeats, "--repeats", 1...100_000)
+        try requireOption(sampling.innerRecurrence, "--inner-recurrence", 0...100_000)
+        try requireOption(sampling.recurrence, "--recurrence", 0...100_000)
+    }
+
+    /// Where there is no prompt on the command line.
+    private func work(_ settings: PlanSettings) throws -> Work {
+        guard let promptLength else { return .call(try call(settings)) }
+        // At least one position is left for what is generated.
+        try requireOption(promptLength, "--prompt-length", 1...max(1, settings.context - 1))
+        return .generation(.tokens(BenchCalls.tokens(0..<promptLength, vocabulary: settings.vocabulary)))
+    }
 
     private func call(_ settings: PlanSettings) throws -> ProfileRun.Call {
         let function = function ?? .step

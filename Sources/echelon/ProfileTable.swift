@@ -9,14 +9,7 @@ struct ProfileTable {
     }
 
     private var head: String {
-        let probe = report.probe
-        let peaks = probe.peaks.map { "\($0.product) \(decimals($0.tflops, 3))" }.joined(separator: ", ")
-        let head = """
-            \(report.model.name): \(megabytes(report.model.bytes)), \(report.model.weights.rawValue) weights, \
-            \(report.model.cacheFormat.rawValue) caches
-            reads \(decimals(probe.readGbS, 1)) GB/s, multiplies \(peaks) TFLOP/s; \(probe.threads) threads, \
-            \(probe.instructionSet)
-            """
+        let head = report.model.text + "\n" + report.probe.text(range: false)
         guard let generation = report.generation else { return head }
         return head + "\n\(generation.tokens) tokens by \(generation.sampler.rawValue), "
             + "\(decimals(generation.tokensPerSecond, 1)) tokens/s"

@@ -16,23 +16,19 @@ extension WeightRule: ExpressibleByArgument {
     }
 }
 
-/// How a checkpoint is compiled when a command is given one in place of a plan.
-struct CompileOnTheFlyOptions: ParsableArguments {
-    @Option(help: "Format of the matrices when MODEL is a checkpoint: f32, bf16, int8 or int4. A plan has its own.")
-    var weights: WeightFormat = .f32
+/// How a model becomes a plan, whichever of the two a command is given.
+struct PlanOptions: ParsableArguments {
+    @Option(
+        help: """
+            Format of the matrices of what is compiled here: f32 (the default), bf16, int8 or int4. A plan has its own.
+            """)
+    var weights: WeightFormat?
 
     @Option(
         help: ArgumentHelp(
-            "Format of some matrices when MODEL is a checkpoint, as in compile.", valueName: "pattern=format"))
+            "Format of some matrices of what is compiled here, as in compile.", valueName: "pattern=format"))
     var weightsFor: [WeightRule] = []
 
-    func settings(recurrence: Int? = nil, innerRecurrence: Int = 4) -> CompilationSettings {
-        CompilationSettings(
-            weights: weights, weightRules: weightsFor, recurrence: recurrence, innerRecurrence: innerRecurrence)
-    }
-}
-
-struct VerificationOptions: ParsableArguments {
     @Flag(
         help: """
             Compare every weight of a plan with its checksum before use. Plans of up to 256 MiB always are; of larger \
@@ -40,20 +36,62 @@ struct VerificationOptions: ParsableArguments {
             """)
     var verify = false
 
-    var verification: Plan.Verification { verify ? .whole : .moment }
+    func settings(innerRecurrence: Int = 4) -> CompilationSettings {
+        CompilationSettings(
+            weights: weights ?? .f32, weightRules: weightsFor, recurrence: nil, innerRecurrence: innerRecurrence)
+    }
+
+    /// - Parameters:
+    ///   - path: a plan's or a checkpoint's; nil for the model inside this program.
+    ///   - settings: how a checkpoint is compiled; nil for what the options say.
+    /// - Throws: why there is no such model; ``CommandError`` for a plan that is to get other formats than it has.
+    func plan(at path: String?, _ settings: CompilationSettings? = nil) throws -> Plan {
+        let source = try ModelSource(path: path)
+        if case .plan(let path) = source, weights != nil || !weightsFor.isEmpty {
+            let option = weights == nil ? "--weights-for" : "--weights"
+            throw CommandError(
+                "\(option) is for what is compiled here, and \(path) is a plan, which has its formats already.")
+        }
+        return try source.plan(settings ?? self.settings(), verifying: verify ? .whole : .moment)
+    }
 }
 
-extension CacheFormat: ExpressibleByArgument {}
-
-struct CacheOptions: ParsableArguments {
-    @Option(
-        help: "How keys and values are kept: f32, or bf16, which takes half the memory and bandwidth and rounds them.")
-    var cacheFormat: CacheFormat = .f32
+extension CacheFormat: ExpressibleByArgument {
+    /// What keys and values are kept in where nobody says: f32 for a plan whose matrices all are f32, the reference;
+    /// bf16 beside any packed matrix, whose rounding is no finer than that of the caches.
+    init(for schedule: Schedule) { self = schedule.weights.contains { $0.format != .f32 } ? .bf16 : .f32 }
 }
 
 struct ThreadOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "Threads to run on (default: OMP_NUM_THREADS, else the machine's cores).")
     var threads: Int?
+}
+
+/// How a model is opened and run.
+struct ModelOptions: ParsableArguments {
+    @OptionGroup var planning: PlanOptions
+
+    @Option(
+        help: """
+            How keys and values are kept: f32, or bf16, which takes half the memory and bandwidth and rounds them \
+            (default: f32 where all matrices are f32, else bf16).
+            """)
+    var cacheFormat: CacheFormat?
+
+    @OptionGroup var threading: ThreadOptions
+
+    /// As ``PlanOptions/plan(at:_:)``, for a plan that has its weights.
+    func plan(at path: String?, _ settings: CompilationSettings? = nil) throws -> Plan {
+        let plan = try planning.plan(at: path, settings)
+        try plan.requireWeights()
+        return plan
+    }
+
+    func model(_ plan: Plan, cacheBudget: Int = 1) throws -> PlanModel {
+        try PlanModel(
+            plan, cacheBudget: cacheBudget, cacheFormat: cacheFormat ?? CacheFormat(for: plan.contents.schedule),
+            threads: threading.threads)
+    }
 }
 
 /// A list of token ids on the command line: `1,2,3`, also with spaces or in brackets.
@@ -89,8 +127,6 @@ func reportingFailures(_ work: () throws -> Void) throws {
         try work()
         try Interrupt.check()
     } catch let error as ExitCode {
-        throw error
-    } catch let error as ValidationError {
         throw error
     } catch let error as Interrupted {
         Terminal.note("\(error)")

@@ -51,7 +51,7 @@ import Testing
     func `standard output that cannot be written to is an error`(_ arguments: [String]) throws {
         let run = try RunningCommand(arguments, output: "/dev/full").wait()
         #expect(run.status == 1)
-        #expect(run.errors.contains("Error: "), "\(run.errors)")
+        #expect(run.errors.contains("Error: Standard output cannot be written to: No space left"), "\(run.errors)")
     }
 
     @Test func `standard error that cannot be written to changes nothing`() throws {

@@ -55,7 +55,7 @@ import Testing
             #expect(text.contains("arena: \(function.arenaBytesPerRow) bytes a row"))
             #expect(text.components(separatedBy: "------ barrier").count - 1 == function.barriers)
 
-            let detail = try EchelonCommand.run(arguments + ["--json"]).json(Tapes.self)
+            let detail = try EchelonCommand.run(arguments + ["--json", "--no-probe"]).json(Tapes.self)
             #expect(detail.functions.map(\.label) == [function.label], "only that function")
             #expect(detail.functions[0].tape.count == function.instructions)
         }
@@ -122,6 +122,54 @@ import Testing
         #expect(!unmeasured.contains(" ms") && !unmeasured.contains("GB/s"))
     }
 
+    @Test func `json predicts what the summary does, and says from what`() throws {
+        struct Predicted: Decodable {
+            struct Prediction: Decodable {
+                var rows: Int
+                var context: Int
+                var threads: Int
+                var readGbS: Double
+            }
+            struct Function: Decodable {
+                var label: String
+                var predictedMs: Double?
+            }
+            var prediction: Prediction?
+            var functions: [Function]
+
+            func ms(_ label: String) -> Double { functions.first { $0.label == label }?.predictedMs ?? 0 }
+        }
+        let arguments = ["inspect", try TestModels.oddPlan, "--json"]
+        let report = try EchelonCommand.run(arguments + ["--rows", "8", "--context", "20", "--threads", "1"])
+            .json(Predicted.self)
+        let prediction = try #require(report.prediction)
+        #expect(prediction.rows == 8 && prediction.context == 20 && prediction.threads == 1 && prediction.readGbS > 0)
+        #expect(report.functions.allSatisfy { $0.predictedMs ?? 0 > 0 })
+        // Six recurrences of the core against four.
+        #expect(report.ms("decode.r6") > report.ms("step.r4"))
+
+        let unmeasured = try EchelonCommand.run(arguments + ["--no-probe"]).json(Predicted.self)
+        #expect(unmeasured.prediction == nil && unmeasured.functions.allSatisfy { $0.predictedMs == nil })
+        try EchelonCommand.run(arguments + ["--rows", "129"]).expectRefusal("--rows", "128")
+    }
+
+    @Test func `a plan without weights says so, and its times are predicted all the same`() throws {
+        struct Report: Decodable {
+            struct Function: Decodable { var predictedMs: Double }
+            var hasWeights: Bool
+            var functions: [Function]
+        }
+        let folder = try TemporaryFolder()
+        let bare = folder.file("bare.plan")
+        _ = try EchelonCommand.run("compile", TestModels.odd, "--no-weights", "-o", bare).succeeded()
+        for (plan, hasWeights) in [(bare, false), (try TestModels.oddPlan, true)] {
+            let text = try EchelonCommand.run("inspect", plan, "--no-probe").succeeded().text
+            #expect(text.prefix { $0 != "\n" }.contains("without weights") == !hasWeights)
+            let json = try EchelonCommand.run("inspect", plan, "--json").json(Report.self)
+            #expect(json.hasWeights == hasWeights && json.functions.allSatisfy { $0.predictedMs > 0 })
+        }
+    }
+
     @Test func `a diff shows what a pass fused, and nothing where it did nothing`() throws {
         let plan = try TestModels.oddPlan
         func difference(_ pass: String) throws -> String {
@@ -160,8 +208,8 @@ import Testing
         }
         #expect(try file("step.dot", "--function", "step").hasPrefix("digraph \"step\" {"))
         #expect(try file("step.gv", "--function", "step", "--stage", "source", "--unfold").contains("cache_write"))
-        let json = try file("all.json")
-        #expect(try json == EchelonCommand.run("inspect", plan, "--json").succeeded().text)
+        let json = try file("all.json", "--no-probe")
+        #expect(try json == EchelonCommand.run("inspect", plan, "--json", "--no-probe").succeeded().text)
         let page = try file("page.html")
         #expect(page.hasPrefix("<!doctype html>") && page.hasSuffix("</html>\n"))
         #expect(page.contains("linear_silu_gate") && page.contains("decode.logits.r6"))
@@ -170,6 +218,6 @@ import Testing
     }
 
     private func summary() throws -> Summary {
-        try EchelonCommand.run("inspect", TestModels.oddPlan, "--json").json(Summary.self)
+        try EchelonCommand.run("inspect", TestModels.oddPlan, "--json", "--no-probe").json(Summary.self)
     }
 }

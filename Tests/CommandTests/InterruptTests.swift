@@ -58,25 +58,68 @@ import Testing
     @Test(arguments: [("INT", SIGINT), ("TERM", SIGTERM), ("HUP", SIGHUP)])
     func `a signal while writing a plan removes what is written`(_ name: String, _ signal: Int32) throws {
         // Whoever runs this test may ignore signals, and a process would inherit that.
-        let arguments = ["--default-signal=\(name)", try EchelonCommand.executable().path, "compile", TestModels.wordmath]
-        // The process is stopped as soon as its temporary file is there. One that was faster than that is tried again.
+        let run = try interruptedCompilation(["--default-signal=\(name)"], [signal])
+        #expect(run.status == 128 + signal)
+        #expect(run.errors == "Interrupted.\n")
+    }
+
+    @Test func `Ctrl-C twice while writing a plan ends at once, and removes what is written`() throws {
+        // Both are there when the process goes on, so that the second finds the first's handler at work.
+        let run = try interruptedCompilation(["--default-signal=INT,TERM"], [SIGINT, SIGTERM])
+        #expect(run.status == 128 + SIGINT || run.status == 128 + SIGTERM)
+        #expect(run.errors == "", "a word of its own means that it went on after the first")
+    }
+
+    @Test func `what a killed compilation leaves does not disturb the next one`() throws {
+        let folder = try TemporaryFolder()
+        _ = try partialCompilation([], in: folder) { command in
+            command.send(SIGKILL)
+            _ = try? command.wait()
+        }
+        let left = try folder.contents
+        #expect(left.count == 1 && left[0].hasPrefix(".partial-"))
+        let plan = folder.file("wordmath.plan")
+        _ = try EchelonCommand.run("compile", TestModels.wordmath, "-o", plan).succeeded()
+        #expect(try folder.contents == left + ["wordmath.plan"])
+        #expect(try generate([plan, "Compute 1 + 1."]).text.hasSuffix("#### 2"))
+    }
+
+    /// Sends signals to a compilation that is in the middle of writing, and expects it to leave no file.
+    /// - Parameter environment: arguments for `env`, which starts the command.
+    private func interruptedCompilation(_ environment: [String], _ signals: [Int32]) throws -> CommandRun {
         for _ in 1...20 {
             let folder = try TemporaryFolder()
+            let run = try partialCompilation(environment, in: folder) { command in
+                for signal in signals { command.send(signal) }
+                command.send(SIGCONT)
+                return try command.wait()
+            }
+            // All but renamed when it was stopped?
+            if try folder.contents == ["wordmath.plan"] { continue }
+            #expect(try folder.contents.isEmpty)
+            return run
+        }
+        throw CommandFault("No compilation could be interrupted while it wrote.")
+    }
+
+    /// Stops a compilation as soon as its temporary file is there. One that was faster than that is tried again.
+    private func partialCompilation<Result>(
+        _ environment: [String], in folder: TemporaryFolder, _ body: (RunningCommand) throws -> Result
+    ) throws -> Result {
+        let plan = folder.file("wordmath.plan")
+        for _ in 1...20 {
             let command = try RunningCommand(
-                arguments + ["-o", folder.file("wordmath.plan")], executable: URL(filePath: "/usr/bin/env"))
+                environment + [EchelonCommand.executable().path, "compile", TestModels.wordmath, "-o", plan],
+                executable: URL(filePath: "/usr/bin/env"))
             try waitUntil(every: 500) { try !folder.contents.isEmpty || !command.isRunning }
             command.send(SIGSTOP)
-            let wasPartial = try folder.contents.count == 1 && !folder.contents.contains("wordmath.plan")
-            command.send(signal)
+            let contents = try folder.contents
+            if contents.count == 1, contents != ["wordmath.plan"] { return try body(command) }
             command.send(SIGCONT)
-            let run = try command.wait()
-            guard wasPartial, run.status == 128 + signal else { continue }
-            if try folder.contents == ["wordmath.plan"] { continue }  // all but renamed when it was stopped
-            #expect(try folder.contents.isEmpty)
-            #expect(run.errors == "Interrupted.\n")
-            return
+            _ = try command.wait()
+            try FileManager.default.removeItem(atPath: plan)
         }
-        Issue.record("no compilation could be interrupted while it wrote")
+        throw CommandFault("No compilation could be stopped while it wrote.")
     }
 
     @Test func `a generation that is to outlive its terminal does`() throws {

@@ -200,6 +200,31 @@ import Testing
         #expect(report.generation?.tokens ?? 0 >= 2)
     }
 
+    @Test func `a configuration with random weights is profiled, call by call and over a made-up prompt`() throws {
+        let model = ["--config", TestModels.odd + "/config.json", "--weights", "int8"]
+        let (call, _) = try profile(model + ["--function", "decode", "--repeats", "2"], threads: 1)
+        #expect(call.calls.map(\.name) == ["decode.r6"] && call.calls.map(\.count) == [2])
+        let matrix = try #require(call.kinds.first { $0.kind == "linear_argmax" })
+        // A byte a weight, a scale an output; the head's 517 outputs are padded to whole strips.
+        #expect(matrix.bytes / matrix.count < 517 * 160 * 2, "int8")
+
+        let (generation, trace) = try profile(
+            model + ["--prompt-length", "20", "--max-new-tokens", "5", "--sampler", "autoregressive"], threads: 1)
+        #expect(generation.generation?.tokens == 5)
+        #expect(trace.traceEvents.first { $0.cat == "call" }?.args.rows == 20)
+        let (given, _) = try profile(model + ["--tokens", "5,6,7", "--max-new-tokens", "2"], threads: 1)
+        #expect(given.calls.contains { $0.name == "prefill" && $0.mostRows == 3 })
+    }
+
+    @Test func `what a random model cannot do is refused before its weights are made`() throws {
+        let huginn = TestModels.repository.appending(path: "Tools/bench/huginn-0125.json").path
+        try EchelonCommand.run("profile", "--config", huginn, "--rows", "5000").expectRefusal("--rows is 5000", "4096")
+        try EchelonCommand.run("profile", "--config", huginn, "--prompt-length", "4096")
+            .expectRefusal("--prompt-length is 4096", "4095")
+        try EchelonCommand.run("profile", "--config", huginn, "Why?").expectUsageError("--prompt-length")
+        try EchelonCommand.run("profile", "--config", "/nowhere.json").expectRefusal("/nowhere.json")
+    }
+
     // MARK: Limits
 
     @Test func `what exceeds the limit on events is dropped, and the report says so`() throws {
@@ -260,6 +285,10 @@ import Testing
         try EchelonCommand.run("profile", plan, "--function", "think").expectUsageError("think")
         try EchelonCommand.run("profile", plan, "a prompt", "--tokens", "1").expectUsageError("--tokens")
         try EchelonCommand.run("profile", plan, "--raw").expectUsageError("--raw")
+        try EchelonCommand.run("profile", plan, "--raw").expectUsageError("echelon profile --help")
+        try EchelonCommand.run("profile", plan, "--prompt-length", "3", "--raw").expectUsageError("--raw")
+        try EchelonCommand.run("profile", plan, "--prompt-length", "3", "--tokens", "1").expectUsageError("--tokens")
+        try EchelonCommand.run("profile", plan, "--prompt-length", "3", "--rows", "1").expectUsageError("--rows")
     }
 
     @Test func `a model that is not there and a place that cannot be written are refused before anything runs`() throws {

@@ -40,6 +40,28 @@ import Testing
         #expect(problems.rows.count == 10 && different.count <= 1, "\(different)")
     }
 
+    @Test func `caches are as the plan's matrices are, unless the command line says otherwise`() throws {
+        struct Generation: Decodable {
+            struct Settings: Decodable { var cacheFormat: String }
+            var settings: Settings
+        }
+        struct Profile: Decodable {
+            struct Model: Decodable { var cacheFormat: String }
+            var model: Model
+        }
+        let (f32, bf16) = (try TestModels.wordmathPlan, try TestModels.wordmathBF16Plan)
+        for (model, expected) in [
+            ([f32], "f32"), ([bf16], "bf16"), ([TestModels.wordmath, "--weights-for", "head=int8"], "bf16"),
+            ([f32, "--cache-format", "bf16"], "bf16"), ([bf16, "--cache-format", "f32"], "f32"),
+        ] {
+            let options = model.dropFirst() + ["--tokens", "1,2", "--max-new-tokens", "1", "--json"]
+            let generation = try EchelonCommand.run(["generate", model[0]] + options).json(Generation.self)
+            #expect(generation.settings.cacheFormat == expected, "\(model)")
+            let profile = try EchelonCommand.run(["profile", model[0]] + options).json(Profile.self)
+            #expect(profile.model.cacheFormat == expected, "\(model)")
+        }
+    }
+
     @Test func `a format of caches that there is not is a usage error`() throws {
         for command in ["generate", "bench", "profile", "logits"] {
             try EchelonCommand.run(command, "x y", "--cache-format", "int8").expectUsageError("int8")

@@ -75,16 +75,53 @@ import Testing
         try EchelonCommand.run(["generate", TestModels.wordmathPlan, "-"], input: text).expectRefusal("context is 512")
     }
 
-    @Test func `a prompt that is not UTF-8 is refused`() throws {
-        try EchelonCommand.run(["generate", "-"], input: Data([0xC3, 0x28])).expectRefusal("UTF-8")
-    }
-
-    @Test func `a text for a model without a tokenizer is refused`() throws {
-        try EchelonCommand.run("generate", TestModels.oddPlan, "hello").expectRefusal("no tokenizer.json", "--tokens")
-    }
-
     @Test func `a model alone is told that the prompt is missing`() throws {
         try EchelonCommand.run("generate", TestModels.oddPlan).expectRefusal("A prompt for", "missing")
+    }
+
+    /// A misspelt name would otherwise be a question for the model inside the command.
+    @Test(arguments: ["generate", "profile"])
+    func `one word that looks like a file's name is no prompt`(_ command: String) throws {
+        for name in ["missing.plan", "models/missing", "./missing", "/nowhere"] {
+            try EchelonCommand.run(command, name).expectRefusal("no checkpoint folder at \(name)", "give -")
+        }
+    }
+
+    @Test func `generate and profile refuse the same prompts`() throws {
+        for command in ["generate", "profile"] {
+            try EchelonCommand.run(command, "a", "b", "c").expectUsageError("Too many")
+            try EchelonCommand.run(command, "--tokens", "1", "--raw").expectUsageError("--raw")
+            try EchelonCommand.run(command, "--tokens", "1", "--system", "x").expectUsageError("--system")
+            try EchelonCommand.run(command, "x y", "--raw", "--system", "x").expectUsageError("--raw")
+            try EchelonCommand.run([command, "-"], input: Data([0xC3, 0x28])).expectRefusal("UTF-8")
+            try EchelonCommand.run(command, TestModels.oddPlan, "hello").expectRefusal("no tokenizer.json", "--tokens")
+        }
+    }
+
+    @Test(arguments: ["generate", "profile"])
+    func `a prompt without text is refused`(_ command: String) throws {
+        try EchelonCommand.run(command, TestModels.wordmathPlan, "").expectRefusal("empty")
+        try EchelonCommand.run(command, " \n").expectRefusal("empty")
+        try EchelonCommand.run(command, "-").expectRefusal("standard input has no text")
+    }
+
+    @Test func `standard input that cannot be read is an error in plain words`() throws {
+        let run = try EchelonCommand.run(
+            ["-c", #"exec "$0" generate - < /"#, EchelonCommand.executable().path],
+            executable: URL(filePath: "/bin/sh"))
+        run.expectRefusal("Standard input cannot be read: Is a directory")
+    }
+
+    /// It would otherwise go unnoticed that the plan's own formats count.
+    @Test func `formats of weights for what is a plan already are refused`() throws {
+        let plan = try TestModels.oddPlan
+        for command in [
+            ["generate", plan, "--tokens", "1"], ["profile", plan], ["bench", plan], ["inspect", plan],
+        ] {
+            for option in [["--weights", "int8"], ["--weights-for", "head=int8"]] {
+                try EchelonCommand.run(command + option).expectRefusal(option[0], "odd.plan is a plan")
+            }
+        }
     }
 
     @Test func `logits of impossible requests are refused, and nothing is written`() throws {
@@ -107,21 +144,21 @@ import Testing
         #expect(try folder.contents.isEmpty)
     }
 
-    @Test func `a trace that cannot be written is an error`() throws {
+    @Test func `a trace that cannot be written is an error before anything is generated`() throws {
         let folder = try TemporaryFolder()
-        let arguments = ["generate", try TestModels.oddPlan, "--tokens", "1", "--max-new-tokens", "2", "--trace"]
-        let run = try EchelonCommand.run(arguments + [folder.file("missing/trace.json")])
-        #expect(run.status == 1)
-        #expect(run.errors.contains("No such file or directory"))
-        #expect(try EchelonCommand.run(arguments + [folder.path]).status == 1)
+        let arguments = ["generate", try TestModels.oddPlan, "--tokens", "1", "--ignore-eos", "--stream", "--trace"]
+        try EchelonCommand.run(arguments + [folder.file("missing/trace.json")])
+            .expectRefusal("No such file or directory")
+        try EchelonCommand.run(arguments + [folder.path]).expectRefusal("is a folder")
+        try EchelonCommand.run(arguments + [""]).expectRefusal("is empty")
         #expect(try folder.contents.isEmpty)
     }
 
     // MARK: Usage
 
     @Test(arguments: [
-        (["generate"], "missing"), (["generate", "a", "b", "c"], "Too many"),
-        (["generate", "x", "--unheard"], "--unheard"), (["generate", "x", "--sampler", "beam"], "autoregressive"),
+        (["generate"], "missing"), (["generate", "x", "--unheard"], "--unheard"),
+        (["generate", "x", "--sampler", "beam"], "autoregressive"),
         (["generate", "x", "--freeze", "never"], "latent-diff"),
         (["generate", "x", "--noise-form", "cubic"], "sqrt"), (["generate", "x", "--noise-schedule", "x"], "dampened"),
         (["generate", "x", "--weights", "f16"], "bf16"), (["generate", "x", "--recurrence", "many"], "--recurrence"),
@@ -129,8 +166,7 @@ import Testing
         (["generate", "x", "--recurrence", "99999999999999999999"], "--recurrence"),
         (["generate", "x", "--seed", "-1"], "--seed"),
         (["generate", "--tokens", "1,b"], "--tokens"), (["generate", "--tokens", "99999999999"], "--tokens"),
-        (["generate", "--tokens", "1", "--raw"], "--raw"), (["generate", "x", "--json", "--stream"], "--stream"),
-        (["generate", "x", "--raw", "--system", "y"], "--system"), (["generate", "x", "--kv-budget", "2"], "--sampler"),
+        (["generate", "x", "--json", "--stream"], "--stream"), (["generate", "x", "--kv-budget", "2"], "--sampler"),
         (["compile"], "checkpoint"), (["compile", "x"], "--output"),
         (["compile", "x", "-o", "y", "--weights", "int16"], "bf16"), (["inspect"], "plan"), (["logits", "x"], "--tokens"),
         (["logits", "x", "--tokens", "1", "--recurrence", "1"], "--output"), (["tokenize"], "model"),
@@ -140,10 +176,18 @@ import Testing
         try EchelonCommand.run(arguments).expectUsageError(fragment)
     }
 
-    @Test(arguments: [[], ["generate"], ["compile"], ["inspect"], ["logits"], ["tokenize"]])
+    @Test(arguments: [
+        [], ["generate"], ["compile"], ["inspect"], ["opt"], ["bench"], ["profile"], ["logits"], ["tokenize"],
+    ])
     func `every command has help with an example`(_ command: [String]) throws {
         let help = try EchelonCommand.run(command + ["--help"]).succeeded().text
         #expect(help.contains("USAGE: echelon"))
-        #expect(help.contains("\n  echelon ") || help.contains("    echelon "), "an example")
+        #expect(help.contains("\n  echelon "), "an example")
+        // A line that is too long goes on at the margin, where an example can no longer be copied.
+        let lines = help.prefix(upTo: help.range(of: "\nUSAGE:")?.lowerBound ?? help.endIndex).split(
+            separator: "\n", omittingEmptySubsequences: false)
+        for (line, next) in zip(lines, lines.dropFirst()) where line.hasPrefix("  ") {
+            #expect(next.isEmpty || next.hasPrefix("  "), "\(line)")
+        }
     }
 }

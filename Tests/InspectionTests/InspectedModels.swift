@@ -41,7 +41,8 @@ enum InspectedModels {
         let compiler = try ModelCompiler(HuginnConfiguration(json: json, name: path), settings)
         let record = try LoweringRecord(compiler)
         let schedule = try compiler.schedule(record.lowered)
-        let inspection = try Inspection(record, compiler: compiler, schedule: schedule, plan: path, bytes: 0)
+        let inspection = try Inspection(
+            record, compiler: compiler, schedule: schedule, plan: path, bytes: 0, hasWeights: false)
         return Model(compiler: compiler, record: record, schedule: schedule, inspection: inspection)
     }
 }

@@ -9,18 +9,30 @@ import Testing
             Data(contentsOf: InspectedModels.repository.appending(path: "docs/inspect.schema.json")))
     }
 
+    /// With every key that may be absent from the whole plan's object.
+    private static func predicted() throws -> Inspection {
+        var inspection = try InspectedModels.small.inspection
+        inspection.prediction = InspectedPrediction(
+            rows: 2, context: 10, threads: 3, readGbS: 12.5, peaks: [.init(product: "bf16", tflops: 0.5)],
+            instructionUs: 0.01, barrierUs: 0.5)
+        for index in inspection.functions.indices { inspection.functions[index].predictedMs = 1.5 + Double(index) }
+        return inspection
+    }
+
     @Test func `the JSON form is what the schema says, key for key`() throws {
-        let json = Data(try InspectedModels.small.inspection.json().utf8)
-        #expect(try Self.schema().faults(in: json) == [])
+        for inspection in [try InspectedModels.small.inspection, try Self.predicted()] {
+            #expect(try Self.schema().faults(in: Data(inspection.json().utf8)) == [])
+        }
     }
 
     @Test func `the schema notices what is wrong`() throws {
-        let json = try InspectedModels.small.inspection.json()
+        let json = try Self.predicted().json()
         let schema = try Self.schema()
         for (right, wrong) in [
             ("\"schema\":1", "\"schema\":2"), ("\"barrier\":true", "\"barrier\":1"), ("\"moved\":[]", "\"moved\":[-1]"),
             ("\"bytes\":0", "\"bytes\":0.5"), ("\"place\":\"arena\"", "\"place\":\"heap\""),
-            ("\"plan\":", "\"plane\":"),
+            ("\"plan\":", "\"plane\":"), ("\"has_weights\":false", "\"has_weights\":0"),
+            ("\"predicted_ms\":1.5", "\"predicted_ms\":\"1.5\""), ("\"tflops\":0.5", "\"tflops\":true"),
         ] {
             let range = try #require(json.firstRange(of: right), "\(right)")
             let damaged = json.replacingCharacters(in: range, with: wrong)
@@ -29,7 +41,7 @@ import Testing
     }
 
     @Test func `the JSON form reads back as the same inspection`() throws {
-        let inspection = try InspectedModels.small.inspection
+        let inspection = try Self.predicted()
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         #expect(try decoder.decode(Inspection.self, from: Data(inspection.json().utf8)) == inspection)

@@ -51,6 +51,7 @@ struct SchemaValidator {
                 number.doubleValue == Double(integer)
             else { return ["\(path) is no integer"] }
             return integer >= schema["minimum"] as? Int ?? .min ? [] : ["\(path) is \(integer)"]
+        case "number": return value is NSNumber && !isBoolean(value) ? [] : ["\(path) is no number"]
         case "array":
             guard let elements = value as? [Any] else { return ["\(path) is no array"] }
             guard let items = schema["items"] as? [String: Any] else { throw Fault("\(path) has no items.") }
