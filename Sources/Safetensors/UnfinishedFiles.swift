@@ -7,7 +7,11 @@ enum UnfinishedFiles {
     /// Addresses of paths as C strings, 0 where there is none. Whoever takes an address out owns the string, so that it
     /// is never read after it was freed. There are more places than a program writes files at a time; a file beyond them
     /// stays behind when a signal ends the process at once.
-    private static let paths = InlineArray<16, Atomic<UInt>> { _ in Atomic(0) }
+    private nonisolated(unsafe) static let paths = {
+        let places = UnsafeMutableBufferPointer<Atomic<UInt>>.allocate(capacity: 16)
+        for place in places.indices { places.initializeElement(at: place, to: Atomic(0)) }
+        return places
+    }()
 
     /// - Returns: the place to give to ``remove(_:)``, nil when all are taken.
     static func add(_ path: String) -> Int? {
