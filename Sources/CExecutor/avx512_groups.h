@@ -21,10 +21,11 @@
 // How far a group that is alone with its chunk stays below the speed of memory is decided by prefetching, into the second
 // level throughout. Measured on Zen 4 with two threads, in shares of a plain read's speed:
 //   - Up to 6 rows the processor's own prefetcher follows the stream, and has only to be told where it goes on: one line
-//     of each panel, a KiB. That gives 0.95 to 1; without it, the prefetcher sometimes loses the stream (0.6 to 0.7), and
-//     prefetching every line holds reading up, as each takes one of the core's few miss buffers (0.65 to 0.7).
+//     of each panel, a KiB. That gives 0.9 to 1 up to 5 rows, and 0.8 to 1 for 6; without it, the prefetcher sometimes
+//     loses the stream (0.6 to 0.7), and prefetching every line holds reading up, as each takes one of the core's few
+//     miss buffers (0.65 to 0.75 up to 5 rows).
 //   - For 7 and 8 rows that prefetcher is too slow to notice, and every line is prefetched: 0.75 to 0.85 where arithmetic
-//     takes 0.8 to 0.95 of the reading's time; leaving it to the processor gives 0.6 to 0.7 there.
+//     takes about as long as reading; leaving it to the processor gives 0.6 to 0.75 there.
 // Of several groups only the first would read a stream, as the others have the chunk in the first-level cache: they
 // prefetch the lines in turn, so that memory is read all the time.
 #include "panel_lines.h"

@@ -197,7 +197,7 @@ static inline ech_division ech_walk_divide(ech_walk *walk, const ech_instruction
         .count = count,
         .thread = walk->thread,
         .threads = walk->threads,
-        .help = multiplications >= worth_helping && walk->threads > 1,
+        .help = multiplications >= worth_helping,
         .met = instruction->barrier,
     };
     ech_divide(&division);
