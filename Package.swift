@@ -86,7 +86,9 @@ let package = Package(
             path: "Tests/ParserFuzzing"),
         .executableTarget(
             name: "fuzz-parser",
-            dependencies: ["ParserFuzzing", "Compiler", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "ParserFuzzing", "Compiler", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             path: "Tests/FuzzParser"),
         .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs", "ParserFuzzing"]),
         .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),

@@ -71,7 +71,8 @@ public struct Pipeline: Sendable {
             let earlier = passes[..<index].map(\.name)
             // One that runs again behind the other has its second chance there.
             if later.contains(pass.name) { continue }
-            for predecessor in pass.follows where later.contains(predecessor.pass) && !earlier.contains(predecessor.pass) {
+            for predecessor in pass.follows
+            where later.contains(predecessor.pass) && !earlier.contains(predecessor.pass) {
                 throw CompilerError(
                     "The pass \(predecessor.pass) has to run before \(pass.name): \(predecessor.reason).")
             }

@@ -75,7 +75,9 @@ public struct HuginnModule {
                     Weight("\(prefix).mlp.proj.weight", .fixed(.f32, e, i)),
                     Weight("\(prefix).norm_4.weight", .fixed(.f32, e)),
                 ]
-                if configuration.hasQueryKeyBias { weights.append(Weight("\(prefix).attn.qk_bias", .fixed(.f32, 2 * e))) }
+                if configuration.hasQueryKeyBias {
+                    weights.append(Weight("\(prefix).attn.qk_bias", .fixed(.f32, 2 * e)))
+                }
             }
         }
         if !configuration.tiesEmbeddings { weights.append(Weight(head, .fixed(.f32, configuration.vocabulary, e))) }
@@ -201,7 +203,8 @@ public struct HuginnModule {
         let values = b.slice(qkv, 2 * e..<3 * e, named: "v")
         b.cacheWrite(keys, values, slot: rows.slot, position: rows.position, cache, recurrence: recurrence)
         let mixed = b.wavefrontAttention(
-            queries, slot: rows.slot, position: rows.position, cache, heads: configuration.heads, recurrence: recurrence,
+            queries, slot: rows.slot, position: rows.position, cache, heads: configuration.heads,
+            recurrence: recurrence,
             named: "attention")
         let attended = b.linear(mixed, "\(prefix).attn.proj.weight")
         let middle = b.norm(b.add(attended, x), "\(prefix).norm_2.weight", eps: eps)

@@ -34,9 +34,10 @@ public struct InspectionPage {
         // Each place is cut out before the next is looked for, so that what is put in is never searched.
         var rest = Substring(all(".html"))
         var page = ""
-        for (place, text) in [("{{title}}", escaped(inspection.plan)), ("{{style}}", all(".css")), ("{{data}}", data),
-            ("{{script}}", all(".js"))]
-        {
+        for (place, text) in [
+            ("{{title}}", escaped(inspection.plan)), ("{{style}}", all(".css")), ("{{data}}", data),
+            ("{{script}}", all(".js")),
+        ] {
             guard let range = rest.firstRange(of: place) else { continue }
             page += rest[..<range.lowerBound] + text
             rest = rest[range.upperBound...]

@@ -49,7 +49,8 @@ public struct ModelCompiler: Sendable {
         func bounded(_ value: Int, _ name: String, _ range: ClosedRange<Int>) throws -> Int {
             guard range.contains(value) else {
                 throw CompilerError(
-                    "\(name) is \(value); it has to be from \(range.lowerBound) to \(range.upperBound) for this checkpoint.")
+                    "\(name) is \(value); it has to be from \(range.lowerBound) to \(range.upperBound) for this checkpoint."
+                )
             }
             return value
         }

@@ -99,7 +99,8 @@ struct WeightPacker {
         into bytes: UnsafeMutableRawBufferPointer, scales: UnsafeMutableBufferPointer<Float>
     ) {
         switch weight.format {
-        case .f32: bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(floats)[..<bytes.count]))
+        case .f32:
+            bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(floats)[..<bytes.count]))
         case .bf16:
             PackedBF16.packStrip(floats, rows: rows, columns: weight.columns, into: bytes.bindMemory(to: UInt16.self))
         case .int8:

@@ -27,7 +27,8 @@ public enum PackedInt4 {
 
     /// The byte of the code of output `n`, input `k` in the packed matrix, and whether it is the high nibble.
     public static func place(n: Int, k: Int, columns: Int) -> (byte: Int, isHigh: Bool) {
-        let byte = n / strip * stripBytes(columns: columns) + k / block * blockBytes + n % strip / panel * panelBytes
+        let byte =
+            n / strip * stripBytes(columns: columns) + k / block * blockBytes + n % strip / panel * panelBytes
             + k % group / quad * quad * panel + n % panel * quad + k % quad
         return (byte, k % block >= group)
     }
@@ -47,7 +48,9 @@ public enum PackedInt4 {
     ) {
         precondition((0...strip).contains(rows) && source.count >= rows * columns)
         precondition(packed.count >= stripBytes(columns: columns))
-        if rows < strip { fillWithZeros(UnsafeMutableRawBufferPointer(rebasing: packed[..<stripBytes(columns: columns)])) }
+        if rows < strip {
+            fillWithZeros(UnsafeMutableRawBufferPointer(rebasing: packed[..<stripBytes(columns: columns)]))
+        }
         withUnsafeTemporaryAllocation(of: Int8.self, capacity: block) { codes in
             codes.initialize(repeating: 0)
             let quads = UnsafeRawBufferPointer(codes)
@@ -82,7 +85,8 @@ public enum PackedInt4 {
     private static func fillWithZeros(_ blocks: UnsafeMutableRawBufferPointer) {
         for start in stride(from: 0, to: blocks.count, by: blockBytes) {
             let scales = start + nibbleBytes
-            UnsafeMutableRawBufferPointer(rebasing: blocks[start..<scales]).initializeMemory(as: UInt8.self, repeating: zeros)
+            UnsafeMutableRawBufferPointer(rebasing: blocks[start..<scales]).initializeMemory(
+                as: UInt8.self, repeating: zeros)
             UnsafeMutableRawBufferPointer(rebasing: blocks[scales..<start + blockBytes])
                 .initializeMemory(as: UInt8.self, repeating: 0)
         }

@@ -236,7 +236,9 @@ extension Plan {
         var documents: [String: String] = [:]
         for tensor in file.tensors where tensor.name.hasPrefix(PlanFile.documentPrefix) {
             let text = try file.withUnsafeBytes(of: tensor.name) { String(validating: $0, as: UTF8.self) }
-            guard let text else { throw refuse("is damaged: \(tensor.name) is not UTF-8 text. Compile the checkpoint again.") }
+            guard let text else {
+                throw refuse("is damaged: \(tensor.name) is not UTF-8 text. Compile the checkpoint again.")
+            }
             documents[String(tensor.name.dropFirst(PlanFile.documentPrefix.count))] = text
         }
         let contents = PlanContents(

@@ -89,7 +89,9 @@ extension Schedule {
                 instruction.weights.allSatisfy(weights.indices.contains),
                 instruction.cache.map(caches.indices.contains) ?? true,
                 instruction.opcode != "repeat" || isBody(instruction.integers, after: number, of: function)
-            else { throw PlanError("the instruction \(number), \(instruction.opcode), names something that is not there.") }
+            else {
+                throw PlanError("the instruction \(number), \(instruction.opcode), names something that is not there.")
+            }
         }
     }
 

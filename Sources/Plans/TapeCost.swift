@@ -37,7 +37,9 @@ public struct TapeCost: Hashable, Sendable {
             cacheBytes = cacheBytes.adding(count, times: cost.cacheBytes)
             instructions = instructions.adding(count, times: cost.instructions)
             barriers = barriers.adding(count, times: cost.barriers)
-            for (format, operations) in cost.operations { self.operations[format, default: 0] += Double(count) * operations }
+            for (format, operations) in cost.operations {
+                self.operations[format, default: 0] += Double(count) * operations
+            }
         }
     }
 

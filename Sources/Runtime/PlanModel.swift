@@ -157,7 +157,9 @@ public final class PlanModel: RecurrentModel {
     /// How far each slot that the call touches is written after it.
     private func extents(after call: RaggedCall) throws -> [Int: Int] {
         var positions: [Int: [Int]] = [:]
-        for (slot, position) in zip(call.slots, call.positions) { positions[Int(slot), default: []].append(Int(position)) }
+        for (slot, position) in zip(call.slots, call.positions) {
+            positions[Int(slot), default: []].append(Int(position))
+        }
         return try Dictionary(
             uniqueKeysWithValues: positions.map { slot, positions in
                 var end = written[slot]
@@ -182,7 +184,8 @@ public final class PlanModel: RecurrentModel {
         }
         if let program = programs[index] { return (index, program) }
         guard functions[index].results.map(\.width) == resultWidths(call) else {
-            throw RuntimeError("The plan's function \(name) returns something unexpected; compile the checkpoint again.")
+            throw RuntimeError(
+                "The plan's function \(name) returns something unexpected; compile the checkpoint again.")
         }
         let program = try Program(functions[index], of: plan, isa: isa)
         programs[index] = program
@@ -209,7 +212,8 @@ public final class PlanModel: RecurrentModel {
             let count = port.element == .i32 ? integers[port.name]?.count : floats[port.name]?.count
             guard count == rows * port.width else {
                 throw RuntimeError(
-                    "The call has \(count ?? 0) elements of \(port.name), and \(rows) rows of \(port.width) are needed.")
+                    "The call has \(count ?? 0) elements of \(port.name), and \(rows) rows of \(port.width) are needed."
+                )
             }
         }
         /// Nests one scope of valid pointers per parameter.

@@ -27,7 +27,8 @@ final class Program {
         handle = try reportingErrors { message in
             ech_program_create(
                 instructions, Int32(instructions.count), buffers, Int32(buffers.count), weights, Int32(weights.count),
-                caches, Int32(caches.count), parameterCount, resultCount, Int64(function.arenaBytesPerRow), isa, message)
+                caches, Int32(caches.count), parameterCount, resultCount, Int64(function.arenaBytesPerRow), isa, message
+            )
         }
     }
 

@@ -146,7 +146,8 @@ public struct ModelResult: Hashable, Sendable {
     public var differences: [Float]
 
     public init(
-        states: Latents, tokens: [Int32] = [], logits: Latents = Latents(width: 0), latents: Latents = Latents(width: 0),
+        states: Latents, tokens: [Int32] = [], logits: Latents = Latents(width: 0),
+        latents: Latents = Latents(width: 0),
         embeddings: Latents = Latents(width: 0), differences: [Float] = []
     ) {
         self.states = states

@@ -20,7 +20,9 @@ public final class SingleTape {
         self.mostRows = mostRows
         program = try Program(function, of: plan, isa: InstructionSet.chosen())
         let caches = try plan.contents.schedule.caches.map(ech_cache.init)
-        session = try reportingErrors { ech_session_create(caches, Int32(caches.count), 1, 1, 1, CacheFormat.f32.code, $0) }
+        session = try reportingErrors {
+            ech_session_create(caches, Int32(caches.count), 1, 1, 1, CacheFormat.f32.code, $0)
+        }
         for port in function.parameters {
             let memory = Self.allocate(port, rows: mostRows)
             if port.element == .f32 {

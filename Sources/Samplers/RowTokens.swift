@@ -18,7 +18,8 @@ struct RowTokens: Hashable, Sendable {
     /// Chooses the token that follows each of the rows `rows` of `call`. The repetition penalty of a row is for the tokens
     /// that the row has read: those of `sequence` up to its own position.
     /// - Throws: ``SamplerError`` when logits are not numbers or the result's sizes do not fit the call.
-    func choose(_ rows: Range<Int>, of call: SequenceCall, from result: ModelResult, sequence: [Int32], step: Int) throws
+    func choose(_ rows: Range<Int>, of call: SequenceCall, from result: ModelResult, sequence: [Int32], step: Int)
+        throws
         -> [Int32]
     {
         if head == .token {

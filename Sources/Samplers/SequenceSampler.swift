@@ -157,7 +157,8 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
         guard !prompt.isEmpty else { throw SamplerError("The prompt is empty; it needs at least one token.") }
         if let index = prompt.firstIndex(where: { $0 < 0 || Int($0) >= shape.vocabulary }) {
             throw SamplerError(
-                "Token \(index) of the prompt is \(prompt[index]); the model's tokens are 0 to \(shape.vocabulary - 1).")
+                "Token \(index) of the prompt is \(prompt[index]); the model's tokens are 0 to \(shape.vocabulary - 1)."
+            )
         }
         guard prompt.count < shape.context else {
             throw SamplerError(

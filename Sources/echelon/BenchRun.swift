@@ -21,7 +21,8 @@ struct BenchRun {
     private static let promptRows = 512
 
     init(
-        _ plan: Plan, model: PlanModel, rowCounts: [Int], context: Int, repeats: Int, prefillRecurrence: Int, quick: Bool
+        _ plan: Plan, model: PlanModel, rowCounts: [Int], context: Int, repeats: Int, prefillRecurrence: Int,
+        quick: Bool
     ) {
         self.plan = plan
         self.model = model
@@ -189,11 +190,12 @@ struct BenchRun {
     ) -> BenchReport.Function {
         let schedule = plan.contents.schedule
         // The looping tape does the same work as an unrolled one.
-        let cost = schedule.functions.first { $0.name == name && $0.unrolled == nil }.map {
-            TapeCost(
-                of: $0, in: schedule, rows: rows, recurrences: recurrence, context: context,
-                cacheElementBytes: model.cacheFormat.bytesPerElement)
-        } ?? TapeCost()
+        let cost =
+            schedule.functions.first { $0.name == name && $0.unrolled == nil }.map {
+                TapeCost(
+                    of: $0, in: schedule, rows: rows, recurrences: recurrence, context: context,
+                    cacheElementBytes: model.cacheFormat.bytesPerElement)
+            } ?? TapeCost()
         return .init(
             name: name, rows: rows, context: context, recurrence: recurrence, bytes: cost.bytes,
             operations: cost.operations.values.reduce(0, +), ms: median(seconds) * 1e3,

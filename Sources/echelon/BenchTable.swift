@@ -46,7 +46,10 @@ struct BenchTable {
     private var rates: String {
         guard let autoregressive = report.autoregressive else { return "" }
         var rows = [
-            ["autoregressive", "\(autoregressive.recurrence)", "1", decimals(autoregressive.tokensPerSecond, 3), "1.00"]
+            [
+                "autoregressive", "\(autoregressive.recurrence)", "1", decimals(autoregressive.tokensPerSecond, 3),
+                "1.00",
+            ]
         ]
         rows += report.diffusion.map {
             ["diffusion", "\($0.innerRecurrence)", "\($0.rows)", decimals($0.tokensPerSecond, 3), decimals($0.gain, 2)]

@@ -84,7 +84,8 @@ struct Generate: ParsableCommand {
         if json {
             try Terminal.writeJSON(report)
         } else {
-            try Terminal.write(textTools == nil ? report.tokens.map(String.init).joined(separator: " ") + "\n" : rest + "\n")
+            try Terminal.write(
+                textTools == nil ? report.tokens.map(String.init).joined(separator: " ") + "\n" : rest + "\n")
             Terminal.note(summary(report))
         }
     }
@@ -103,7 +104,8 @@ struct Generate: ParsableCommand {
             sampler: sampling.sampler, generation: try sampling.generation(defaults),
             diffusion: diffusion ? sampling.diffusion(compiled) : nil,
             autoregressive: diffusion ? nil : sampling.autoregressive(compiled),
-            kvBudget: sampling.kvBudget, cacheFormat: model.cacheFormat, weights: compiled.weights, threads: model.threads,
+            kvBudget: sampling.kvBudget, cacheFormat: model.cacheFormat, weights: compiled.weights,
+            threads: model.threads,
             instructionSet: model.instructionSet)
     }
 }

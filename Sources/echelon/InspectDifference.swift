@@ -44,7 +44,8 @@ extension StageText {
         lines += shown.flatMap { [$0.heading] + $0.lines }
         if shown.count < hunks.count {
             lines.append(
-                "@@ and \(hunks.count - shown.count) places more that say the same but for names; --unfold shows them @@")
+                "@@ and \(hunks.count - shown.count) places more that say the same but for names; --unfold shows them @@"
+            )
         }
         return lines.map { Terminal.colored($0, as: DiffColor(of: $0)) + "\n" }.joined()
     }

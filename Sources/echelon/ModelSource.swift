@@ -59,7 +59,9 @@ enum ModelSource {
         let files = UnsafeBufferPointer(start: ech_embedded_checkpoint(&count), count: count)
         let mapped = files.map { file in
             let name = String(cString: file.name)
-            return (name, MappedFile(name: name, permanent: UnsafeRawBufferPointer(start: file.bytes, count: file.size)))
+            return (
+                name, MappedFile(name: name, permanent: UnsafeRawBufferPointer(start: file.bytes, count: file.size))
+            )
         }
         return try Checkpoint(
             name: "the embedded checkpoint", files: Dictionary(mapped) { first, _ in first })

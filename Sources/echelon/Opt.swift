@@ -50,7 +50,9 @@ struct Opt: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if json, !listPasses { throw ValidationError("--json is for --list-passes: a module has a text form of its own.") }
+        if json, !listPasses {
+            throw ValidationError("--json is for --list-passes: a module has a text form of its own.")
+        }
         if verifyOnly, output != nil { throw ValidationError("--verify-only writes nothing, so --output has no use.") }
         try checkingPasses { try PassPrinter.check(printAfter, Pipeline(parsing: passes)) }
     }

@@ -75,7 +75,8 @@ struct Profile: ParsableCommand {
     func validate() throws {
         if configuration.config != nil, !prompting.modelAndPrompt.isEmpty {
             throw ValidationError(
-                "--config takes the place of MODEL, and has no tokenizer: give a prompt as --tokens or --prompt-length.")
+                "--config takes the place of MODEL, and has no tokenizer: give a prompt as --tokens or --prompt-length."
+            )
         }
         if promptLength != nil, prompting.hasPrompt {
             throw ValidationError("--prompt-length takes the place of PROMPT and --tokens.")

@@ -36,7 +36,9 @@ struct SamplingOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: "diffusion: the most positions refined at once (default: 128, or fewer where the plan's --max-rows is less).")
+        help:
+            "diffusion: the most positions refined at once (default: 128, or fewer where the plan's --max-rows is less)."
+    )
     var maxWavefront: Int?
 
     @Option(parsing: .unconditional, help: "diffusion: positions by which the draft grows each step.")

@@ -182,7 +182,8 @@ import Testing
         for (more, less) in zip(unsplit.functions, whole.functions) where more.recurrence > 1 {
             #expect(more.bytes > less.bytes, "\(more.name)")
         }
-        try EchelonCommand.run("bench", TestModels.oddPlan, "--disable-pass", "split-adapter").expectRefusal("plan already")
+        try EchelonCommand.run("bench", TestModels.oddPlan, "--disable-pass", "split-adapter").expectRefusal(
+            "plan already")
         try EchelonCommand.run("bench", "--disable-pass", "split").expectUsageError("split-adapter")
     }
 

@@ -27,7 +27,9 @@ import Testing
         _ = try EchelonCommand.run("compile", checkpoint, "-o", folder.file("a.plan")).succeeded()
         try FileManager.default.removeItem(atPath: checkpoint)
         try FileManager.default.moveItem(atPath: folder.file("a.plan"), toPath: folder.file("b.plan"))
-        let report = try generate([folder.file("b.plan"), "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"])
+        let report = try generate([
+            folder.file("b.plan"), "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?",
+        ])
         #expect(report.text == "7 + 5 = 12\n#### 12")
     }
 
@@ -96,7 +98,9 @@ import Testing
         #expect(report.text == "7 + 5 = 12\n#### 12")
     }
 
-    @Test func `of several patterns the first that matches counts, and head and embedding are words for matrices`() throws {
+    @Test func `of several patterns the first that matches counts, and head and embedding are words for matrices`()
+        throws
+    {
         struct Matrix: Decodable {
             var name: String
             var format: String
@@ -232,6 +236,8 @@ import Testing
         let help = try EchelonCommand.run("compile", "--help").succeeded().text
         let words = help.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         let start = try #require(words.range(of: "Passes, in order: ")).upperBound
-        return words[start...].prefix { $0 != "." }.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        return words[start...].prefix { $0 != "." }.split(separator: ",").map {
+            $0.trimmingCharacters(in: .whitespaces)
+        }
     }
 }

@@ -6,7 +6,8 @@ import Testing
     @Test func `a plan cut anywhere is refused`() throws {
         let plan = try Data(contentsOf: URL(filePath: TestModels.oddPlan))
         let pages = plan.count / 4096
-        let cuts = [0, 1, 7, 8, 9, 4095] + stride(from: 1, through: pages - 1, by: max(1, pages / 14)).map { $0 * 4096 }
+        let cuts =
+            [0, 1, 7, 8, 9, 4095] + stride(from: 1, through: pages - 1, by: max(1, pages / 14)).map { $0 * 4096 }
         for count in cuts + [plan.count - 1] { try refuse(plan.prefix(count), "cut at \(count)") }
     }
 

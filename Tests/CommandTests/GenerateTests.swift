@@ -202,7 +202,8 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
         }
         for sampler in ["diffusion", "autoregressive"] {
             let options = [
-                "--tokens", prompt, "--sampler", sampler, "--recurrence", "\(recurrence)", "--inner-recurrence", "\(inner)",
+                "--tokens", prompt, "--sampler", sampler, "--recurrence", "\(recurrence)", "--inner-recurrence",
+                "\(inner)",
                 "--max-new-tokens", "20",
             ]
             let (other, otherTrace) = try traced([folder.file("other")] + options)

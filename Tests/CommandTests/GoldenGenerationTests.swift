@@ -10,7 +10,8 @@ import Testing
                 let prompt = runs.prompts[run.prompt]
                 let report = try generate(
                     [plan, "--tokens", list(prompt), "--init-scale", "0", "--ignore-eos"] + run.options)
-                #expect(prompt + report.tokens == run.sequence, "\(name), budget \(run.cacheBudget), prompt \(run.prompt)")
+                #expect(
+                    prompt + report.tokens == run.sequence, "\(name), budget \(run.cacheBudget), prompt \(run.prompt)")
             }
         }
     }
@@ -22,7 +23,8 @@ import Testing
         let run = try #require(runs.diffusion?[number])
         let prompt = runs.prompts[run.prompt]
         let (report, trace) = try traced(
-            [TestModels.microPlan, "--tokens", list(prompt), "--init-scale", "0", "--ignore-eos"] + run.settings.options)
+            [TestModels.microPlan, "--tokens", list(prompt), "--init-scale", "0", "--ignore-eos"] + run.settings.options
+        )
         // Without prefill the sampler may overwrite a part of the prompt, which the trace shows and the report does not.
         #expect(report.tokens == Array(run.sequence.dropFirst(prompt.count)))
         let steps = trace.steps.map(\.golden)

@@ -24,7 +24,8 @@ import Testing
 
     @Test func `Ctrl-C twice ends a generation in the middle of a step`() throws {
         let command = try RunningCommand(
-            ["generate", "--sampler", "autoregressive", "--recurrence", "2000000000", "--weights", "bf16"] + Self.endless)
+            ["generate", "--sampler", "autoregressive", "--recurrence", "2000000000", "--weights", "bf16"]
+                + Self.endless)
         // By now the step that never ends has begun.
         sleep(1)
         #expect(command.isRunning)

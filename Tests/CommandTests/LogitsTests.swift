@@ -54,7 +54,8 @@ import Testing
             for recurrence in [1, 16] {
                 let options = ["--init-scale", "0", "--threads", "1"]
                 let exact = try logits(
-                    TestModels.wordmathPlan, row.prompt_tokens, recurrence: recurrence, options).file.floats("logits")
+                    TestModels.wordmathPlan, row.prompt_tokens, recurrence: recurrence, options
+                ).file.floats("logits")
                 let rounded = try logits(
                     TestModels.wordmathBF16Plan, row.prompt_tokens, recurrence: recurrence,
                     options + ["--cache-format", "f32"]

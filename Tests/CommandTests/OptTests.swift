@@ -83,13 +83,15 @@ import Testing
         let path = folder.file("bad.ir")
         try Data(Self.gate.replacing("silu", with: "selu").utf8).write(to: URL(filePath: path))
         try EchelonCommand.run("opt", path).expectRefusal("\(path):7:11: found 'selu', expected an operation")
-        try opt(input: Self.gate.replacing("to = 8", with: "to = 9")).expectRefusal("<stdin>: function @f", "columns 4 ..< 9")
+        try opt(input: Self.gate.replacing("to = 8", with: "to = 9")).expectRefusal(
+            "<stdin>: function @f", "columns 4 ..< 9")
         try EchelonCommand.run("opt", folder.file("missing.ir")).expectRefusal("missing.ir")
         try EchelonCommand.run("opt", folder.path).expectRefusal(folder.path)
     }
 
     @Test func `bytes that are no text are refused where they stand`() throws {
-        for (bytes, place) in [([0xFF], "1:1"), (Array("// é\n// ".utf8) + [0xC3, 0x28], "2:4")] as [([UInt8], String)] {
+        for (bytes, place) in [([0xFF], "1:1"), (Array("// é\n// ".utf8) + [0xC3, 0x28], "2:4")] as [([UInt8], String)]
+        {
             try EchelonCommand.run(["opt"], input: Data(bytes)).expectRefusal("<stdin>:\(place): ", "UTF-8")
         }
     }
@@ -123,7 +125,9 @@ import Testing
         let help = try EchelonCommand.run("compile", "--help").succeeded().text
         for entry in entries {
             #expect(text.contains(entry.name) && text.contains(entry.summary) && help.contains(entry.name))
-            for predecessor in entry.follows { #expect(text.contains("after \(predecessor.pass): \(predecessor.reason)")) }
+            for predecessor in entry.follows {
+                #expect(text.contains("after \(predecessor.pass): \(predecessor.reason)"))
+            }
         }
         #expect(entries.count >= 11)
         #expect(entries.filter { $0.parameters != nil }.map(\.name) == ["specialize-recurrences", "lower-weights"])

@@ -114,7 +114,8 @@ import Testing
 
         #expect(try EchelonCommand.run("inspect", path, "--verify").succeeded().text.contains("width 5280"))
         #expect(try EchelonCommand.run("inspect", path, "--function", "step.r4").succeeded().text.contains("tape: "))
-        let stage = try EchelonCommand.run("inspect", path, "--stage", "source", "--function", "decode").succeeded().text
+        let stage = try EchelonCommand.run("inspect", path, "--stage", "source", "--function", "decode").succeeded()
+            .text
         #expect(stage.contains("repeat recurrences"))
 
         let output = folder.file("logits.safetensors")

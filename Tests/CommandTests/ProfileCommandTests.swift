@@ -117,7 +117,9 @@ import Testing
         for thread in threads {
             let instructions = trace.events("instruction", thread)
             #expect(instructions.count == executions)
-            let all = (instructions + trace.events("barrier", thread)).sorted { ($0.start, $0.end) < ($1.start, $1.end) }
+            let all = (instructions + trace.events("barrier", thread)).sorted {
+                ($0.start, $0.end) < ($1.start, $1.end)
+            }
             for (event, next) in zip(all, all.dropFirst()) { #expect(event.end <= next.start, "events overlap") }
             #expect(all.allSatisfy { event in calls.contains { $0.start <= event.start && event.end <= $0.end } })
             let busy = all.map { $0.end - $0.start }.reduce(0, +)
@@ -291,7 +293,8 @@ import Testing
         try EchelonCommand.run("profile", plan, "--prompt-length", "3", "--rows", "1").expectUsageError("--rows")
     }
 
-    @Test func `a model that is not there and a place that cannot be written are refused before anything runs`() throws {
+    @Test func `a model that is not there and a place that cannot be written are refused before anything runs`() throws
+    {
         try EchelonCommand.run("profile", "missing.plan").expectRefusal("missing.plan")
         try EchelonCommand.run("profile", "-o", "/nowhere/trace.json").expectRefusal("/nowhere/trace.json")
     }

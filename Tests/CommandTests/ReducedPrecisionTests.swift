@@ -19,7 +19,8 @@ import Testing
         }
         for row in try GoldenWordProblems().rows {
             let report = try generate(
-                [TestModels.wordmathBF16Plan, row.question, "--sampler", "autoregressive", "--recurrence", "16"] + options)
+                [TestModels.wordmathBF16Plan, row.question, "--sampler", "autoregressive", "--recurrence", "16"]
+                    + options)
             compare(row.question, report.text, row.text)
         }
         #expect(Double(same) >= 0.95 * Double(asked), "\(same) of \(asked); not \(different)")

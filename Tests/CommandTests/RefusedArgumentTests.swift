@@ -41,7 +41,8 @@ import Testing
 
     @Test func `caches larger than memory are refused`() throws {
         try EchelonCommand.run(
-            "generate", TestModels.oddPlan, "--tokens", "1,2", "--sampler", "autoregressive", "--kv-budget", "2000000000"
+            "generate", TestModels.oddPlan, "--tokens", "1,2", "--sampler", "autoregressive", "--kv-budget",
+            "2000000000"
         ).expectRefusal("not enough memory")
     }
 
@@ -63,7 +64,8 @@ import Testing
     func `token ids out of range and prompts that fill the context are refused`(_ sampler: String) throws {
         let full = [String](repeating: "1", count: 128).joined(separator: ",")
         for (tokens, message) in [
-            ("1,517", "517"), ("-1", "-1"), ("1,-2", "-2"), ("2147483647", "2147483647"), (" ", "empty"), (full, "context"),
+            ("1,517", "517"), ("-1", "-1"), ("1,-2", "-2"), ("2147483647", "2147483647"), (" ", "empty"),
+            (full, "context"),
         ] {
             try EchelonCommand.run("generate", TestModels.oddPlan, "--tokens", tokens, "--sampler", sampler)
                 .expectRefusal(message)
@@ -162,13 +164,15 @@ import Testing
         (["generate", "x", "--freeze", "never"], "latent-diff"),
         (["generate", "x", "--noise-form", "cubic"], "sqrt"), (["generate", "x", "--noise-schedule", "x"], "dampened"),
         (["generate", "x", "--weights", "f16"], "bf16"), (["generate", "x", "--recurrence", "many"], "--recurrence"),
-        (["generate", "x", "--recurrence"], "--recurrence"), (["generate", "x", "--recurrence", "--json"], "--recurrence"),
+        (["generate", "x", "--recurrence"], "--recurrence"),
+        (["generate", "x", "--recurrence", "--json"], "--recurrence"),
         (["generate", "x", "--recurrence", "99999999999999999999"], "--recurrence"),
         (["generate", "x", "--seed", "-1"], "--seed"),
         (["generate", "--tokens", "1,b"], "--tokens"), (["generate", "--tokens", "99999999999"], "--tokens"),
         (["generate", "x", "--json", "--stream"], "--stream"), (["generate", "x", "--kv-budget", "2"], "--sampler"),
         (["compile"], "checkpoint"), (["compile", "x"], "--output"),
-        (["compile", "x", "-o", "y", "--weights", "int16"], "bf16"), (["inspect"], "plan"), (["logits", "x"], "--tokens"),
+        (["compile", "x", "-o", "y", "--weights", "int16"], "bf16"), (["inspect"], "plan"),
+        (["logits", "x"], "--tokens"),
         (["logits", "x", "--tokens", "1", "--recurrence", "1"], "--output"), (["tokenize"], "model"),
         (["unheard"], "unheard"),
     ])

@@ -41,7 +41,9 @@ enum TestModels {
         return folder
     }
 
-    private static func compiled(_ checkpoint: String, _ name: String, _ options: String...) -> Result<String, any Error> {
+    private static func compiled(_ checkpoint: String, _ name: String, _ options: String...) -> Result<
+        String, any Error
+    > {
         Result {
             let plan = try folder.get().file(name)
             _ = try EchelonCommand.run(["compile", checkpoint, "-o", plan] + options).succeeded()

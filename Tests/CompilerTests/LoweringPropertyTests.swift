@@ -11,7 +11,8 @@ import Testing
         MatrixFormats(
             .f32,
             rules: [
-                MatrixFormats.Rule("*[0369]", .q8), MatrixFormats.Rule("*[147]", .bf16), MatrixFormats.Rule("*[258]", .q4),
+                MatrixFormats.Rule("*[0369]", .q8), MatrixFormats.Rule("*[147]", .bf16),
+                MatrixFormats.Rule("*[258]", .q4),
             ]),
     ]
 

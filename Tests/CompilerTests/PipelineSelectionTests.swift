@@ -31,7 +31,8 @@ import Testing
         for name in all { #expect(Self.refusal(all.filter { $0 != name }) == nil, "\(name)") }
     }
 
-    @Test func `what a pass follows is a pass, runs before it in the standard order, and is refused behind it`() throws {
+    @Test func `what a pass follows is a pass, runs before it in the standard order, and is refused behind it`() throws
+    {
         var orders = 0
         for pass in Pipeline(Self.options).passes {
             for predecessor in pass.follows {
@@ -67,7 +68,8 @@ import Testing
             var pipeline: Pipeline?
             while pipeline == nil {
                 let names = Pipeline.standardNames.shuffled(using: &random)
-                pipeline = try? Pipeline(CompilerOptions(), passes: Array(names.dropLast(Int.random(in: 0...3, using: &random))))
+                pipeline = try? Pipeline(
+                    CompilerOptions(), passes: Array(names.dropLast(Int.random(in: 0...3, using: &random))))
             }
             let passes = try #require(pipeline)
             #expect(try program.difference(from: passes.run(program.module)) == nil, "\(passes.passes.map(\.name))")
@@ -77,7 +79,8 @@ import Testing
     // MARK: Spelling
 
     @Test func `passes are spelled by name with their parameters, and a pass may run again`() throws {
-        let text = "specialize-recurrences=core:2+core:3,unroll-recurrences,lower-weights=bf16+w*:int8,unroll-recurrences"
+        let text =
+            "specialize-recurrences=core:2+core:3,unroll-recurrences,lower-weights=bf16+w*:int8,unroll-recurrences"
         let passes = try Pipeline(parsing: text).passes
         #expect(
             passes.map(\.name)
@@ -136,7 +139,9 @@ import Testing
         #expect(unrolled.functions[0].operations.count == 4 * most + 1)
     }
 
-    @Test func `a copy that is not unrolled gets a tape with a loop, and no other function with a fixed count does`() throws {
+    @Test func `a copy that is not unrolled gets a tape with a loop, and no other function with a fixed count does`()
+        throws
+    {
         let pipeline = try Pipeline(
             Self.options, passes: Pipeline.standardNames.filter { $0 != "unroll-recurrences" })
         let lowered = try pipeline.run(module(BarrierTests.block))

@@ -51,13 +51,17 @@ import Testing
     }
 
     /// Twenty orders in each format, a third of the passes left out.
-    @Test(arguments: elements) func `any legal pipeline gives a module that verifies and has tapes`(_ element: ElementType) throws {
+    @Test(arguments: elements) func `any legal pipeline gives a module that verifies and has tapes`(
+        _ element: ElementType
+    ) throws {
         let source = try Self.module("Tests/Golden/odd/config.json")
         let options = Self.options(element, recurrences: 2)
         var random = RandomSource(seed: 1)
         var legal = 0
         while legal < 20 {
-            let names = Pipeline.standardNames.shuffled(using: &random).filter { _ in Int.random(in: 0..<3, using: &random) > 0 }
+            let names = Pipeline.standardNames.shuffled(using: &random).filter { _ in
+                Int.random(in: 0..<3, using: &random) > 0
+            }
             guard let pipeline = try? Pipeline(options, passes: names) else { continue }
             legal += 1
             let lowered = try pipeline.run(source)

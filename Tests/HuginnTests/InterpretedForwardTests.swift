@@ -44,7 +44,8 @@ import Testing
     ) throws {
         let (interpreter, checkpoint) = try Self.interpreter(name, lowered: lowered)
         let folder = Self.folder.appending(path: name)
-        let golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: folder.appending(path: "golden.json")))
+        let golden = try JSONDecoder().decode(
+            Golden.self, from: Data(contentsOf: folder.appending(path: "golden.json")))
         let expected = try SafetensorsFile(path: folder.appending(path: "forward.safetensors").path)
         let width = checkpoint.configuration.width
         for (number, prompt) in golden.prompts.enumerated() {

@@ -168,7 +168,9 @@ import Testing
         #expect(results == [Self.rows([[2]])])
     }
 
-    @Test func `q8 rows are whole multiples of a 127th of each row's largest magnitude, to nearest, ties to even`() throws {
+    @Test func `q8 rows are whole multiples of a 127th of each row's largest magnitude, to nearest, ties to even`()
+        throws
+    {
         let results = try Self.run(
             "%y = convert %x : q8[rows,4]\n%z = add %x, %o : q8[rows,4]",
             returns: "%y : q8[rows,4]; %z : q8[rows,4]",

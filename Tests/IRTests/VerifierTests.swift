@@ -102,7 +102,10 @@ import Testing
             "%r = silu %x : i32[rows,4]",
             "result 1 (%r) is i32[rows,4], expected f32[rows,4] or bf16[rows,4] or q8[rows,4]"
         ),
-        ("%r = silu %x : q4[rows,4]", "result 1 (%r) is q4[rows,4], expected f32[rows,4] or bf16[rows,4] or q8[rows,4]"),
+        (
+            "%r = silu %x : q4[rows,4]",
+            "result 1 (%r) is q4[rows,4], expected f32[rows,4] or bf16[rows,4] or q8[rows,4]"
+        ),
         (
             "%r = linear_silu_gate %x, @w : q8[rows,3]",
             "result 1 (%r) is q8[rows,3], expected f32[rows,3] or bf16[rows,3]"
@@ -349,8 +352,14 @@ import Testing
             Module(weights: [Weight("w", .fixed(.i32, 4))]),
             "weight @w is i32[4], expected f32 or bf16 with one or two extents"
         ),
-        (Module(weights: [Weight("w", .fixed(.q8, 4))]), "weight @w is q8[4], expected f32 or bf16 with one or two extents"),
-        (Module(weights: [Weight("w", .fixed(.q4, 4))]), "weight @w is q4[4], expected f32 or bf16 with one or two extents"),
+        (
+            Module(weights: [Weight("w", .fixed(.q8, 4))]),
+            "weight @w is q8[4], expected f32 or bf16 with one or two extents"
+        ),
+        (
+            Module(weights: [Weight("w", .fixed(.q4, 4))]),
+            "weight @w is q4[4], expected f32 or bf16 with one or two extents"
+        ),
         (Module(weights: [Weight("w", .fixed(.f32, 1, 2, 3))]), "weight @w is f32[1,2,3], expected"),
         (Module(weights: [Weight("w", .fixed(.f32, 0))]), "weight @w is f32[0], expected"),
         (Module(weights: [Weight("w", .rows(.f32, 4))]), "weight @w is f32[rows,4], expected"),

@@ -35,7 +35,8 @@ import Testing
         #expect(page.hasPrefix("<!doctype html>") && page.hasSuffix("</html>\n"))
         for part in [
             "prefers-color-scheme: dark", "class FunctionModel", "function layOut", "class StageGraph",
-            "class GraphView", "class DetailsPanel", "class TapeView", "class MemoryView", "class PassesView", "new App();",
+            "class GraphView", "class DetailsPanel", "class TapeView", "class MemoryView", "class PassesView",
+            "new App();",
         ] {
             #expect(page.components(separatedBy: part).count == 2, "\(part) once")
         }

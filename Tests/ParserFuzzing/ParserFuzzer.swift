@@ -92,7 +92,9 @@ public struct ParserFuzzer: Sendable {
         } catch {
             throw fault("reads as a module whose own text does not read: \(error)")
         }
-        guard again.description == printed else { throw fault("reads as a module whose text changes when it is read again") }
+        guard again.description == printed else {
+            throw fault("reads as a module whose text changes when it is read again")
+        }
         guard verifies else { return }
         guard again == module else { throw fault("verifies, but reads back as another module") }
         for pass in passes {
@@ -108,11 +110,14 @@ public struct ParserFuzzer: Sendable {
     /// What is wrong with a refusal; nil when it names a place of the text, or its end, and says something short.
     private static func problem(with error: ParseError, in text: String) -> String? {
         let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        guard (1...lines.count).contains(error.line) else { return "is refused in line \(error.line) of \(lines.count)" }
+        guard (1...lines.count).contains(error.line) else {
+            return "is refused in line \(error.line) of \(lines.count)"
+        }
         let columns = lines[error.line - 1].count { $0 & 0xC0 != 0x80 }
         guard (1...columns + 1).contains(error.column) else {
             return "is refused in column \(error.column) of line \(error.line), which has \(columns)"
         }
-        return (1...400).contains(error.problem.utf8.count) ? nil : "is refused with a message of \(error.problem.utf8.count) bytes"
+        return (1...400).contains(error.problem.utf8.count)
+            ? nil : "is refused with a message of \(error.problem.utf8.count) bytes"
     }
 }

@@ -21,7 +21,8 @@ public enum ShippedTexts {
         var texts: Set<String> = []
         for element in ElementType.allCases where element != .i32 {
             let copies = [Specialization("decode", recurrences: 2), Specialization("step", recurrences: 3)]
-            _ = try Pipeline(CompilerOptions(weights: element, specializations: copies)).run(huginn.module()) { _, module in
+            _ = try Pipeline(CompilerOptions(weights: element, specializations: copies)).run(huginn.module()) {
+                _, module in
                 for function in module.functions {
                     var alone = module
                     alone.functions = [function]

@@ -8,13 +8,17 @@ struct TextMutator {
 
     /// What parsers stumble over: words of the grammar in the wrong place, numbers at and beyond the ends of their types,
     /// control characters, and bytes that are no UTF-8.
-    private static let pieces: [[UInt8]] = [
-        "%", "@", "{", "}", "(", ")", "[", "]", "->", "-", "=", ",", ":", "//", "/", "\n", "\r\n", "\t", "\u{0}", "\u{7F}",
-        "é", "🎈", "\u{FEFF}", "\u{2028}", "weight ", "cache ", "func ", "repeat 2 (", "repeat recurrences () {", "yield",
-        "return", "rows", "recurrent", "induction", " : f32[rows,4]", "q4[32,32]", "bf16", "%x", "@x", "nan", "inf", "1e999",
-        "-0.0", "1e-", "0x1p-3", "2147483647", "2147483648", "-1", "9223372036854775807", "9223372036854775808",
-        "99999999999999999999999999", "00", "1_000",
-    ].map { Array($0.utf8) } + [[0xFF], [0xC3], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x80, 0x80]]
+    private static let pieces: [[UInt8]] =
+        [
+            "%", "@", "{", "}", "(", ")", "[", "]", "->", "-", "=", ",", ":", "//", "/", "\n", "\r\n", "\t", "\u{0}",
+            "\u{7F}",
+            "é", "🎈", "\u{FEFF}", "\u{2028}", "weight ", "cache ", "func ", "repeat 2 (", "repeat recurrences () {",
+            "yield",
+            "return", "rows", "recurrent", "induction", " : f32[rows,4]", "q4[32,32]", "bf16", "%x", "@x", "nan", "inf",
+            "1e999",
+            "-0.0", "1e-", "0x1p-3", "2147483647", "2147483648", "-1", "9223372036854775807", "9223372036854775808",
+            "99999999999999999999999999", "00", "1_000",
+        ].map { Array($0.utf8) } + [[0xFF], [0xC3], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x80, 0x80]]
 
     private static let numbers = [
         "0", "1", "-1", "3", "1e-06", "0.5", "50000.0", "2147483647", "2147483648", "-9223372036854775808",
@@ -59,7 +63,8 @@ struct TextMutator {
         default:
             // White space may stand anywhere between tokens.
             if let space = text[place(in: text)...].firstIndex(where: isSpace) {
-                text.replaceSubrange(space...space, with: pick(["\n", "  ", " // %x = y\n", "\t"].map { Array($0.utf8) }))
+                text.replaceSubrange(
+                    space...space, with: pick(["\n", "  ", " // %x = y\n", "\t"].map { Array($0.utf8) }))
             }
         }
     }
@@ -96,7 +101,9 @@ struct TextMutator {
         choices[Int.random(in: choices.indices, using: &random)]
     }
 
-    private mutating func place(in text: [UInt8]) -> Int { text.isEmpty ? 0 : Int.random(in: text.indices, using: &random) }
+    private mutating func place(in text: [UInt8]) -> Int {
+        text.isEmpty ? 0 : Int.random(in: text.indices, using: &random)
+    }
 
     private mutating func span(in text: [UInt8]) -> Range<Int> {
         let start = place(in: text)
@@ -107,7 +114,9 @@ struct TextMutator {
     private mutating func token(in text: [UInt8], where isStart: (UInt8) -> Bool) -> Range<Int>? {
         let from = place(in: text)
         guard
-            let start = text.indices[from...].first(where: { isStart(text[$0]) && ($0 == 0 || isSeparator(text[$0 - 1])) })
+            let start = text.indices[from...].first(where: {
+                isStart(text[$0]) && ($0 == 0 || isSeparator(text[$0 - 1]))
+            })
         else { return nil }
         let end = text[(start + 1)...].firstIndex(where: isSeparator) ?? text.endIndex
         return start..<end

@@ -56,7 +56,8 @@ import Testing
     @Test func `zeros at the end, and any length of zeros, count`() {
         let lengths = 0...200
         #expect(Set(lengths.map { Self.checksum([UInt8](repeating: 0, count: $0)) }).count == lengths.count)
-        #expect(Set(lengths.map { Self.checksum(Self.sample + [UInt8](repeating: 0, count: $0)) }).count == lengths.count)
+        #expect(
+            Set(lengths.map { Self.checksum(Self.sample + [UInt8](repeating: 0, count: $0)) }).count == lengths.count)
     }
 
     @Test func `words and blocks that change places are noticed`() {

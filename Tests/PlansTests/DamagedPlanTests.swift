@@ -23,7 +23,8 @@ import Testing
         try Plan.write(sample.contents, to: folder.path("whole"), weights: sample.source())
         let whole = try Data(contentsOf: folder.url.appending(path: "whole"))
         #expect(whole.count > 6 * 4096)
-        let cuts = Array(stride(from: 0, to: whole.count, by: 4096)) + Array(0...16) + [whole.count - 64, whole.count - 1]
+        let cuts =
+            Array(stride(from: 0, to: whole.count, by: 4096)) + Array(0...16) + [whole.count - 64, whole.count - 1]
         for cut in cuts {
             try whole.prefix(cut).write(to: folder.url.appending(path: "cut"))
             #expect(Self.refusal(folder.path("cut")) != nil, "cut at \(cut)")
@@ -97,7 +98,9 @@ import Testing
         #expect(Self.refusal(folder.url.path) != nil)
     }
 
-    @Test(arguments: ["settings", "schedule", "checksum.header", "checksum.documents", "checksum.data", "version", "format"])
+    @Test(arguments: [
+        "settings", "schedule", "checksum.header", "checksum.documents", "checksum.data", "version", "format",
+    ])
     func `a plan that lacks any part of its header is refused`(_ key: String) throws {
         let (sample, folder) = (SamplePlan(), try TemporaryFolder())
         try sample.forge(at: folder.path("a"), metadata: [key: nil])
@@ -125,7 +128,8 @@ import Testing
         #expect(Self.refusal(folder.path("missing"))?.contains("weight matrix") == true)
         try sample.forge(at: folder.path("short"), weights: [norm, matrix, .init("bias", .f32, [1, 2]), eight, four])
         #expect(Self.refusal(folder.path("short"))?.contains("weight bias") == true)
-        try sample.forge(at: folder.path("scaleless"), weights: [norm, matrix, bias, .init("eight", .i8, [64, 128]), four])
+        try sample.forge(
+            at: folder.path("scaleless"), weights: [norm, matrix, bias, .init("eight", .i8, [64, 128]), four])
         #expect(Self.refusal(folder.path("scaleless"))?.contains("weight eight") == true)
     }
 

@@ -22,7 +22,9 @@ import Testing
         Fault("a cache that is none") { $0.functions[0].instructions[1].cache = 1 },
         Fault("a loop without a length") { $0.functions[0].instructions[0].opcode = "repeat" },
         Fault("a buffer past the arena's end") { $0.functions[0].buffers[2].storage = .arena(offsetPerRow: 257) },
-        Fault("a quantized buffer past the arena's end") { $0.functions[0].buffers[3].storage = .arena(offsetPerRow: 129) },
+        Fault("a quantized buffer past the arena's end") {
+            $0.functions[0].buffers[3].storage = .arena(offsetPerRow: 129)
+        },
         Fault("a buffer before the arena") { $0.functions[0].buffers[2].storage = .arena(offsetPerRow: -64) },
         Fault("a buffer so far out that sums overflow") {
             $0.functions[0].buffers[2].storage = .arena(offsetPerRow: Int.max)

@@ -27,7 +27,8 @@ import Testing
 
     @Test func `bf16 values come back from every place of matrices of any size, and all else is zero`() {
         var random = SeededGenerator(seed: 1)
-        let sizes = [(1, 1), (32, 32), (33, 31), (31, 33), (16, 64), (64, 1), (1, 97)]
+        let sizes =
+            [(1, 1), (32, 32), (33, 31), (31, 33), (16, 64), (64, 1), (1, 97)]
             + (0..<20).map { _ in (Int.random(in: 1...100, using: &random), Int.random(in: 1...100, using: &random)) }
         for (rows, columns) in sizes {
             // No zeros, so that padding can be told from elements.
@@ -49,14 +50,16 @@ import Testing
     @Test func `offsets place every element of the padded matrix once`() {
         for columns in [1, 32, 33, 70] {
             let (height, width) = (64, PackedBF16.roundedUp(columns))
-            let offsets = Set((0..<height).flatMap { n in
-                (0..<width).map { PackedBF16.offset(n: n, k: $0, columns: columns) }
-            })
+            let offsets = Set(
+                (0..<height).flatMap { n in
+                    (0..<width).map { PackedBF16.offset(n: n, k: $0, columns: columns) }
+                })
             #expect(offsets == Set(0..<height * width))
         }
     }
 
-    @Test func `the layout is the one that the executor reads: pairs of inputs, panels of 16 outputs, blocks of 32 inputs`() {
+    @Test
+    func `the layout is the one that the executor reads: pairs of inputs, panels of 16 outputs, blocks of 32 inputs`() {
         #expect(PackedBF16.offset(n: 0, k: 1, columns: 64) == 1)
         #expect(PackedBF16.offset(n: 1, k: 0, columns: 64) == 2)
         #expect(PackedBF16.offset(n: 0, k: 2, columns: 64) == 32)
@@ -111,13 +114,15 @@ import Testing
     @Test func `packing by blocks is packing one element after another, to the bit, whatever the floats`() {
         var random = SeededGenerator(seed: 3)
         let special: [UInt32] = [0, 0x8000_0000, 1, 0x7F80_0000, 0xFF80_0000, 0x7F80_0001, 0xFFFF_FFFF, 0x7F7F_FFFF]
-        let sizes = [(1, 1), (32, 32), (32, 96), (31, 64), (17, 65), (32, 95), (40, 127), (3, 33)]
+        let sizes =
+            [(1, 1), (32, 32), (32, 96), (31, 64), (17, 65), (32, 95), (40, 127), (3, 33)]
             + (0..<20).map { _ in (Int.random(in: 1...70, using: &random), Int.random(in: 1...140, using: &random)) }
         for (rows, columns) in sizes {
             let source = (0..<rows * columns).map { _ in
                 Float(
                     bitPattern: Int.random(in: 0..<8, using: &random) == 0
-                        ? special.randomElement(using: &random) ?? 0 : UInt32.random(in: 0...UInt32.max, using: &random))
+                        ? special.randomElement(using: &random) ?? 0 : UInt32.random(in: 0...UInt32.max, using: &random)
+                )
             }
             let packed = Self.packed(source, rows: rows, columns: columns)
             var expected = [UInt16](repeating: 0, count: packed.count)

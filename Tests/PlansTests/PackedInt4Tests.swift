@@ -13,7 +13,8 @@ import Testing
                     let place = first / PackedInt4.strip * stripBytes
                     PackedInt4.packStrip(
                         UnsafeBufferPointer(rebasing: source[(first * columns)...]), rows: min(32, rows - first),
-                        columns: columns, into: UnsafeMutableRawBufferPointer(rebasing: result[place..<place + stripBytes]))
+                        columns: columns,
+                        into: UnsafeMutableRawBufferPointer(rebasing: result[place..<place + stripBytes]))
                 }
             }
         }

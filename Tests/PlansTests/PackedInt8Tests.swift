@@ -15,7 +15,8 @@ import Testing
                     let place = first / PackedInt8.strip * stripBytes
                     PackedInt8.packStrip(
                         UnsafeBufferPointer(rebasing: source[(first * columns)...]), rows: min(32, rows - first),
-                        columns: columns, into: UnsafeMutableRawBufferPointer(rebasing: result[place..<place + stripBytes]),
+                        columns: columns,
+                        into: UnsafeMutableRawBufferPointer(rebasing: result[place..<place + stripBytes]),
                         scales: UnsafeMutableBufferPointer(rebasing: scales[first..<first + 32]))
                 }
             }
@@ -33,7 +34,8 @@ import Testing
         // Whole numbers of which a row's largest is 127 in its first place: the search ends at the scale 1. No zeros, so
         // that padding can be told from elements.
         let codes = (0..<rows * columns).map { index in
-            index % columns == 0 ? 127 : Float(Int.random(in: 1...127, using: &random)) * (Bool.random(using: &random) ? 1 : -1)
+            index % columns == 0
+                ? 127 : Float(Int.random(in: 1...127, using: &random)) * (Bool.random(using: &random) ? 1 : -1)
         }
         let packed = Self.packed(codes, rows: rows, columns: columns)
         packed.withUnsafeBytes { packed in
@@ -52,14 +54,16 @@ import Testing
     @Test func `offsets place every code of the padded matrix once`() {
         for columns in [1, 64, 65, 130] {
             let width = (columns + 63) / 64 * 64
-            let offsets = Set((0..<64).flatMap { n in
-                (0..<width).map { PackedInt8.offset(n: n, k: $0, columns: columns) }
-            })
+            let offsets = Set(
+                (0..<64).flatMap { n in
+                    (0..<width).map { PackedInt8.offset(n: n, k: $0, columns: columns) }
+                })
             #expect(offsets == Set(0..<64 * width))
         }
     }
 
-    @Test func `the layout is the one that the executor reads: quads of inputs, panels of 16 outputs, blocks of 64 inputs`() {
+    @Test
+    func `the layout is the one that the executor reads: quads of inputs, panels of 16 outputs, blocks of 64 inputs`() {
         #expect(PackedInt8.offset(n: 0, k: 1, columns: 128) == 1)
         #expect(PackedInt8.offset(n: 1, k: 0, columns: 128) == 4)
         #expect(PackedInt8.offset(n: 0, k: 4, columns: 128) == 64)

@@ -22,7 +22,8 @@ import Testing
         let plan = try Plan(path: folder.path("a"))
         #expect(plan.contents == sample.contents)
         try Self.expectWeights(plan, of: sample)
-        #expect(try Data(contentsOf: folder.url.appending(path: "a")) == Data(contentsOf: folder.url.appending(path: "b")))
+        #expect(
+            try Data(contentsOf: folder.url.appending(path: "a")) == Data(contentsOf: folder.url.appending(path: "b")))
         #expect(try folder.contents == ["a", "b"])
     }
 
@@ -52,7 +53,8 @@ import Testing
     @Test func `floats of instructions keep every bit`() throws {
         var sample = SamplePlan()
         var random = SeededGenerator(seed: 1)
-        let floats = [0, 1e-6, 0.1, 50000, .leastNonzeroMagnitude, .greatestFiniteMagnitude, -1 / 3]
+        let floats =
+            [0, 1e-6, 0.1, 50000, .leastNonzeroMagnitude, .greatestFiniteMagnitude, -1 / 3]
             + (0..<200).map { _ in Float(bitPattern: UInt32.random(in: 0...0x7F7F_FFFF, using: &random)) }
         sample.contents.schedule.functions[0].instructions = floats.map { Instruction(opcode: "norm", float: $0) }
         let folder = try TemporaryFolder()
@@ -63,7 +65,8 @@ import Testing
 
     @Test func `settings without rules and passes, as older plans have them, are read`() throws {
         let (sample, folder) = (SamplePlan(), try TemporaryFolder())
-        let settings = #"{"context":64,"innerRecurrence":2,"maxRows":16,"recurrence":3,"vocabulary":5,"weights":"bf16","width":7}"#
+        let settings =
+            #"{"context":64,"innerRecurrence":2,"maxRows":16,"recurrence":3,"vocabulary":5,"weights":"bf16","width":7}"#
         try sample.forge(at: folder.path("a"), metadata: ["settings": settings])
         var expected = sample.contents.settings
         expected.weightRules = []

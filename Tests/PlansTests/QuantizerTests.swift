@@ -24,7 +24,9 @@ import Testing
 
     static func quantized8(_ row: [Float]) -> (scale: Float, codes: [Int8]) {
         var codes = [Int8](repeating: 99, count: row.count)
-        let scale = row.withUnsafeBufferPointer { row in codes.withUnsafeMutableBufferPointer { Int8Quantizer.quantize(row, into: $0) } }
+        let scale = row.withUnsafeBufferPointer { row in
+            codes.withUnsafeMutableBufferPointer { Int8Quantizer.quantize(row, into: $0) }
+        }
         return (scale, codes)
     }
 
@@ -75,7 +77,10 @@ import Testing
         }
     }
 
-    @Test func `the searches are worth it: int4 loses a seventh less on normal numbers, int8 a hundredth less where one stands out`() {
+    @Test
+    func
+        `the searches are worth it: int4 loses a seventh less on normal numbers, int8 a hundredth less where one stands out`()
+    {
         var random = SeededGenerator(seed: 5)
         var (found, plain) = (0.0, 0.0)
         for _ in 0..<300 {

@@ -59,7 +59,8 @@ import Testing
     @Test func `threads meet at a barrier in a loop once an iteration`() {
         let instructions = [
             Instruction(opcode: "add"), Instruction(opcode: "repeat", integers: [2]),
-            Instruction(opcode: "add", barrier: true), Instruction(opcode: "silu"), Instruction(opcode: "add", barrier: true),
+            Instruction(opcode: "add", barrier: true), Instruction(opcode: "silu"),
+            Instruction(opcode: "add", barrier: true),
         ]
         #expect(cost(instructions, rows: 1, recurrences: 5).barriers == 5 + 1)
         #expect(cost(instructions, rows: 1, recurrences: 5).instructions == 1 + 2 * 5 + 1)

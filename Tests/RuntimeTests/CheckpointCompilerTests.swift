@@ -32,7 +32,9 @@ import Testing
     func `the number of threads changes no bit of a plan`(_ format: WeightFormat) throws {
         try checkpoint.write(to: "a", as: .f32)
         let serial = try compiled("a", format, workers: 1)
-        for workers in [2, 3, 16] { #expect(try compiled("a", format, workers: workers) == serial, "\(workers) threads") }
+        for workers in [2, 3, 16] {
+            #expect(try compiled("a", format, workers: workers) == serial, "\(workers) threads")
+        }
         #expect(try compiled("a", format) == serial)
     }
 
@@ -52,7 +54,9 @@ import Testing
             let plan = try compiler("a", format).plan()
             for weight in plan.contents.schedule.weights {
                 let expected = try #require(checkpoint.stored(weight))
-                let isRight = try withExtendedLifetime(plan) { try plan.unownedBytes(of: weight).elementsEqual(expected) }
+                let isRight = try withExtendedLifetime(plan) {
+                    try plan.unownedBytes(of: weight).elementsEqual(expected)
+                }
                 #expect(isRight, "\(weight.name)")
             }
         }
@@ -96,9 +100,12 @@ import Testing
         #expect(try Data(contentsOf: URL(filePath: path)) == Data("old".utf8))
     }
 
-    @Test func `a tensor that is missing or of another shape ends the compilation with its name and leaves nothing`() throws {
+    @Test func `a tensor that is missing or of another shape ends the compilation with its name and leaves nothing`()
+        throws
+    {
         for (folder, change) in [("missing", nil), ("short", [8, 160])] as [(String, [Int]?)] {
-            try checkpoint.write(to: folder, as: .f32, shards: 2, replacing: ["transformer.coda.0.mlp.fc.weight": change])
+            try checkpoint.write(
+                to: folder, as: .f32, shards: 2, replacing: ["transformer.coda.0.mlp.fc.weight": change])
             let before = try checkpoint.contents
             for workers in [1, 4] {
                 #expect {

@@ -11,7 +11,9 @@ import Testing
     static func all(but pass: String) -> [String] { Pipeline.standardNames.filter { $0 != pass } }
 
     /// On one thread: what is computed depends on no number of them, and other tests need theirs.
-    static func model(_ name: String, weights: WeightFormat = .f32, passes: [String], budget: Int = 1) throws -> PlanModel {
+    static func model(_ name: String, weights: WeightFormat = .f32, passes: [String], budget: Int = 1) throws
+        -> PlanModel
+    {
         try PlanModel(
             GoldenFiles.plan(GoldenFiles.folder.appending(path: name), weights: weights, passes: passes),
             cacheBudget: budget, threads: 1)
@@ -88,7 +90,8 @@ import Testing
         let prompt = try InvarianceTests.prefill([(0, tokens)], on: model, recurrences: 6)
         let next = try model.evaluate(
             RaggedCall(
-                function: .decode, head: .logits, recurrences: 6, slots: [0], positions: [Int32(tokens.count)], tokens: [7],
+                function: .decode, head: .logits, recurrences: 6, slots: [0], positions: [Int32(tokens.count)],
+                tokens: [7],
                 states: .zeros(rows: 1, width: model.shape.width)))
         return prompt.logits.values + next.logits.values
     }

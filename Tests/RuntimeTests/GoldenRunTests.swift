@@ -78,7 +78,9 @@ import Testing
             var generation = GoldenFiles.settings(newTokens: 256)
             generation.stopTokens = stop
             generation.ignoreStopTokens = false
-            for (budget, expected) in [(1, row.autoregressive_shared), (problems.recurrence, row.autoregressive_per_recurrence)] {
+            for (budget, expected) in [
+                (1, row.autoregressive_shared), (problems.recurrence, row.autoregressive_per_recurrence),
+            ] {
                 let model = try PlanModel(plan, cacheBudget: budget)
                 var settings = AutoregressiveSettings()
                 settings.recurrence = problems.recurrence

@@ -27,7 +27,8 @@ import Testing
     }
 
     @Test(arguments: ["micro", "odd"], [WeightFormat.bf16, .int8, .int4])
-    func `rows are the same to the bit alone and beside other sequences`(_ name: String, _ weights: WeightFormat) throws {
+    func `rows are the same to the bit alone and beside other sequences`(_ name: String, _ weights: WeightFormat) throws
+    {
         let model = try PlanModel(GoldenFiles.plan(name, weights: weights), sequences: 3)
         let entries = Self.sequences.enumerated().map { (slot: Int32($0), tokens: $1) }
         let together = try Self.prefill(entries, on: model, recurrences: 3)
@@ -121,7 +122,9 @@ import Testing
 
     @Test func `bf16 logits are within 2% of f32's on the word-problem checkpoint`() throws {
         let problems = try GoldenWordProblems()
-        let models = try [WeightFormat.f32, .bf16].map { try PlanModel(GoldenFiles.plan(GoldenFiles.wordmath, weights: $0)) }
+        let models = try [WeightFormat.f32, .bf16].map {
+            try PlanModel(GoldenFiles.plan(GoldenFiles.wordmath, weights: $0))
+        }
         for row in problems.rows {
             let logits = try models.map { model in
                 try Self.prefill([(0, row.prompt_tokens)], on: model, recurrences: 16).logits.values

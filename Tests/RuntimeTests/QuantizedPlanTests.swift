@@ -11,7 +11,8 @@ import Testing
 @Suite struct QuantizedPlanTests {
     static let mixed = [
         WeightRule(pattern: "head", format: .int8), WeightRule(pattern: "*.mlp.fc.*", format: .int4),
-        WeightRule(pattern: "transformer.adapter.*", format: .bf16), WeightRule(pattern: "*.proj.weight", format: .int8),
+        WeightRule(pattern: "transformer.adapter.*", format: .bf16),
+        WeightRule(pattern: "*.proj.weight", format: .int8),
     ]
 
     @Test(arguments: [
@@ -50,7 +51,9 @@ import Testing
     }
 
     @Test(arguments: [(WeightFormat.int8, Float(0.05)), (.int4, 0.4)])
-    func `quantized logits stay near f32's on the word-problem checkpoint`(_ format: WeightFormat, _ bound: Float) throws {
+    func `quantized logits stay near f32's on the word-problem checkpoint`(_ format: WeightFormat, _ bound: Float)
+        throws
+    {
         let problems = try GoldenWordProblems()
         let row = try #require(problems.rows.first)
         let logits = try [WeightFormat.f32, format].map { weights in

@@ -43,7 +43,9 @@ final class RandomCheckpoint {
 
     /// Writes the checkpoint to a folder: one file, or shards that take the tensors in turn.
     /// - Parameter replacements: tensors of another shape, filled with zeros, or none.
-    func write(to name: String, as type: StoredType, shards: Int = 1, replacing replacements: [String: [Int]?] = [:]) throws {
+    func write(to name: String, as type: StoredType, shards: Int = 1, replacing replacements: [String: [Int]?] = [:])
+        throws
+    {
         let target = folder.appending(path: name)
         try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
         try Data(configurationText.utf8).write(to: target.appending(path: "config.json"))
@@ -57,7 +59,8 @@ final class RandomCheckpoint {
             try SafetensorsWriter.write(layout, to: target.appending(path: file).path) { writer in
                 for (name, shape) in tensors {
                     places[name] = file
-                    let floats = replacements.keys.contains(name)
+                    let floats =
+                        replacements.keys.contains(name)
                         ? [Float](repeating: 0, count: shape.reduce(1, *)) : values[name] ?? []
                     if type == .f32 {
                         try floats.withUnsafeBytes { try writer.append($0, to: name) }

@@ -35,7 +35,8 @@ import Testing
 
     // MARK: The text
 
-    @Test("The settled text is what the model means, whatever shapes the wave",
+    @Test(
+        "The settled text is what the model means, whatever shapes the wave",
         arguments: [FreezeRule.latentDiff, .tokenStability, .fixed], [0, 1, 2, 3])
     func settledText(rule: FreezeRule, variant: Int) throws {
         let model = ToyModel(context: 100)

@@ -110,7 +110,8 @@ import Testing
         var generation = Generation(model: model)
         for slot in Int32(0)..<3 {
             try generation.add(
-                try Autoregressive(prompt: [1], generation: settings(seed: 0, count: 3), shape: model.shape), slot: slot)
+                try Autoregressive(prompt: [1], generation: settings(seed: 0, count: 3), shape: model.shape), slot: slot
+            )
         }
         let events = try generation.step()
         #expect(events.map { $0.failure != nil } == [false, true, false])

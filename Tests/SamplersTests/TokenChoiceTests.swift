@@ -51,39 +51,68 @@ import Testing
     @Test("Top-k keeps the k most probable, of equal ones the smaller token")
     func topK() {
         expectShares(
-            shares(logits) { $0.temperature = 1; $0.topK = 2 }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
+            shares(logits) {
+                $0.temperature = 1; $0.topK = 2
+            }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
         expectShares(
-            shares(logits) { $0.temperature = 1; $0.topK = 4 },
+            shares(logits) {
+                $0.temperature = 1; $0.topK = 4
+            },
             [0.125, 0.5, 0.0625, 0.25, 0].map { $0 / 0.9375 })
-        expectShares(shares(logits) { $0.temperature = 1; $0.topK = 99 }, [0.125, 0.5, 0.0625, 0.25, 0.0625])
-        expectShares(shares([1, 1, 1, 1]) { $0.temperature = 1; $0.topK = 1 }, [1, 0, 0, 0])
+        expectShares(
+            shares(logits) {
+                $0.temperature = 1; $0.topK = 99
+            }, [0.125, 0.5, 0.0625, 0.25, 0.0625])
+        expectShares(
+            shares([1, 1, 1, 1]) {
+                $0.temperature = 1; $0.topK = 1
+            }, [1, 0, 0, 0])
     }
 
     @Test("Top-p keeps tokens until they reach p, the one that reaches it included")
     func topP() {
         expectShares(
-            shares(logits) { $0.temperature = 1; $0.topP = 0.6 }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
-        expectShares(shares(logits) { $0.temperature = 1; $0.topP = 0.49 }, [0, 1, 0, 0, 0])
-        expectShares(shares(logits) { $0.temperature = 1; $0.topP = 0 }, [0, 1, 0, 0, 0])
+            shares(logits) {
+                $0.temperature = 1; $0.topP = 0.6
+            }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
         expectShares(
-            shares(logits) { $0.temperature = 1; $0.topP = 0.93 },
+            shares(logits) {
+                $0.temperature = 1; $0.topP = 0.49
+            }, [0, 1, 0, 0, 0])
+        expectShares(
+            shares(logits) {
+                $0.temperature = 1; $0.topP = 0
+            }, [0, 1, 0, 0, 0])
+        expectShares(
+            shares(logits) {
+                $0.temperature = 1; $0.topP = 0.93
+            },
             [0.125, 0.5, 0.0625, 0.25, 0].map { $0 / 0.9375 })
     }
 
     @Test("Min-p keeps tokens with at least its fraction of the largest probability")
     func minP() {
         expectShares(
-            shares(logits) { $0.temperature = 1; $0.minP = 0.2 }, [0.125 / 0.875, 0.5 / 0.875, 0, 0.25 / 0.875, 0])
-        expectShares(shares(logits) { $0.temperature = 1; $0.minP = 1 }, [0, 1, 0, 0, 0])
+            shares(logits) {
+                $0.temperature = 1; $0.minP = 0.2
+            }, [0.125 / 0.875, 0.5 / 0.875, 0, 0.25 / 0.875, 0])
+        expectShares(
+            shares(logits) {
+                $0.temperature = 1; $0.minP = 1
+            }, [0, 1, 0, 0, 0])
     }
 
     @Test("Filters are of the probabilities before any of them, and the narrowest holds")
     func filtersTogether() {
         // Top-k leaves ¾; top-p 0.8 is not reached by it and removes nothing.
         expectShares(
-            shares(logits) { $0.temperature = 1; $0.topK = 2; $0.topP = 0.8 }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
+            shares(logits) {
+                $0.temperature = 1; $0.topK = 2; $0.topP = 0.8
+            }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
         expectShares(
-            shares(logits) { $0.temperature = 1; $0.topK = 3; $0.topP = 0.8; $0.minP = 0.6 }, [0, 1, 0, 0, 0])
+            shares(logits) {
+                $0.temperature = 1; $0.topK = 3; $0.topP = 0.8; $0.minP = 0.6
+            }, [0, 1, 0, 0, 0])
     }
 
     @Test("Top-k over many tokens agrees with sorting them all")
@@ -95,7 +124,9 @@ import Testing
         for k in [1, 2, 7, 30] {
             let kept = Set(sorted.prefix(k).map { Int32($0) })
             for step in 0..<200 {
-                let token = choose(many, (Double(step) + 0.5) / 200) { $0.temperature = 3; $0.topK = k }
+                let token = choose(many, (Double(step) + 0.5) / 200) {
+                    $0.temperature = 3; $0.topK = k
+                }
                 #expect(token.map(kept.contains) == true)
             }
         }

@@ -10,7 +10,8 @@ import IR
 ///     %k0  = slice %qkb {from = E, to = 2E}
 public struct FuseAttentionInputs: Pass {
     public let name = "fuse-attention-inputs"
-    public let summary = "fuses projection, bias, rotary embedding and cache write: queries, keys and values are stored once"
+    public let summary =
+        "fuses projection, bias, rotary embedding and cache write: queries, keys and values are stored once"
 
     public init() {}
 

@@ -4,7 +4,8 @@ import IR
 /// in the same pass. What is computed in shares of columns cannot be quantized on the way, and keeps its conversion.
 public struct FuseConversions: FunctionPass {
     public let name = "fuse-conversions"
-    public let summary = "lets norms and gates write their rows in the format of the next matrix: no separate conversion"
+    public let summary =
+        "lets norms and gates write their rows in the format of the next matrix: no separate conversion"
     public let follows = [
         Predecessor("lower-weights", "it is what inserts the conversions"),
         Predecessor(

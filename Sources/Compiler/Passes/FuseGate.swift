@@ -4,7 +4,8 @@ import IR
 /// full output, the widest of a block, is never stored.
 public struct FuseGate: FunctionPass {
     public let name = "fuse-gate"
-    public let summary = "fuses gate and up projections with silu and their product: the widest activation is never stored"
+    public let summary =
+        "fuses gate and up projections with silu and their product: the widest activation is never stored"
 
     public init() {}
 

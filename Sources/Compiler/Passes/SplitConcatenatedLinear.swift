@@ -5,7 +5,8 @@ import IR
 /// the recurrence.
 public struct SplitConcatenatedLinear: Pass {
     public let name = "split-adapter"
-    public let summary = "splits a matrix over [state ; input] into two halves, one of which does not change with the state"
+    public let summary =
+        "splits a matrix over [state ; input] into two halves, one of which does not change with the state"
 
     public init() {}
 
@@ -29,7 +30,8 @@ public struct SplitConcatenatedLinear: Pass {
                             columns: Weight.Columns(of: weight.name, from: column, to: column + operand.type.width))
                         column += operand.type.width
                         if declared.insert(half.name).inserted { result.weights.append(half) }
-                        let value = Value(names.next("\(operation.results[0].name).\(column)"), operation.results[0].type)
+                        let value = Value(
+                            names.next("\(operation.results[0].name).\(column)"), operation.results[0].type)
                         return Operation(.linear, [operand], symbols: [half.name], results: [value])
                     }
                     return halves + [Operation(.add, halves.map { $0.results[0] }, results: operation.results)]

@@ -60,7 +60,8 @@ struct BarrierPlacement {
         var result = instruction.inputs.compactMap { access($0, writes: false, byRows: byRows) }
         result += instruction.outputs.compactMap { access($0, writes: true, byRows: byRows) }
         if let cache = instruction.cache {
-            result.append(Access(place: .cache(cache), writes: instruction.opcode != Opcode.wavefrontAttention.rawValue))
+            result.append(
+                Access(place: .cache(cache), writes: instruction.opcode != Opcode.wavefrontAttention.rawValue))
         }
         return result
     }

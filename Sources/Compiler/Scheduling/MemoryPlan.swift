@@ -32,7 +32,8 @@ public struct MemoryPlan: Hashable, Sendable {
                 let bytes = try BufferElement(value).bytesPerRow(width: value.type.width)
                 placements[
                     value.name,
-                    default: Placement(value: value, firstStep: step, lastStep: step, offsetPerRow: 0, bytesPerRow: bytes)
+                    default: Placement(
+                        value: value, firstStep: step, lastStep: step, offsetPerRow: 0, bytesPerRow: bytes)
                 ].lastStep = step
             }
         }

@@ -27,7 +27,8 @@ import Testing
 
     @Test(arguments: [
         Variation(
-            "logits returned", ("-> i32[rows]", "-> (i32[rows], f32[rows,9])"), ("return %token", "return %token, %logits")),
+            "logits returned", ("-> i32[rows]", "-> (i32[rows], f32[rows,9])"),
+            ("return %token", "return %token, %logits")),
         Variation("logits read elsewhere", ("silu %x : f32[rows,4]", "silu %logits : f32[rows,9]")),
         Variation(
             "two argmax of the same logits", ("%other = silu %x : f32[rows,4]", "%again = argmax %logits : i32[rows]")),

@@ -9,21 +9,22 @@ import Testing
 
         """
     static let parameters = "%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %other: i32[rows]"
-    static let text = declarations + """
-        func @f(\(parameters)) -> f32[rows,4] {
-          %qkv = linear %x, @w : f32[rows,12]
-          %qk = slice %qkv {from = 0, to = 8} : f32[rows,8]
-          %biased = bias %qk, @b : f32[rows,8]
-          %q0 = slice %biased {from = 0, to = 4} : f32[rows,4]
-          %q = rope %q0, %position {heads = 2, base = 100.0} : f32[rows,4]
-          %k0 = slice %biased {from = 4, to = 8} : f32[rows,4]
-          %k = rope %k0, %position {heads = 2, base = 100.0} : f32[rows,4]
-          %v = slice %qkv {from = 8, to = 12} : f32[rows,4]
-          cache_write %k, %v, %slot, %position, @c {recurrence = 3}
-          %y = wavefront_attention %q, %slot, %position, @c {heads = 2, recurrence = 3} : f32[rows,4]
-          return %y
-        }
-        """
+    static let text =
+        declarations + """
+            func @f(\(parameters)) -> f32[rows,4] {
+              %qkv = linear %x, @w : f32[rows,12]
+              %qk = slice %qkv {from = 0, to = 8} : f32[rows,8]
+              %biased = bias %qk, @b : f32[rows,8]
+              %q0 = slice %biased {from = 0, to = 4} : f32[rows,4]
+              %q = rope %q0, %position {heads = 2, base = 100.0} : f32[rows,4]
+              %k0 = slice %biased {from = 4, to = 8} : f32[rows,4]
+              %k = rope %k0, %position {heads = 2, base = 100.0} : f32[rows,4]
+              %v = slice %qkv {from = 8, to = 12} : f32[rows,4]
+              cache_write %k, %v, %slot, %position, @c {recurrence = 3}
+              %y = wavefront_attention %q, %slot, %position, @c {heads = 2, recurrence = 3} : f32[rows,4]
+              return %y
+            }
+            """
 
     @Test func `projection, bias, rotary embedding and cache write become one operation at the write`() throws {
         try expect(
@@ -115,7 +116,8 @@ import Testing
                 "%v = slice %qkv {from = 8, to = 12}",
                 "%w2 = linear %x, @w : f32[rows,12]\n  %v = slice %w2 {from = 8, to = 12}"
             )),
-        Variation("bias on other columns", ("%qk = slice %qkv {from = 0, to = 8}", "%qk = slice %qkv {from = 4, to = 12}")),
+        Variation(
+            "bias on other columns", ("%qk = slice %qkv {from = 0, to = 8}", "%qk = slice %qkv {from = 4, to = 12}")),
         Variation("no bias", ("bias %qk, @b", "silu %qk")),
         Variation(
             "a product with more columns", ("@w : f32[12,4]", "@w : f32[13,4]"),

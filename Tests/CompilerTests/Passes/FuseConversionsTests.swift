@@ -83,18 +83,18 @@ import Testing
             of: Self.text(
                 kept + """
 
-                  %s, %m = add_keep_norm %y, %x, @n {eps = 0.5} : f32[rows,4], f32[rows,4]
-                  %m8 = convert %m : q8[rows,4]
-                  %g = linear_silu_gate %m8, @g : f32[rows,4]
+                      %s, %m = add_keep_norm %y, %x, @n {eps = 0.5} : f32[rows,4], f32[rows,4]
+                      %m8 = convert %m : q8[rows,4]
+                      %g = linear_silu_gate %m8, @g : f32[rows,4]
 
-                """ + rest),
+                    """ + rest),
             toGive: Self.text(
                 kept + """
 
-                  %s, %m8 = add_keep_norm %y, %x, @n {eps = 0.5} : f32[rows,4], q8[rows,4]
-                  %g = linear_silu_gate %m8, @g : f32[rows,4]
+                      %s, %m8 = add_keep_norm %y, %x, @n {eps = 0.5} : f32[rows,4], q8[rows,4]
+                      %g = linear_silu_gate %m8, @g : f32[rows,4]
 
-                """ + rest))
+                    """ + rest))
     }
 
     @Test(arguments: [

@@ -77,8 +77,10 @@ import Testing
         Variation("both from the second half", ("from = 0, to = 3", "from = 3, to = 6")),
         Variation("halves that overlap", ("from = 3, to = 6", "from = 2, to = 5")),
         Variation(
-            "more columns than two halves", ("@w : f32[6,4]", "@w : f32[7,4]"), ("@w : f32[rows,6]", "@w : f32[rows,7]")),
-        Variation("silu on both", ("multiply %o, %u", "multiply %o, %p"), ("  %y", "  %p = silu %u : f32[rows,3]\n  %y")),
+            "more columns than two halves", ("@w : f32[6,4]", "@w : f32[7,4]"), ("@w : f32[rows,6]", "@w : f32[rows,7]")
+        ),
+        Variation(
+            "silu on both", ("multiply %o, %u", "multiply %o, %p"), ("  %y", "  %p = silu %u : f32[rows,3]\n  %y")),
         Variation("silu times itself", ("multiply %o, %u", "multiply %o, %o")),
         Variation("no silu", ("%o = silu %g", "%o = add %g, %g")),
         Variation("a sum instead of a product", ("multiply", "add")),

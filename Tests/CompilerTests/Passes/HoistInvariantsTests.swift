@@ -65,7 +65,8 @@ import Testing
                 """)
     }
 
-    @Test func `operations on caches stay even when their operands do not change, and so does what reads them`() throws {
+    @Test func `operations on caches stay even when their operands do not change, and so does what reads them`() throws
+    {
         try expect(
             HoistInvariants(),
             toKeep: Self.declarations + """

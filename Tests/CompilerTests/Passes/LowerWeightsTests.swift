@@ -132,7 +132,9 @@ import Testing
                 MatrixFormats.Rule("*.plain", .f32), MatrixFormats.Rule("mlp.*", .bf16),
             ]))
 
-    @Test func `the first rule that matches decides, and a value is converted once for each format that reads it`() throws {
+    @Test func `the first rule that matches decides, and a value is converted once for each format that reads it`()
+        throws
+    {
         try expect(
             Self.mixed,
             of: """

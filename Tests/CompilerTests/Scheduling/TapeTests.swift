@@ -68,7 +68,8 @@ import Testing
             ])
     }
 
-    @Test func `a carried value that is yielded as itself is not copied, nor one that only another takes over`() throws {
+    @Test func `a carried value that is yielded as itself is not copied, nor one that only another takes over`() throws
+    {
         let function = try Self.scheduled(
             """
             func @f(%x: f32[rows,4], %y: f32[rows,4]) -> f32[rows,4] {
@@ -118,9 +119,10 @@ import Testing
                 "  | %t.result3 = copy %t",
             ])
         #expect(function.results.map(\.element) == [.f32, .f32, .f32, .i32])
-        #expect(function.buffers.compactMap { buffer in
-            if case .result(let index) = buffer.storage { index } else { nil }
-        } == [0, 1, 2, 3])
+        #expect(
+            function.buffers.compactMap { buffer in
+                if case .result(let index) = buffer.storage { index } else { nil }
+            } == [0, 1, 2, 3])
         #expect(function.arenaBytesPerRow == 0)
     }
 

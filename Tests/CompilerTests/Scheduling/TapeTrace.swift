@@ -35,7 +35,8 @@ struct TapeTrace {
     /// Memory that a buffer takes in a call of one row: in the arena, or a result's or parameter's own.
     func overlaps(_ first: Int, _ second: Int) -> Bool {
         if first == second { return true }
-        guard case .arena(let a) = function.buffers[first].storage, case .arena(let b) = function.buffers[second].storage
+        guard case .arena(let a) = function.buffers[first].storage,
+            case .arena(let b) = function.buffers[second].storage
         else { return function.buffers[first].storage == function.buffers[second].storage }
         return a < b + bytes(second) && b < a + bytes(first)
     }
@@ -59,7 +60,8 @@ struct TapeTrace {
             for output in outputs {
                 awaited[output] = nil
                 for (other, reader) in awaited where overlaps(output, other) {
-                    problems.append("step \(time) writes \(name(output)) over \(name(other)), which step \(reader) reads")
+                    problems.append(
+                        "step \(time) writes \(name(output)) over \(name(other)), which step \(reader) reads")
                 }
                 for other in inputs + outputs where other != output && overlaps(output, other) {
                     problems.append("step \(time) writes \(name(output)) over its own \(name(other))")
@@ -103,7 +105,9 @@ struct TapeTrace {
                 }
             }
         }
-        if touches(first.outputs, second.inputs + second.outputs) || touches(second.outputs, first.inputs) { return true }
+        if touches(first.outputs, second.inputs + second.outputs) || touches(second.outputs, first.inputs) {
+            return true
+        }
         guard let cache = first.cache, cache == second.cache else { return false }
         return first.opcode != "wavefront_attention" || second.opcode != "wavefront_attention"
     }
