@@ -51,7 +51,7 @@ extension Module {
 private struct Parser {
     /// The verifier allows no loop in a loop; reading a few levels lets it be the one to say so.
     static let deepestNesting = 8
-    static let mostExtents = 4
+    static let maxExtents = 4
 
     private var lexer: Lexer
     private var token: Token
@@ -140,7 +140,7 @@ private struct Parser {
         try expect("[", " and the extents")
         var shape: [Extent] = []
         repeat {
-            guard shape.count < Self.mostExtents else { throw unexpected("at most \(Self.mostExtents) extents") }
+            guard shape.count < Self.maxExtents else { throw unexpected("at most \(Self.maxExtents) extents") }
             if try accept(.word("rows")) {
                 shape.append(.rows)
             } else {

@@ -8,7 +8,7 @@
 //     add_products    adds half a line's products with an input to the sums
 //     finish          stores 8 of a row's 32 sums of a chunk
 //
-// say what is multiplied. It ends with `kernels` and `MOST_ROWS`, for ech_strips_in_groups. No include guard: this is a
+// say what is multiplied. It ends with `kernels` and `MAX_ROWS`, for ech_strips_in_groups. No include guard: this is a
 // template.
 //
 // 4 rows × 1 panel: 8 accumulators leave 8 of the 16 registers to weights and inputs. With 1 or 2 rows, which are bound
@@ -21,7 +21,7 @@
 #include <string.h>
 
 enum {
-    MOST_ROWS = 4,
+    MAX_ROWS = 4,
     LANES = 8,
 };
 
@@ -29,7 +29,7 @@ enum {
 #define AVX2_INLINE static inline __attribute__((always_inline, target(AVX2_TARGET)))
 
 /// Adds one panel's products with a block of the inputs, and prefetches `ahead_step` bytes for each line, or just once.
-AVX2_INLINE void add_panel(const int rows, sum_vector sums[MOST_ROWS][2], const char *weights, const char *x,
+AVX2_INLINE void add_panel(const int rows, sum_vector sums[MAX_ROWS][2], const char *weights, const char *x,
                            bool every_line, uintptr_t ahead, uintptr_t ahead_step) {
     for (int line = 0; line < PANEL_LINES; line++) {
         if (every_line || line == 0) _mm_prefetch((const char *)(ahead + line * ahead_step), _MM_HINT_T1);
@@ -45,18 +45,18 @@ AVX2_INLINE void add_panel(const int rows, sum_vector sums[MOST_ROWS][2], const 
     }
 }
 
-AVX2_INLINE void clear(const int rows, sum_vector sums[MOST_ROWS][2]) {
+AVX2_INLINE void clear(const int rows, sum_vector sums[MAX_ROWS][2]) {
     for (int i = 0; i < rows; i++) sums[i][0] = sums[i][1] = (sum_vector){0};
 }
 
-AVX2_INLINE void finish_panel(const int rows, const int panel, sum_vector sums[MOST_ROWS][2],
+AVX2_INLINE void finish_panel(const int rows, const int panel, sum_vector sums[MAX_ROWS][2],
                               const ech_row_group *group) {
     for (int i = 0; i < rows; i++)
         for (int half = 0; half < 2; half++) finish(group, i, panel * ECH_PANEL_N + half * LANES, sums[i][half]);
 }
 
 AVX2_INLINE void few_rows(const int rows, const ech_row_group *group) {
-    sum_vector sums[2][MOST_ROWS][2];
+    sum_vector sums[2][MAX_ROWS][2];
     clear(rows, sums[0]);
     clear(rows, sums[1]);
     uintptr_t ahead = group->ahead;
@@ -75,7 +75,7 @@ AVX2_INLINE void many_rows(const int rows, const ech_row_group *group) {
     uintptr_t ahead = group->ahead;
     const uintptr_t step = (group->ahead_step + 1) / 2; // of a panel
     for (int panel = 0; panel < 2; panel++) {
-        sum_vector sums[MOST_ROWS][2];
+        sum_vector sums[MAX_ROWS][2];
         clear(rows, sums);
         for (int32_t block = 0; block < group->blocks; block++) {
             const char *weights = ech_group_weights(group, block, BLOCK_BYTES);
@@ -91,4 +91,4 @@ AVX2 static void group_of_2(const ech_row_group *group) { few_rows(2, group); }
 AVX2 static void group_of_3(const ech_row_group *group) { many_rows(3, group); }
 AVX2 static void group_of_4(const ech_row_group *group) { many_rows(4, group); }
 
-static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
+static const ech_group_kernel kernels[MAX_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};

@@ -9,7 +9,7 @@
 //     store_sums      stores 16 sums of a chunk, or adds them to those of the chunks before
 //     conclude        makes the results of the group's rows from the sums of all chunks
 //
-// say what is multiplied. It ends with `kernels` and `MOST_ROWS`, for ech_strips_in_groups. No include guard: this is a
+// say what is multiplied. It ends with `kernels` and `MAX_ROWS`, for ech_strips_in_groups. No include guard: this is a
 // template.
 //
 // With 8 rows × 2 panels, 16 accumulators and a line of weights take 17 of the 32 registers, and a tile of 16 rows makes
@@ -35,7 +35,7 @@
 #include <string.h>
 
 enum {
-    MOST_ROWS = 8,
+    MAX_ROWS = 8,
     FEW_ROWS = 6,    ///< up to which the processor prefetches by itself
     FEW_GROUPS = 16, ///< up to which panels are read in order
 };
@@ -52,7 +52,7 @@ AVX512_INLINE __m512i broadcast_input(const char *x) {
 
 /// Adds one panel's products with a block of the inputs. For two lines it goes `ahead_step` bytes on in what is
 /// prefetched, and prefetches every `fetched` lines.
-AVX512_INLINE void add_panel(const int rows, sum_vector sums[MOST_ROWS], const char *weights, const char *x,
+AVX512_INLINE void add_panel(const int rows, sum_vector sums[MAX_ROWS], const char *weights, const char *x,
                              const int fetched, uintptr_t ahead, uintptr_t ahead_step) {
     for (int line = 0; line < PANEL_LINES; line++) {
         if (line % fetched == 0) _mm_prefetch((const char *)(ahead + line * ahead_step / 2), _MM_HINT_T1);
@@ -65,7 +65,7 @@ AVX512_INLINE void add_panel(const int rows, sum_vector sums[MOST_ROWS], const c
 }
 
 /// Adds both panels' products, side by side, and prefetches as many bytes.
-AVX512_INLINE void add_panels(const int rows, sum_vector sums[2][MOST_ROWS], const char *weights, const char *x,
+AVX512_INLINE void add_panels(const int rows, sum_vector sums[2][MAX_ROWS], const char *weights, const char *x,
                               uintptr_t ahead, uintptr_t ahead_step) {
     for (int line = 0; line < PANEL_LINES; line++) {
         _mm_prefetch((const char *)(ahead + line * ahead_step), _MM_HINT_T1);
@@ -81,7 +81,7 @@ AVX512_INLINE void add_panels(const int rows, sum_vector sums[2][MOST_ROWS], con
 
 /// Adds the chunk's products to the output: panel by panel, prefetching every `fetched` lines, or both side by side.
 AVX512_INLINE void add_chunk(const int rows, const ech_row_group *group, const bool in_order, const int fetched) {
-    sum_vector sums[2][MOST_ROWS];
+    sum_vector sums[2][MAX_ROWS];
     for (int i = 0; i < rows; i++) sums[0][i] = sums[1][i] = (sum_vector){0};
 
     uintptr_t ahead = group->ahead;
@@ -117,6 +117,6 @@ AVX512 static void group_of_6(const ech_row_group *group) { group_of(6, group); 
 AVX512 static void group_of_7(const ech_row_group *group) { group_of(7, group); }
 AVX512 static void group_of_8(const ech_row_group *group) { group_of(8, group); }
 
-static const ech_group_kernel kernels[MOST_ROWS] = {
+static const ech_group_kernel kernels[MAX_ROWS] = {
     group_of_1, group_of_2, group_of_3, group_of_4, group_of_5, group_of_6, group_of_7, group_of_8,
 };

@@ -39,7 +39,7 @@ FMA_INLINE void finish(const ech_row_group *group, int row, int first, __m256 su
 
 void ech_strips_bf16_avx2(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
                           ptrdiff_t out_stride) {
-    ech_strips_bf16_in_groups(kernels, MOST_ROWS, weights, x, size, out, out_stride);
+    ech_strips_bf16_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
 }
 
 #endif

@@ -28,7 +28,7 @@ BF16_INLINE void conclude(const ech_row_group *group, int rows) {
 
 void ech_strips_bf16_avx512(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
                             ptrdiff_t out_stride) {
-    ech_strips_bf16_in_groups(kernels, MOST_ROWS, weights, x, size, out, out_stride);
+    ech_strips_bf16_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
 }
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /// Rows that share one widening of the weights.
-enum { MOST_ROWS = 4 };
+enum { MAX_ROWS = 4 };
 
 static inline float widen(uint16_t bits) {
     const uint32_t word = (uint32_t)bits << 16;
@@ -14,7 +14,7 @@ static inline float widen(uint16_t bits) {
 }
 
 static inline void group_of(const int rows, const ech_row_group *group) {
-    float sums[MOST_ROWS][ECH_STRIP] = {{0}};
+    float sums[MAX_ROWS][ECH_STRIP] = {{0}};
     for (int32_t block = 0; block < group->blocks; block++) {
         const uint16_t *weights = ech_group_weights(group, block, ECH_BLOCK_BYTES);
         const uint16_t *x = ech_group_x(group, block);
@@ -50,6 +50,6 @@ static void group_of_4(const ech_row_group *group) { group_of(4, group); }
 
 void ech_strips_bf16_portable(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
                               ptrdiff_t out_stride) {
-    static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strips_bf16_in_groups(kernels, MOST_ROWS, weights, x, size, out, out_stride);
+    static const ech_group_kernel kernels[MAX_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
+    ech_strips_bf16_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
 }

@@ -8,7 +8,7 @@
 // 16 bits, 8 quads × 2 products × 15 · 127 = 30480, so they are widened and scaled once a group. Eight outputs at a
 // time: 8 accumulators for 4 rows, two registers of nibbles and the mask; the float sums of the strip are used once a
 // group and may lie in the first-level cache.
-enum { MOST_ROWS = 4, LANES = 8, PIECES = ECH_STRIP / LANES, BLOCK_LINES = ECH_INT4_BLOCK_BYTES / 64 };
+enum { MAX_ROWS = 4, LANES = 8, PIECES = ECH_STRIP / LANES, BLOCK_LINES = ECH_INT4_BLOCK_BYTES / 64 };
 
 #define AVX2 __attribute__((target("avx2")))
 #define AVX2_INLINE static inline __attribute__((always_inline, target("avx2")))
@@ -33,11 +33,11 @@ AVX2_INLINE __m256 add_scaled(__m256 sum, __m256 scale, __m256i halves, int32_t 
 }
 
 /// Adds the products of 8 outputs with a block of the inputs.
-AVX2_INLINE void add_piece(const int rows, const int piece, __m256 sums[MOST_ROWS][PIECES], const uint8_t *weights,
+AVX2_INLINE void add_piece(const int rows, const int piece, __m256 sums[MAX_ROWS][PIECES], const uint8_t *weights,
                            const int8_t *x, const correction_table *corrections, int32_t block) {
     const uint8_t *quads = weights + piece / 2 * ECH_INT4_PANEL_BYTES + piece % 2 * (ECH_INT4_QUAD_BYTES / 2);
     const __m256i mask = _mm256_set1_epi8(15);
-    __m256i low[MOST_ROWS], high[MOST_ROWS];
+    __m256i low[MAX_ROWS], high[MAX_ROWS];
     for (int i = 0; i < rows; i++) low[i] = high[i] = _mm256_setzero_si256();
     for (int quad = 0; quad < ECH_INT4_QUADS; quad++) {
         const __m256i nibbles = _mm256_loadu_si256((const __m256i *)(quads + quad * ECH_INT4_QUAD_BYTES));
@@ -58,9 +58,9 @@ AVX2_INLINE void add_piece(const int rows, const int piece, __m256 sums[MOST_ROW
 }
 
 AVX2_INLINE void group_of(const int rows, const ech_row_group *group) {
-    correction_table corrections[MOST_ROWS];
+    correction_table corrections[MAX_ROWS];
     ech_int4_corrections(rows, group, corrections);
-    __m256 sums[MOST_ROWS][PIECES];
+    __m256 sums[MAX_ROWS][PIECES];
     for (int i = 0; i < rows; i++)
         for (int piece = 0; piece < PIECES; piece++)
             sums[i][piece] = group->first ? _mm256_setzero_ps()
@@ -90,8 +90,8 @@ AVX2 static void group_of_4(const ech_row_group *group) { group_of(4, group); }
 
 void ech_strips_int4_avx2(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
                           ptrdiff_t out_stride) {
-    static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strips_int4_in_groups(kernels, MOST_ROWS, weights, x, size, out, out_stride);
+    static const ech_group_kernel kernels[MAX_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
+    ech_strips_int4_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
 }
 
 #endif

@@ -12,7 +12,7 @@
 // (see avx512_groups.h). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
 // accumulators, two registers of nibbles and the mask; and every line is prefetched.
 enum {
-    MOST_ROWS = 8,
+    MAX_ROWS = 8,
     FEW_ROWS = 2,
     PANEL_LINES = ECH_INT4_QUADS + 1, ///< lines of a panel with its scales
 };
@@ -39,7 +39,7 @@ VNNI_INLINE __m512 add_scaled(__m512 sum, __m512 scale, __m512i products) {
 
 /// A panel's integer sums of both groups of a block.
 typedef struct {
-    __m512i low[MOST_ROWS], high[MOST_ROWS];
+    __m512i low[MAX_ROWS], high[MAX_ROWS];
 } group_sums;
 
 /// One panel's products with a block of the inputs. Prefetches `step` bytes for each quad, or just once.
@@ -110,12 +110,12 @@ VNNI_INLINE void few_rows(const int rows, const ech_row_group *group) {
 }
 
 VNNI_INLINE void many_rows(const int rows, const ech_row_group *group) {
-    correction_table corrections[MOST_ROWS];
+    correction_table corrections[MAX_ROWS];
     ech_int4_corrections(rows, group, corrections);
     uintptr_t ahead = group->ahead;
     const uintptr_t step = (group->ahead_step + 1) / 2; // of a line
     for (int panel = 0; panel < 2; panel++) {
-        __m512 sums[MOST_ROWS];
+        __m512 sums[MAX_ROWS];
         for (int i = 0; i < rows; i++) sums[i] = begin(group, i, panel);
         for (int32_t block = 0; block < group->blocks; block++) {
             const uint8_t *weights = ech_group_weights(group, block, ECH_INT4_BLOCK_BYTES);
@@ -140,10 +140,10 @@ VNNI static void group_of_8(const ech_row_group *group) { many_rows(8, group); }
 
 void ech_strips_int4_avx512(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
                             ptrdiff_t out_stride) {
-    static const ech_group_kernel kernels[MOST_ROWS] = {
+    static const ech_group_kernel kernels[MAX_ROWS] = {
         group_of_1, group_of_2, group_of_3, group_of_4, group_of_5, group_of_6, group_of_7, group_of_8,
     };
-    ech_strips_int4_in_groups(kernels, MOST_ROWS, weights, x, size, out, out_stride);
+    ech_strips_int4_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
 }
 
 #endif

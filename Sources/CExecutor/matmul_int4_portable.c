@@ -3,7 +3,7 @@
 #include "matmul_int4_kernels.h"
 
 /// Rows that share one unpacking of the weights.
-enum { MOST_ROWS = 4 };
+enum { MAX_ROWS = 4 };
 
 /// Four columns of 32 outputs.
 static inline void unpack(const uint8_t *weights, int group, int quad, float wide[4][ECH_STRIP]) {
@@ -21,7 +21,7 @@ static inline void group_of(const int rows, const ech_row_group *group) {
     for (int32_t half = 0; half < 2 * group->blocks; half++) {
         const uint8_t *weights = ech_group_weights(group, half / 2, ECH_INT4_BLOCK_BYTES);
         const int8_t *x = (const int8_t *)ech_group_x(group, half / 2) + half % 2 * ECH_INT4_GROUP_K;
-        float sums[MOST_ROWS][ECH_STRIP] = {{0}};
+        float sums[MAX_ROWS][ECH_STRIP] = {{0}};
         for (int quad = 0; quad < ECH_INT4_QUADS; quad++) {
             float wide[4][ECH_STRIP];
             unpack(weights, half % 2, quad, wide);
@@ -48,6 +48,6 @@ static void group_of_4(const ech_row_group *group) { group_of(4, group); }
 
 void ech_strips_int4_portable(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
                               ptrdiff_t out_stride) {
-    static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strips_int4_in_groups(kernels, MOST_ROWS, weights, x, size, out, out_stride);
+    static const ech_group_kernel kernels[MAX_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
+    ech_strips_int4_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
 }

@@ -46,7 +46,7 @@ INT8_INLINE void finish(const ech_row_group *group, int row, int first, __m256i 
 
 void ech_strips_int8_avx2(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
                           ptrdiff_t out_stride) {
-    ech_strips_int8_in_groups(kernels, MOST_ROWS, strip, x, size, out, out_stride);
+    ech_strips_int8_in_groups(kernels, MAX_ROWS, strip, x, size, out, out_stride);
 }
 
 #endif

@@ -45,7 +45,7 @@ VNNI_INLINE void conclude(const ech_row_group *group, int rows) {
 
 void ech_strips_int8_avx512(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
                             ptrdiff_t out_stride) {
-    ech_strips_int8_in_groups(kernels, MOST_ROWS, strip, x, size, out, out_stride);
+    ech_strips_int8_in_groups(kernels, MAX_ROWS, strip, x, size, out, out_stride);
 }
 
 #endif

@@ -5,12 +5,12 @@
 #include <string.h>
 
 /// Rows that share one widening of the weights.
-enum { MOST_ROWS = 4 };
+enum { MAX_ROWS = 4 };
 
 _Static_assert(ECH_CHUNK_BLOCKS * 64 * 128 * 127 < 1 << 24, "a chunk's sums have to be exact in float");
 
 static inline void group_of(const int rows, const ech_row_group *group) {
-    float sums[MOST_ROWS][ECH_STRIP] = {{0}};
+    float sums[MAX_ROWS][ECH_STRIP] = {{0}};
     for (int32_t block = 0; block < group->blocks; block++) {
         const int8_t *weights = ech_group_weights(group, block, ECH_INT8_BLOCK_BYTES);
         const int8_t *x = ech_group_x(group, block);
@@ -49,6 +49,6 @@ static void group_of_4(const ech_row_group *group) { group_of(4, group); }
 
 void ech_strips_int8_portable(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
                               ptrdiff_t out_stride) {
-    static const ech_group_kernel kernels[MOST_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strips_int8_in_groups(kernels, MOST_ROWS, strip, x, size, out, out_stride);
+    static const ech_group_kernel kernels[MAX_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
+    ech_strips_int8_in_groups(kernels, MAX_ROWS, strip, x, size, out, out_stride);
 }

@@ -20,14 +20,14 @@
 extern int omp_get_num_threads(void);
 extern int omp_get_thread_num(void);
 
-enum { MOST_REPEATS = 101 };
+enum { MAX_REPEATS = 101 };
 
 static bool check_numbers(int threads, int repeats, char *message) {
     if (threads < 1 || threads > ECH_THREADS_LIMIT)
         return ech_fail(message, "%d threads cannot probe the machine; there have to be 1 ... %d.", threads,
                         ECH_THREADS_LIMIT);
-    if (repeats < 1 || repeats > MOST_REPEATS)
-        return ech_fail(message, "A probe cannot be repeated %d times; 1 ... %d can be had.", repeats, MOST_REPEATS);
+    if (repeats < 1 || repeats > MAX_REPEATS)
+        return ech_fail(message, "A probe cannot be repeated %d times; 1 ... %d can be had.", repeats, MAX_REPEATS);
     return true;
 }
 
@@ -97,7 +97,7 @@ bool ech_probe_read(int64_t bytes, int threads, int repeats, double *gigabytes_p
     madvise(data, (size_t)(units * unit), MADV_HUGEPAGE);
 #endif
     const reader read = best_reader();
-    double seconds[MOST_REPEATS];
+    double seconds[MAX_REPEATS];
     for (int repeat = -1; repeat < repeats; repeat++) { // the first pass touches the pages, each by its reader
         const double start = ech_seconds();
 #pragma omp parallel num_threads(threads)
@@ -310,7 +310,7 @@ bool ech_probe_peak(int isa, int product, int threads, int repeats, double *tera
     int granted = threads;
     int64_t iterations = 1000;
     while (time_multiplier(m, iterations, threads, &granted) < long_enough) iterations *= 2;
-    double seconds[MOST_REPEATS];
+    double seconds[MAX_REPEATS];
     for (int repeat = 0; repeat < repeats; repeat++) seconds[repeat] = time_multiplier(m, iterations, threads, &granted);
     *teraflops = (double)m->operations * (double)iterations * granted / median(seconds, repeats) / 1e12;
     return true;

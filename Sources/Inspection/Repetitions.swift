@@ -3,13 +3,13 @@ extension Repetition {
     private var covered: Int { period * count }
 
     /// Fewer operations than this are no recurrence, and folding them hides more than it shows.
-    private static let leastPeriod = 4
+    private static let minPeriod = 4
 
     /// The run of equal stretches that covers most of a list, or nil when nothing repeats itself.
     /// - Parameter shapes: what has to be equal of each element.
     static func longest(in shapes: [Int]) -> Repetition? {
         var best: Repetition?
-        for period in leastPeriod...max(leastPeriod, shapes.count / 2) {
+        for period in minPeriod...max(minPeriod, shapes.count / 2) {
             var start = 0
             while start + period < shapes.count {
                 var length = 0

@@ -16,7 +16,7 @@ public struct TextDiff: Hashable, Sendable {
     public private(set) var lines: [Line] = []
 
     /// More pairs of lines than this are not compared; it bounds the time for texts that have little in common.
-    private static let mostPairs = 4 << 20
+    private static let maxPairs = 4 << 20
 
     public init(from old: [String], to new: [String]) {
         var (removed, added) = (Set<Int>(), Set<Int>())
@@ -65,7 +65,7 @@ public struct TextDiff: Hashable, Sendable {
 
     /// A longest common subsequence, as pairs of places.
     private static func alikePairs(_ a: [String], _ b: [String]) -> [(Int, Int)] {
-        guard !a.isEmpty, !b.isEmpty, a.count <= mostPairs / b.count else { return [] }
+        guard !a.isEmpty, !b.isEmpty, a.count <= maxPairs / b.count else { return [] }
         let width = b.count + 1
         // Of a[i...] and b[j...], by rows from the end.
         var lengths = [Int32](repeating: 0, count: (a.count + 1) * width)

@@ -39,7 +39,7 @@ public struct CompilationSettings: Hashable, Sendable {
 /// the tapes. Deterministic, so that a plan's graphs can be shown again from its configuration at every stage.
 public struct ModelCompiler: Sendable {
     /// The most recurrences that are unrolled; each adds some hundred instructions to the tape.
-    public static let mostUnrolled = UnrollRecurrences.mostIterations
+    public static let maxUnrolled = UnrollRecurrences.maxIterations
 
     public let configuration: HuginnConfiguration
     public let settings: PlanSettings
@@ -56,15 +56,15 @@ public struct ModelCompiler: Sendable {
         }
         let context = try bounded(settings.context ?? configuration.context, "The context", 1...configuration.context)
         // A mean beyond what is worth unrolling is no mistake of the user's: such a depth loops.
-        let recurrence = settings.recurrence ?? min(configuration.meanRecurrence, Self.mostUnrolled)
+        let recurrence = settings.recurrence ?? min(configuration.meanRecurrence, Self.maxUnrolled)
         self.init(
             configuration: configuration,
             settings: PlanSettings(
                 width: configuration.width, vocabulary: configuration.vocabulary, context: context,
                 maxRows: try bounded(settings.maxRows ?? context, "The number of rows", 1...context),
                 weights: settings.weights, weightRules: try Self.rules(settings.weightRules, configuration),
-                recurrence: try bounded(recurrence, "The recurrence", 0...Self.mostUnrolled),
-                innerRecurrence: try bounded(settings.innerRecurrence, "The inner recurrence", 1...Self.mostUnrolled),
+                recurrence: try bounded(recurrence, "The recurrence", 0...Self.maxUnrolled),
+                innerRecurrence: try bounded(settings.innerRecurrence, "The inner recurrence", 1...Self.maxUnrolled),
                 passes: settings.passes ?? Pipeline.standardNames))
         _ = try pipeline
     }

@@ -12,7 +12,7 @@ public enum PackedInt8 {
 
     /// The widest matrix whose products of a row sum to no more than an i32 holds in every kernel: AVX-512 multiplies codes
     /// raised by 128, so that a product is 255 · 127 at most.
-    public static let mostColumns = 1 << 16
+    public static let maxColumns = 1 << 16
 
     static let panel = 16
     static let quad = 4

@@ -39,9 +39,9 @@ extension Schedule {
         for weight in weights where !extents.contains(weight.rows) || !extents.contains(weight.columns) {
             throw PlanError("the weight \(weight.name) has the size \(weight.rows) × \(weight.columns).")
         }
-        for weight in weights where weight.format == .int8 && weight.columns > PackedInt8.mostColumns {
+        for weight in weights where weight.format == .int8 && weight.columns > PackedInt8.maxColumns {
             throw PlanError(
-                "the int8 weight \(weight.name) has \(weight.columns) columns, more than the \(PackedInt8.mostColumns) "
+                "the int8 weight \(weight.name) has \(weight.columns) columns, more than the \(PackedInt8.maxColumns) "
                     + "that can be summed.")
         }
         for cache in caches

@@ -80,14 +80,14 @@ public final class ExecutionRecorder {
     private let tracks: UnsafeMutableBufferPointer<ech_track>
 
     /// So much memory no trace needs, and no viewer would open it.
-    private static let mostBytes = 1 << 32
+    private static let maxBytes = 1 << 32
 
     init(threads: Int, eventsPerThread: Int) throws {
-        let mostEvents = Self.mostBytes / (MemoryLayout<ech_event>.stride * threads)
-        guard (1...mostEvents).contains(eventsPerThread) else {
+        let maxEvents = Self.maxBytes / (MemoryLayout<ech_event>.stride * threads)
+        guard (1...maxEvents).contains(eventsPerThread) else {
             throw RuntimeError(
                 "\(eventsPerThread) events of a thread cannot be recorded; with \(threads) threads there is room for 1 to "
-                    + "\(mostEvents).")
+                    + "\(maxEvents).")
         }
         self.eventsPerThread = eventsPerThread
         // Written once here, so that the system need not find memory while threads record.

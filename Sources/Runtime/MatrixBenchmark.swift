@@ -41,7 +41,7 @@ public struct MatrixBenchmark {
     public static let products: Set = ["linear", "project_rope_write", "linear_silu_gate", "linear_argmax"]
 
     /// - Parameter weights: indexes of weights of one shape and format, such as one of ``shapes(of:)``.
-    public init(_ weights: [Int], of plan: Plan, mostRows: Int, threads: Int) throws {
+    public init(_ weights: [Int], of plan: Plan, maxRows: Int, threads: Int) throws {
         let schedule = plan.contents.schedule
         guard let first = weights.first.map({ schedule.weights[$0] }), let bytes = first.byteCount else {
             throw RuntimeError("There is no matrix to measure.")
@@ -51,7 +51,7 @@ public struct MatrixBenchmark {
         count = chosen.count
         self.bytes = bytes
         tape = try SingleTape(
-            Self.function(Array(chosen), like: first), of: plan, mostRows: mostRows, threads: threads)
+            Self.function(Array(chosen), like: first), of: plan, maxRows: maxRows, threads: threads)
     }
 
     /// convert; repeat { linear by each weight }

@@ -7,24 +7,24 @@ public final class SingleTape {
     public let threads: Int
     private let program: Program
     private let session: OpaquePointer
-    private let mostRows: Int
+    private let maxRows: Int
     private var parameters: [UnsafeMutableRawBufferPointer] = []
     private var results: [UnsafeMutableRawBufferPointer] = []
 
     /// - Parameters:
     ///   - function: any tape over the plan's weights. It must not read a cache.
-    ///   - mostRows: the most rows of a run.
+    ///   - maxRows: the most rows of a run.
     /// - Throws: ``RuntimeError`` when the tape is malformed.
-    public init(_ function: ScheduledFunction, of plan: Plan, mostRows: Int, threads: Int) throws {
+    public init(_ function: ScheduledFunction, of plan: Plan, maxRows: Int, threads: Int) throws {
         self.threads = threads
-        self.mostRows = mostRows
+        self.maxRows = maxRows
         program = try Program(function, of: plan, isa: InstructionSet.chosen())
         let caches = try plan.contents.schedule.caches.map(ech_cache.init)
         session = try reportingErrors {
             ech_session_create(caches, Int32(caches.count), 1, 1, 1, CacheFormat.f32.code, $0)
         }
         for port in function.parameters {
-            let memory = Self.allocate(port, rows: mostRows)
+            let memory = Self.allocate(port, rows: maxRows)
             if port.element == .f32 {
                 var generator = SystemRandomNumberGenerator()
                 for index in memory.bindMemory(to: Float.self).indices {
@@ -34,7 +34,7 @@ public final class SingleTape {
             }
             parameters.append(memory)
         }
-        for port in function.results { results.append(Self.allocate(port, rows: mostRows)) }
+        for port in function.results { results.append(Self.allocate(port, rows: maxRows)) }
     }
 
     deinit {
@@ -53,8 +53,8 @@ public final class SingleTape {
     /// - Parameter recurrences: how often its loop runs.
     /// - Returns: how long the run took.
     public func run(rows: Int, recurrences: Int) throws -> Duration {
-        guard (1...mostRows).contains(rows) else {
-            throw RuntimeError("A run of \(rows) rows was asked for, and there is room for 1 to \(mostRows).")
+        guard (1...maxRows).contains(rows) else {
+            throw RuntimeError("A run of \(rows) rows was asked for, and there is room for 1 to \(maxRows).")
         }
         let inputs = parameters.map { UnsafeRawPointer($0.baseAddress) }
         let outputs = results.map(\.baseAddress)

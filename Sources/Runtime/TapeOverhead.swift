@@ -13,8 +13,8 @@ public struct TapeOverhead: Hashable, Sendable {
     /// Medians of `repeats` runs.
     /// - Parameter plan: any; its weights are not read.
     public init(measuredOn plan: Plan, threads: Int, repeats: Int) throws {
-        let free = try SingleTape(Self.function(barriers: false), of: plan, mostRows: 1, threads: threads)
-        let bound = try SingleTape(Self.function(barriers: true), of: plan, mostRows: 1, threads: threads)
+        let free = try SingleTape(Self.function(barriers: false), of: plan, maxRows: 1, threads: threads)
+        let bound = try SingleTape(Self.function(barriers: true), of: plan, maxRows: 1, threads: threads)
         var times: (free: [Double], bound: [Double]) = ([], [])
         // The first run grows the arena and starts the threads.
         for run in 0...max(1, repeats) {

@@ -133,10 +133,10 @@ struct BenchRun {
     }
 
     private mutating func measureMatrices() throws -> [Samples<Product>] {
-        let mostRows = rowCounts[rowCounts.count - 1]
+        let maxRows = rowCounts[rowCounts.count - 1]
         var products: [Samples<Product>] = []
         for shape in MatrixBenchmark.shapes(of: plan) {
-            let matrix = try MatrixBenchmark(shape, of: plan, mostRows: mostRows, threads: model.threads)
+            let matrix = try MatrixBenchmark(shape, of: plan, maxRows: maxRows, threads: model.threads)
             products += rowCounts.map { Samples(subject: Product(matrix: matrix, rows: $0)) }
         }
         for round in 0...repeats {

@@ -159,15 +159,15 @@ struct Profile: ParsableCommand {
 
     private func call(_ settings: PlanSettings) throws -> ProfileRun.Call {
         let function = function ?? .step
-        let mostRows = min(settings.maxRows, settings.context)
-        try requireOption(rows, "--rows", 1...mostRows)
+        let maxRows = min(settings.maxRows, settings.context)
+        try requireOption(rows, "--rows", 1...maxRows)
         let usual =
             switch function {
             case .step: (rows: 32, context: 512)
             case .decode: (rows: 1, context: 512)
             case .prefill: (rows: 512, context: 0)
             }
-        let rows = rows ?? min(usual.rows, mostRows)
+        let rows = rows ?? min(usual.rows, maxRows)
         let room = settings.context - rows
         try requireOption(context, "--context", 0...room)
         return ProfileRun.Call(

@@ -33,8 +33,8 @@ struct ProfileReport: Encodable {
     struct Calls: Encodable {
         var name: String
         var count: Int
-        var leastRows: Int
-        var mostRows: Int
+        var minRows: Int
+        var maxRows: Int
         var ms: Double
         /// Of `wallMs`.
         var share: Double
@@ -82,7 +82,7 @@ struct ProfileReport: Encodable {
         calls = sums.functions.map { index, function in
             Calls(
                 name: FunctionReport(plan.contents.schedule.functions[index]).label, count: function.count,
-                leastRows: function.leastRows, mostRows: function.mostRows, ms: function.ms,
+                minRows: function.minRows, maxRows: function.maxRows, ms: function.ms,
                 share: ratio(function.ms, wall), floorMs: function.floorMs,
                 floorShare: ratio(function.floorMs, function.ms))
         }
@@ -107,8 +107,8 @@ struct ProfileReport: Encodable {
     private struct Sums {
         struct Function {
             var count = 0
-            var leastRows = Int.max
-            var mostRows = 0
+            var minRows = Int.max
+            var maxRows = 0
             var ms = 0.0
             var floorMs = 0.0
         }
@@ -122,8 +122,8 @@ struct ProfileReport: Encodable {
                 let costs = costs.costs(of: call)
                 var function = functions[call.function] ?? Function()
                 function.count += 1
-                function.leastRows = min(function.leastRows, call.rows)
-                function.mostRows = max(function.mostRows, call.rows)
+                function.minRows = min(function.minRows, call.rows)
+                function.maxRows = max(function.maxRows, call.rows)
                 function.ms += Double(call.end - call.start) / 1e6
                 // All threads share an instruction, so its cost counts once.
                 for event in recorder.events(of: call, thread: 0) {

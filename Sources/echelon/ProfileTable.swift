@@ -17,7 +17,7 @@ struct ProfileTable {
 
     private var calls: String {
         let rows = report.calls.map { calls in
-            let rows = calls.leastRows == calls.mostRows ? "\(calls.leastRows)" : "\(calls.leastRows)-\(calls.mostRows)"
+            let rows = calls.minRows == calls.maxRows ? "\(calls.minRows)" : "\(calls.minRows)-\(calls.maxRows)"
             return [
                 calls.name, "\(calls.count)", rows, decimals(calls.ms, 3),
                 decimals(calls.ms / Double(calls.count), 3), percent(calls.share), percent(calls.floorShare),

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 3, MOST_ROWS = 192 };
+enum { SLOTS = 3, MAX_ROWS = 192 };
 
 /// What the caches hold, by the rule of ech_call.depth in its plainest form.
 typedef struct {
@@ -41,7 +41,7 @@ static int64_t model_offset(const model *m, int slot, int entry, int position) {
 /// The rows of one call. Queries, keys and values change with the recurrence: they grow by a quarter each time.
 typedef struct {
     int rows;
-    int32_t slots[MOST_ROWS], positions[MOST_ROWS];
+    int32_t slots[MAX_ROWS], positions[MAX_ROWS];
     float *q, *k, *v;
 } ragged;
 
@@ -161,8 +161,8 @@ static void build(tape *t, const model *m, const ragged *c, int recurrences, boo
     }
     const int out = tape_result(t, ECH_F32, width, result);
     const int attended = element == ECH_BF16 ? tape_arena(t, ECH_BF16, width) : out;
-    static float one[MOST_ROWS], quarter[MOST_ROWS];
-    for (int i = 0; i < MOST_ROWS; i++) one[i] = 0, quarter[i] = 0.25f;
+    static float one[MAX_ROWS], quarter[MAX_ROWS];
+    for (int i = 0; i < MAX_ROWS; i++) one[i] = 0, quarter[i] = 0.25f;
     const int p0 = tape_parameter(t, ECH_F32, 1, one), pq = tape_parameter(t, ECH_F32, 1, quarter);
     const int cache = tape_cache(t, m->heads, m->dim, m->recurrent);
     for (int k = 0; k < 3; k++) {
@@ -286,12 +286,12 @@ static void check_wavefront(int heads, int dim, int budget, int format, const in
     model m = new_model(heads, dim, CONTEXT, budget, true, format);
     ech_session *sessions[4] = {0};
     // As many rows a call as there may be.
-    for (int first = 0, more = 1; more; first += MOST_ROWS / SLOTS) {
+    for (int first = 0, more = 1; more; first += MAX_ROWS / SLOTS) {
         int begin[SLOTS], end[SLOTS];
         more = 0;
         for (int slot = 0; slot < SLOTS; slot++) {
             begin[slot] = first < from[slot] ? first : from[slot];
-            end[slot] = first + MOST_ROWS / SLOTS < from[slot] ? first + MOST_ROWS / SLOTS : from[slot];
+            end[slot] = first + MAX_ROWS / SLOTS < from[slot] ? first + MAX_ROWS / SLOTS : from[slot];
             more += end[slot] > begin[slot];
         }
         if (!more) break;

@@ -27,8 +27,8 @@ int tests_finished(void) {
 }
 
 void check_failed(const char *file, int line, const char *format, ...) {
-    const int most_printed = 5;
-    if (++failures > most_printed) return;
+    const int max_printed = 5;
+    if (++failures > max_printed) return;
     printf("FAILED %s (%s:%d): ", running, file, line);
     va_list arguments;
     va_start(arguments, format);

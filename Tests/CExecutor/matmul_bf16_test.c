@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRIP = 32, BLOCK = 32, TILE = 16, MOST_ROWS = 512, STRIDE = ECH_STRIPS_AT_ONCE * STRIP + 5 };
+enum { STRIP = 32, BLOCK = 32, TILE = 16, MAX_ROWS = 512, STRIDE = ECH_STRIPS_AT_ONCE * STRIP + 5 };
 
 static int failures = 0;
 
@@ -189,7 +189,7 @@ typedef struct {
 static void check_batch(void *context, int32_t rows) {
     const batch_test *test = context;
     // Another stretch of the rows each time, so that a row is seen at many places of a tile.
-    const int32_t most = is_slow(test->isa) && test->p->blocks > 13 ? 65 : MOST_ROWS;
+    const int32_t most = is_slow(test->isa) && test->p->blocks > 13 ? 65 : MAX_ROWS;
     const int32_t from = rows * 7 % (most - rows + 1);
     float *out = run(test->isa, test->p, test->packed, from, rows);
     for (int32_t i = 0; i < rows; i++)
@@ -209,7 +209,7 @@ static void check_batch(void *context, int32_t rows) {
 /// L <= 17 + K / 32. Both are at most min(K, 384) + K / 32 + 1. The values keep clear of underflow. With K = 5280 the
 /// bound is a fifth of what leaving out a product of mean magnitude changes.
 static void test_sums(int isa, int32_t blocks, bool integers) {
-    const int32_t rows = is_slow(isa) && blocks > 13 ? 65 : MOST_ROWS;
+    const int32_t rows = is_slow(isa) && blocks > 13 ? 65 : MAX_ROWS;
     problem p = make_problem(rows, blocks, integers ? random_integer : random_real);
     uint16_t *packed = pack(&p);
     float(*alone)[STRIP] = allocate((size_t)rows, sizeof *alone);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRIP = 32, TILE = 16, MOST_ROWS = 144, STRIDE = ECH_STRIPS_AT_ONCE * STRIP + 5 };
+enum { STRIP = 32, TILE = 16, MAX_ROWS = 144, STRIDE = ECH_STRIPS_AT_ONCE * STRIP + 5 };
 
 // MARK: Data
 
@@ -164,10 +164,10 @@ static void for_each_problem(number weight, number x) {
     int row_counts[42];
     for (int i = 0; i < 40; i++) row_counts[i] = i + 1;
     row_counts[40] = 64;
-    row_counts[41] = MOST_ROWS;
+    row_counts[41] = MAX_ROWS;
     for (int format = ECH_WEIGHT_INT8; format <= ECH_WEIGHT_INT4; format++)
         for (size_t b = 0; b < sizeof block_counts / sizeof *block_counts; b++) {
-            problem p = make_problem(format, MOST_ROWS, block_counts[b], 1, weight, x);
+            problem p = make_problem(format, MAX_ROWS, block_counts[b], 1, weight, x);
             // Some rows of zeros, with a scale of 0.
             for (int i = 3; i < p.rows; i += 11) {
                 memset(p.x + (int64_t)i * 64 * p.blocks, 0, (size_t)(64 * p.blocks));
@@ -187,11 +187,11 @@ static void test_extremes(void) {
 }
 
 static void test_strips_together(void) {
-    static const int row_counts[] = {1, 4, 16, 17, 40, 64, MOST_ROWS};
+    static const int row_counts[] = {1, 4, 16, 17, 40, 64, MAX_ROWS};
     for (int format = ECH_WEIGHT_INT8; format <= ECH_WEIGHT_INT4; format++)
         for (int strips = 2; strips <= ECH_STRIPS_AT_ONCE; strips++)
             for (int blocks = 1; blocks <= 25; blocks += 12) {
-                problem p = make_problem(format, MOST_ROWS, blocks, strips, any, any);
+                problem p = make_problem(format, MAX_ROWS, blocks, strips, any, any);
                 check(&p, row_counts, 7);
                 free_problem(&p);
             }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 3, WIDTH = 5, RECURRENCES = 7, MOST_THREADS = 3, ROOM = 64 };
+enum { ROWS = 3, WIDTH = 5, RECURRENCES = 7, MAX_THREADS = 3, ROOM = 64 };
 
 /// Two additions, a loop of a copy and an addition without a barrier between them, and a copy after it. What the tape
 /// executes is 2 + the repeat + RECURRENCES · 2 + 1.
@@ -86,9 +86,9 @@ static void check_events(const fixture *f, const ech_event *events, int count, i
 static void test_recording(void) {
     fixture f;
     char message[ECH_MESSAGE_SIZE] = "";
-    for (int threads = 1; set_up(&f) && threads <= MOST_THREADS; threads++, tear_down(&f)) {
-        ech_event events[MOST_THREADS][ROOM];
-        ech_track tracks[MOST_THREADS] = {{0}};
+    for (int threads = 1; set_up(&f) && threads <= MAX_THREADS; threads++, tear_down(&f)) {
+        ech_event events[MAX_THREADS][ROOM];
+        ech_track tracks[MAX_THREADS] = {{0}};
         for (int i = 0; i < threads; i++) tracks[i] = (ech_track){.events = events[i], .capacity = ROOM};
         int64_t before = ech_nanoseconds();
         for (int calls = 1; calls <= 2; calls++) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ROWS = 40, MOST_WIDTH = 440 };
+enum { MAX_ROWS = 40, MAX_WIDTH = 440 };
 static const int row_counts[] = {1, 2, 15, 16, 17, 40};
 static const int widths[] = {1, 7, 16, 31, 33, 96, 440};
 #define COUNT(array) (int)(sizeof(array) / sizeof *(array))
@@ -50,14 +50,14 @@ static void expect_bias(const row_input *r, double *out, double *unused) {
 }
 static void expect_norm(const row_input *r, double *out, double *unused) {
     (void)unused;
-    double x[MOST_WIDTH];
+    double x[MAX_WIDTH];
     for (int j = 0; j < r->width; j++) x[j] = r->a[j];
     const double scale = scale_of(x, r->width);
     for (int j = 0; j < r->width; j++) out[j] = x[j] * scale * r->v[j];
 }
 static void expect_add_norm(const row_input *r, double *out, double *unused) {
     (void)unused;
-    double x[MOST_WIDTH];
+    double x[MAX_WIDTH];
     expect_add(r, x, NULL);
     const double scale = scale_of(x, r->width);
     for (int j = 0; j < r->width; j++) out[j] = x[j] * scale * r->v[j];
@@ -131,7 +131,7 @@ static void check_row_opcode(const row_opcode *op, const row_data *data) {
     for (int i = 0; i < data->rows; i++) {
         const int64_t o = (int64_t)i * data->width;
         const row_input row = {data->width, data->a + o, data->b + o, data->v, data->w, data->p[i], data->q[i]};
-        double expected[2][MOST_WIDTH];
+        double expected[2][MAX_WIDTH];
         op->expected(&row, expected[0], expected[1]);
         for (int k = 0; k < op->outputs; k++)
             for (int j = 0; j < data->width; j++)

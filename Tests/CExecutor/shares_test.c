@@ -10,7 +10,7 @@ extern int omp_get_num_threads(void);
 extern int omp_get_thread_num(void);
 
 #define COUNT(array) (int)(sizeof(array) / sizeof *(array))
-enum { MOST_THREADS = 8, MOST_UNITS = 1000 };
+enum { MAX_THREADS = 8, MAX_UNITS = 1000 };
 
 static void wait_a_little(int turns) {
     for (int i = 0; i < turns; i++) sched_yield();
@@ -23,16 +23,16 @@ static double seconds(void) {
 }
 
 /// How often each unit of each division was taken.
-typedef _Atomic int tally[MOST_UNITS];
+typedef _Atomic int tally[MAX_UNITS];
 
 /// More divisions than there are tickets, of threads that are unevenly fast. Every third begins without waiting for the
 /// threads that are still at the one before.
 static void take_everything(int threads, int at_once, bool help) {
-    static const int counts[] = {0, 1, 2, 5, 100, MOST_UNITS};
+    static const int counts[] = {0, 1, 2, 5, 100, MAX_UNITS};
     enum { DIVISIONS = 2 * ECH_TICKET_LIMIT + 3 };
     tally *taken = calloc(DIVISIONS, sizeof *taken);
-    ech_left all[MOST_THREADS];
-    for (int i = 0; i < MOST_THREADS; i++) atomic_init(&all[i].left, 0);
+    ech_left all[MAX_THREADS];
+    for (int i = 0; i < MAX_THREADS; i++) atomic_init(&all[i].left, 0);
 #pragma omp parallel num_threads(threads)
     {
         const int thread = omp_get_thread_num(), there = omp_get_num_threads();
@@ -53,7 +53,7 @@ static void take_everything(int threads, int at_once, bool help) {
         }
     }
     for (int d = 0; d < DIVISIONS; d++)
-        for (int unit = 0; unit < MOST_UNITS; unit++)
+        for (int unit = 0; unit < MAX_UNITS; unit++)
             CHECK(taken[d][unit] == (unit < counts[d % COUNT(counts)]),
                   "%d threads take unit %d of %d in division %d %d times", threads, unit, counts[d % COUNT(counts)], d,
                   taken[d][unit]);
@@ -61,7 +61,7 @@ static void take_everything(int threads, int at_once, bool help) {
 }
 
 static void test_every_unit_once(void) {
-    static const int thread_counts[] = {1, 2, 3, MOST_THREADS};
+    static const int thread_counts[] = {1, 2, 3, MAX_THREADS};
     for (int t = 0; t < COUNT(thread_counts); t++)
         for (int at_once = 1; at_once <= 4; at_once += 3)
             for (int help = 0; help < 2; help++) take_everything(thread_counts[t], at_once, help);

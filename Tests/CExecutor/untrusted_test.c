@@ -428,7 +428,7 @@ static void test_bad_q8(void) {
 }
 
 /// Sums of more columns than this would leave 32 bits.
-static void test_most_columns_of_int8(void) {
+static void test_max_columns_of_int8(void) {
     static const int columns[] = {1 << 16, (1 << 16) + 1};
     static _Alignas(64) char data[32 * (65536 + 64) + 128];
     for (int k = 0; k < 2; k++) {
@@ -534,7 +534,7 @@ int main(void) {
     run_test("bad sessions are refused", test_bad_sessions);
     run_test("bad tapes are refused", test_bad_tapes);
     run_test("q8 where it cannot be is refused", test_bad_q8);
-    run_test("int8 weights with too many columns are refused", test_most_columns_of_int8);
+    run_test("int8 weights with too many columns are refused", test_max_columns_of_int8);
     run_test("a refusal names the instruction", test_message_names_the_instruction);
     run_test("tapes damaged at random never crash", test_random_damage);
     return tests_finished();

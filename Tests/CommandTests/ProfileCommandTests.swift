@@ -11,8 +11,8 @@ import Testing
         struct Calls: Decodable {
             var name: String
             var count: Int
-            var leastRows: Int
-            var mostRows: Int
+            var minRows: Int
+            var maxRows: Int
             var ms: Double
             var share: Double
             var floorMs: Double
@@ -176,7 +176,7 @@ import Testing
         let (report, trace) = try profile(
             [TestModels.wordmathPlan, "--function", function, "--rows", "\(rows)", "--context", "3", "--repeats", "1"])
         #expect(report.calls.map(\.name) == [label])
-        #expect(report.calls.map(\.mostRows) == [rows])
+        #expect(report.calls.map(\.maxRows) == [rows])
         #expect(trace.traceEvents.first { $0.cat == "call" }?.args.context == 3)
     }
 
@@ -215,7 +215,7 @@ import Testing
         #expect(generation.generation?.tokens == 5)
         #expect(trace.traceEvents.first { $0.cat == "call" }?.args.rows == 20)
         let (given, _) = try profile(model + ["--tokens", "5,6,7", "--max-new-tokens", "2"], threads: 1)
-        #expect(given.calls.contains { $0.name == "prefill" && $0.mostRows == 3 })
+        #expect(given.calls.contains { $0.name == "prefill" && $0.maxRows == 3 })
     }
 
     @Test func `what a random model cannot do is refused before its weights are made`() throws {

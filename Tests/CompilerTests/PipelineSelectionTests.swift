@@ -132,7 +132,7 @@ import Testing
     }
 
     @Test func `a loop too long to unroll stays a loop`() throws {
-        let most = UnrollRecurrences.mostIterations
+        let most = UnrollRecurrences.maxIterations
         try expect(UnrollRecurrences(), toKeep: UnrollRecurrencesTests.text("\(most + 1)"))
         try expect(UnrollRecurrences(), toKeep: UnrollRecurrencesTests.text("2147483647"))
         let unrolled = try UnrollRecurrences().run(module(UnrollRecurrencesTests.text("\(most)")))

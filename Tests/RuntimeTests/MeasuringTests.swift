@@ -98,14 +98,14 @@ import Testing
         for shape in shapes {
             let sizes = Set(shape.map { [weights[$0].rows, weights[$0].columns] })
             #expect(sizes.count == 1)
-            let benchmark = try MatrixBenchmark(shape, of: plan, mostRows: 4, threads: 2)
+            let benchmark = try MatrixBenchmark(shape, of: plan, maxRows: 4, threads: 2)
             #expect(try benchmark.time(rows: 4, passes: 20) > .zero)
             #expect(throws: RuntimeError.self) { try benchmark.time(rows: 5) }
             #expect(throws: RuntimeError.self) { try benchmark.time(rows: 0) }
         }
         // Four matrices in each of five blocks, two halves of the adapter, and the head.
         #expect(shapes.joined().count == 4 * 5 + 2 + 1)
-        #expect(throws: RuntimeError.self) { try MatrixBenchmark([], of: plan, mostRows: 4, threads: 2) }
+        #expect(throws: RuntimeError.self) { try MatrixBenchmark([], of: plan, maxRows: 4, threads: 2) }
     }
 
     @Test func `probes refuse what cannot be probed`() throws {

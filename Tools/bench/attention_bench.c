@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { HEADS = 55, DIM = 96, WIDTH = HEADS * DIM, CACHES = 4, MOST_ROWS = 64, MOST_CONTEXT = 4096, MOST_REPEATS = 101 };
+enum { HEADS = 55, DIM = 96, WIDTH = HEADS * DIM, CACHES = 4, MAX_ROWS = 64, MAX_CONTEXT = 4096, MAX_REPEATS = 101 };
 
 static const int32_t contexts[] = {512, 2048, 4096}, row_counts[] = {1, 8, 32, 64};
 enum { CONTEXTS = sizeof contexts / sizeof *contexts, ROW_COUNTS = sizeof row_counts / sizeof *row_counts };
@@ -87,7 +87,7 @@ static ech_program *program_of(int opcode, int isa) {
 /// One call over the `rows` positions that end at `end`.
 static void run(const ech_program *program, ech_session *session, const float *x, float *out, int32_t end, int32_t rows,
                 int threads) {
-    int32_t slots[MOST_ROWS] = {0}, positions[MOST_ROWS];
+    int32_t slots[MAX_ROWS] = {0}, positions[MAX_ROWS];
     for (int32_t i = 0; i < rows; i++) positions[i] = end - rows + i;
     const void *parameters[] = {x, slots, positions};
     void *results[] = {out};
@@ -112,9 +112,9 @@ static double time_read(const uint64_t *memory, size_t bytes, int threads) {
 int main(int argc, char **argv) {
     const bool halves = argc > 1 && strcmp(argv[1], "bf16") == 0;
     const int threads = argc > 2 ? atoi(argv[2]) : ech_default_threads(), repeats = argc > 3 ? atoi(argv[3]) : 11;
-    if ((argc > 1 && !halves && strcmp(argv[1], "f32") != 0) || threads < 1 || repeats < 1 || repeats > MOST_REPEATS) {
+    if ((argc > 1 && !halves && strcmp(argv[1], "f32") != 0) || threads < 1 || repeats < 1 || repeats > MAX_REPEATS) {
         fprintf(stderr, "The first argument is f32 or bf16, then a number of threads, then 1 to %d repeats.\n",
-                MOST_REPEATS);
+                MAX_REPEATS);
         return 1;
     }
     char message[ECH_MESSAGE_SIZE] = "";
@@ -122,10 +122,10 @@ int main(int argc, char **argv) {
     require(isa >= 0, message);
     ech_program *write = program_of(ECH_CACHE_WRITE, isa), *attention = program_of(ECH_WAVEFRONT_ATTENTION, isa);
     const ech_cache cache = {HEADS, DIM, 0}, caches[CACHES] = {cache, cache, cache, cache};
-    float *x = random_floats((size_t)MOST_ROWS * WIDTH), *out = allocate((size_t)MOST_ROWS * WIDTH * sizeof *out);
-    const size_t most_bytes = (size_t)CACHES * 2 * WIDTH * MOST_CONTEXT * (halves ? 2 : 4);
-    uint64_t *memory = allocate(most_bytes);
-    memset(memory, 1, most_bytes);
+    float *x = random_floats((size_t)MAX_ROWS * WIDTH), *out = allocate((size_t)MAX_ROWS * WIDTH * sizeof *out);
+    const size_t max_bytes = (size_t)CACHES * 2 * WIDTH * MAX_CONTEXT * (halves ? 2 : 4);
+    uint64_t *memory = allocate(max_bytes);
+    memset(memory, 1, max_bytes);
 
     printf("%s, caches in %s, %d thread%s\n", ech_isa_name(isa), halves ? "bf16" : "f32", threads, threads == 1 ? "" : "s");
     printf("context  rows        ms   read ms   share   GFLOP/s\n");
@@ -134,12 +134,12 @@ int main(int argc, char **argv) {
         ech_session *session = ech_session_create(caches, CACHES, 1, contexts[c], 1,
                                                   halves ? ECH_CACHE_BF16 : ECH_CACHE_F32, message);
         require(session, message);
-        for (int32_t end = MOST_ROWS; end <= contexts[c]; end += MOST_ROWS)
-            run(write, session, x, out, end, MOST_ROWS, threads);
-        double times[ROW_COUNTS][MOST_REPEATS], reads[MOST_REPEATS];
+        for (int32_t end = MAX_ROWS; end <= contexts[c]; end += MAX_ROWS)
+            run(write, session, x, out, end, MAX_ROWS, threads);
+        double times[ROW_COUNTS][MAX_REPEATS], reads[MAX_REPEATS];
         for (int r = -1; r < repeats; r++) { // the first round only warms up
             const int at = r < 0 ? 0 : r;
-            reads[at] = time_read(memory, most_bytes / MOST_CONTEXT * (size_t)contexts[c], threads) / CACHES;
+            reads[at] = time_read(memory, max_bytes / MAX_CONTEXT * (size_t)contexts[c], threads) / CACHES;
             for (int i = 0; i < ROW_COUNTS; i++) {
                 const double start = seconds();
                 run(attention, session, x, out, contexts[c], row_counts[i], threads);

@@ -32,7 +32,7 @@
 int omp_get_thread_num(void);
 
 static const int32_t row_counts[] = {1, 8, 16, 32, 64, 128};
-enum { ROW_COUNTS = sizeof row_counts / sizeof row_counts[0], MOST_ROWS = 128, MOST_REPEATS = 101, STRIP = 32 };
+enum { ROW_COUNTS = sizeof row_counts / sizeof row_counts[0], MAX_ROWS = 128, MAX_REPEATS = 101, STRIP = 32 };
 
 static double seconds(void) {
     struct timespec now;
@@ -113,14 +113,14 @@ static problem make_problem(enum format format, int32_t n, int32_t k) {
                                : n32 / STRIP * (k64 / 64) * ECH_INT4_BLOCK_BYTES;
     p.calls = p.bytes < (64u << 20) ? (int32_t)((64u << 20) / p.bytes) : 1;
     p.weights = allocate(p.bytes);
-    p.x = allocate(MOST_ROWS * (k64 * 2 + 64));
+    p.x = allocate(MAX_ROWS * (k64 * 2 + 64));
     p.seconds = allocate((size_t)n / STRIP * sizeof *p.seconds);
-    p.out = allocate((size_t)MOST_ROWS * (size_t)n * sizeof(float));
+    p.out = allocate((size_t)MAX_ROWS * (size_t)n * sizeof(float));
     // int4 weights have many scales, which must not be denormal: some processors multiply those slowly.
     if (format == INT8) fill_bytes(p.weights, p.bytes);
     else fill_bf16(p.weights, p.bytes);
-    if (format == BF16) fill_bf16(p.x, MOST_ROWS * (size_t)k * 2);
-    else fill_bytes(p.x, MOST_ROWS * (k64 + 64 + k64 / 8));
+    if (format == BF16) fill_bf16(p.x, MAX_ROWS * (size_t)k * 2);
+    else fill_bytes(p.x, MAX_ROWS * (k64 + 64 + k64 / 8));
     return p;
 }
 
@@ -182,7 +182,7 @@ static timing time_pass(const problem *p, int isa, int threads, int32_t rows) {
 
 /// Repeated timings of one number of rows.
 typedef struct {
-    double whole[MOST_REPEATS], quiet[MOST_REPEATS];
+    double whole[MAX_REPEATS], quiet[MAX_REPEATS];
 } samples;
 
 static void add_sample(samples *s, int at, timing t) {
@@ -221,9 +221,9 @@ int main(int argc, char **argv) {
     }
     const int repeats = argc > 2 ? atoi(argv[2]) : 7;
     const int32_t n = argc > 3 ? atoi(argv[3]) : 35840, k = argc > 4 ? atoi(argv[4]) : 5280;
-    if (repeats < 1 || repeats > MOST_REPEATS || n < 32 || k < 32 || n % 32 != 0 || k % 32 != 0 ||
+    if (repeats < 1 || repeats > MAX_REPEATS || n < 32 || k < 32 || n % 32 != 0 || k % 32 != 0 ||
         k > ECH_INT8_COLUMNS_LIMIT) {
-        fprintf(stderr, "REPEATS is 1 to %d; N and K are multiples of 32, K at most %d.\n", MOST_REPEATS,
+        fprintf(stderr, "REPEATS is 1 to %d; N and K are multiples of 32, K at most %d.\n", MAX_REPEATS,
                 ECH_INT8_COLUMNS_LIMIT);
         return 1;
     }

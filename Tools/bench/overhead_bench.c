@@ -3,7 +3,7 @@
 ///
 ///     gcc -std=c11 -O3 -fopenmp -ffp-contract=off -fno-math-errno -I Sources/CExecutor/include
 ///         Sources/CExecutor/*.c Tools/bench/overhead_bench.c -lopenblas -lm -o /tmp/overhead_bench          (one line)
-///     /tmp/overhead_bench [MOST_THREADS [REPEATS]]
+///     /tmp/overhead_bench [MAX_THREADS [REPEATS]]
 ///
 /// The instructions add two vectors of 16 columns, as little work as there is, for one row. `call` is a tape of one of
 /// them; an instruction's and a barrier's costs are the differences between long and short tapes with and without
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LONG = 4000, CALLS = 50, WIDTH = 16, MOST_REPEATS = 501 };
+enum { LONG = 4000, CALLS = 50, WIDTH = 16, MAX_REPEATS = 501 };
 
 static double seconds(void) {
     struct timespec now;
@@ -91,9 +91,9 @@ static void print(const char *what, times more, times less, int count) {
 }
 
 int main(int argc, char **argv) {
-    const int most_threads = argc > 1 ? atoi(argv[1]) : ech_default_threads(), repeats = argc > 2 ? atoi(argv[2]) : 51;
-    if (most_threads < 1 || repeats < 1 || repeats > MOST_REPEATS) {
-        fprintf(stderr, "The arguments are a number of threads and 1 to %d repeats.\n", MOST_REPEATS);
+    const int max_threads = argc > 1 ? atoi(argv[1]) : ech_default_threads(), repeats = argc > 2 ? atoi(argv[2]) : 51;
+    if (max_threads < 1 || repeats < 1 || repeats > MAX_REPEATS) {
+        fprintf(stderr, "The arguments are a number of threads and 1 to %d repeats.\n", MAX_REPEATS);
         return 1;
     }
     char message[ECH_MESSAGE_SIZE] = "";
@@ -102,8 +102,8 @@ int main(int argc, char **argv) {
     ech_session *session = ech_session_create(NULL, 0, 1, 1, 1, ECH_CACHE_F32, message);
     require(session, message);
     ech_program *single = additions(1, false, isa), *plain = additions(LONG, false, isa), *met = additions(LONG, true, isa);
-    for (int threads = 1; threads <= most_threads; threads++) {
-        double calls[MOST_REPEATS], without[MOST_REPEATS], with[MOST_REPEATS], recorded[MOST_REPEATS];
+    for (int threads = 1; threads <= max_threads; threads++) {
+        double calls[MAX_REPEATS], without[MAX_REPEATS], with[MAX_REPEATS], recorded[MAX_REPEATS];
         ech_track *tracks = make_tracks(threads);
         for (int r = -1; r < repeats; r++) { // the first round only warms up
             const int at = r < 0 ? 0 : r;

@@ -3,7 +3,7 @@
 // itself one copy in a cluster. What enters or leaves a cluster does so through its ports.
 
 /** A parameter of one integer a row goes almost everywhere; from so many readers on it gets no edges. */
-const mostEdges = 4;
+const maxEdges = 4;
 
 const measuring = document.createElement("canvas").getContext("2d");
 const textWidth = (text, font) => {
@@ -37,7 +37,7 @@ class StageGraph {
     const readers = model.readers(this.place);
     for (const parameter of model.raw.parameters) {
       const uses = (readers.get(parameter) || []).length;
-      if (model.type(parameter).startsWith("i32") && uses > mostEdges) continue;
+      if (model.type(parameter).startsWith("i32") && uses > maxEdges) continue;
       if (uses === 0 && !stage.returns.includes(parameter)) continue;
       this.sources.set(parameter, { node: this.add(this.top, this.valueNode("in", parameter)) });
     }

@@ -10,7 +10,7 @@ struct BPEMerging {
     private var knownTokens: [Int32] = []
     /// Longer pieces hardly ever come again.
     private static let longestKnownPiece = 64
-    private static let mostKnownPieces = 1 << 17
+    private static let maxKnownPieces = 1 << 17
 
     private var symbols: [Symbol] = []
     private var candidates = Heap<UInt64>()
@@ -48,7 +48,7 @@ struct BPEMerging {
             mergeSymbols()
             appendSymbols(to: &output)
         }
-        if worthKnowing, known.count < Self.mostKnownPieces,
+        if worthKnowing, known.count < Self.maxKnownPieces,
             known.insert(piece, value: Int32(knownRanges.count))
         {
             knownRanges.append(knownTokens.count..<knownTokens.count + output.count - start)

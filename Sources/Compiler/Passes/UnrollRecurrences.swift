@@ -11,7 +11,7 @@ public struct UnrollRecurrences: FunctionPass {
     ]
 
     /// A longer loop stays one: its copies would be a text of many megabytes and no faster.
-    public static let mostIterations = 256
+    public static let maxIterations = 256
 
     public init() {}
 
@@ -21,7 +21,7 @@ public struct UnrollRecurrences: FunctionPass {
         var result: [Operation] = []
         for var operation in function.operations {
             operation.substitute(replacements)
-            guard let body = operation.body, case .number(let count) = body.count, count <= Self.mostIterations
+            guard let body = operation.body, case .number(let count) = body.count, count <= Self.maxIterations
             else {
                 result.append(operation)
                 continue

@@ -133,9 +133,9 @@ extension ScheduledWeight {
         guard extents.count == 2, let format = WeightFormat(weight.type.element) else {
             throw CompilerError("The weight @\(weight.name) is neither a matrix nor a vector of floats.")
         }
-        guard format != .int8 || extents[1] <= PackedInt8.mostColumns else {
+        guard format != .int8 || extents[1] <= PackedInt8.maxColumns else {
             throw CompilerError(
-                "The weight @\(weight.name) has \(extents[1]) columns; int8 can sum \(PackedInt8.mostColumns). "
+                "The weight @\(weight.name) has \(extents[1]) columns; int8 can sum \(PackedInt8.maxColumns). "
                     + "Give it another format.")
         }
         self.init(name: weight.name, format: format, rows: extents[0], columns: extents[1])
