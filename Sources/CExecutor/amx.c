@@ -59,9 +59,7 @@ static void ask_for_amx(void) {
     amx_granted = syscall(SYS_arch_prctl, REQUEST_FEATURE_PERMISSION, FEATURE_TILE_DATA) == 0;
 }
 
-bool ech_amx_request(void) {
-    return pthread_once(&amx_once, ask_for_amx) == 0 && amx_granted;
-}
+bool ech_amx_request(void) { return pthread_once(&amx_once, ask_for_amx) == 0 && amx_granted; }
 
 #else
 

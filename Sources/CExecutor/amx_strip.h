@@ -27,8 +27,8 @@ typedef struct {
 typedef struct {
     const char *weights;
     int32_t blocks;
-    bool first;       ///< the sums start from zero rather than from what is stored
-    bool prefetch;    ///< the weights come from memory
+    bool first;        ///< the sums start from zero rather than from what is stored
+    bool prefetch;     ///< the weights come from memory
     ptrdiff_t x_block; ///< bytes from one block of an input tile to the next
 } chunk;
 
@@ -61,8 +61,7 @@ AMX_TARGET static void one_tile(const chunk *c, const char *x, sums_place place)
     amx_store(SUMS_01, place.sums + ECH_PANEL_N, place.stride);
 }
 
-AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1, sums_place place0,
-                                 sums_place place1) {
+AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1, sums_place place0, sums_place place1) {
     if (c->first) {
         amx_zero(SUMS_00);
         amx_zero(SUMS_01);
@@ -134,8 +133,8 @@ AMX_TARGET static void amx_strips(const char *weights, const char *x, ech_strips
                     one_tile(&c, x0, place0);
                     continue;
                 }
-                const sums_place place1 = ends_short ? last_place
-                                                     : (sums_place){place0.sums + height * out_stride, out_bytes};
+                const sums_place place1 =
+                    ends_short ? last_place : (sums_place){place0.sums + height * out_stride, out_bytes};
                 two_tiles(&c, x0, x0 + x_tile, place0, place1);
             }
         }

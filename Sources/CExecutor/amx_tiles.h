@@ -167,8 +167,8 @@ static inline void amx_multiply_int8(int sums, int a, int b) {
             memcpy(&sum, place, sizeof sum);
             for (int k = 0; k < quads; k++)
                 for (int c = 0; c < 4; c++)
-                    sum += (uint32_t)((int8_t)amx_state.tiles[a][m][4 * k + c] *
-                                      (int8_t)amx_state.tiles[b][k][4 * n + c]);
+                    sum +=
+                        (uint32_t)((int8_t)amx_state.tiles[a][m][4 * k + c] * (int8_t)amx_state.tiles[b][k][4 * n + c]);
             memcpy(place, &sum, sizeof sum);
         }
     }

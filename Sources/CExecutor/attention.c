@@ -10,9 +10,7 @@ static bool comes_before(const ech_ordered_row *a, const ech_ordered_row *b) {
     return a->slot < b->slot || (a->slot == b->slot && a->position < b->position);
 }
 
-static int by_slot_and_position(const void *a, const void *b) {
-    return comes_before(a, b) ? -1 : comes_before(b, a);
-}
+static int by_slot_and_position(const void *a, const void *b) { return comes_before(a, b) ? -1 : comes_before(b, a); }
 
 ech_wavefront ech_wavefront_of(const ech_arena *arena, const int32_t *slots, const int32_t *positions, int32_t rows) {
     ech_ordered_row *ordered = arena->ordered_rows;

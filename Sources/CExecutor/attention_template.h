@@ -1,5 +1,5 @@
-// Wavefront attention: causal attention of ragged rows over the caches. Included by a file for each instruction set, after
-// KERNEL_TARGET says which. No include guard: this is a template. The including file defines
+// Wavefront attention: causal attention of ragged rows over the caches. Included by a file for each instruction set,
+// after KERNEL_TARGET says which. No include guard: this is a template. The including file defines
 //   LANES              floats of the instruction set's vectors, at most 16
 //   FMA(a, b, c)       a · b + c of such vectors, by whatever is fastest
 //   PAIR_FMA(a, b, c)  the same where a and b are pairs of bf16 numbers in each lane, of which both products go to the
@@ -9,17 +9,18 @@
 //   ATTENTION_ROWS     rows at a time, in registers: 2 or 4,
 // and calls attend_heads for the formats of caches that it is for.
 //
-// Rows of one slot go together, so that each key and value is read once for all of them. Yet a row's result depends on its
-// own position and the cache alone: each of its scores is one sum over the columns in order, each column of its result one
-// sum over the positions in order, however many rows and positions the registers hold. The softmax is computed as it goes
-// (Milakov and Gimelshein, arXiv 1805.02867), over blocks of 64 positions that begin at multiples of 64.
+// Rows of one slot go together, so that each key and value is read once for all of them. Yet a row's result depends on
+// its own position and the cache alone: each of its scores is one sum over the columns in order, each column of its
+// result one sum over the positions in order, however many rows and positions the registers hold. The softmax is
+// computed as it goes (Milakov and Gimelshein, arXiv 1805.02867), over blocks of 64 positions that begin at multiples
+// of 64.
 //
 // What is multiplied is made of cells, see cache.h. Where a cell is a pair of bf16 numbers, queries and the softmax's
-// weights are rounded to such too, whether the instruction set multiplies pairs or not, and sums are f32. The weights are
-// divided by the sum of the rounded ones, so that they still add up to one.
+// weights are rounded to such too, whether the instruction set multiplies pairs or not, and sums are f32. The weights
+// are divided by the sum of the rounded ones, so that they still add up to one.
 //
-// Unlike everything in vector.h this may fuse a multiplication with an addition: attention's results agree to the bit only
-// within an instruction set.
+// Unlike everything in vector.h this may fuse a multiplication with an addition: attention's results agree to the bit
+// only within an instruction set.
 
 #include "cache.h"
 #include "row_writer.h"
@@ -27,11 +28,11 @@
 
 enum { ROWS = ATTENTION_ROWS, BLOCK = ECH_ATTENTION_BLOCK, KEY_BLOCKS = ECH_ATTENTION_BLOCK / ECH_KEY_BLOCK };
 
-/// Rows that are bound by memory. They read keys in the order in which they lie, one block of 16 after another, and fetch
-/// every second line ahead: then the second-level cache's own prefetcher brings the rest. On Zen 4 one row takes 0.43 ms
-/// so, and 0.58 ms with four blocks side by side and each line fetched, when a plain read takes 0.42 ms (bf16, Huginn-0125
-/// at context 512). For more rows that prefetcher is too slow to notice, and it does not follow smaller vectors, which
-/// read the values a few columns at a time.
+/// Rows that are bound by memory. They read keys in the order in which they lie, one block of 16 after another, and
+/// fetch every second line ahead: then the second-level cache's own prefetcher brings the rest. On Zen 4 one row takes
+/// 0.43 ms so, and 0.58 ms with four blocks side by side and each line fetched, when a plain read takes 0.42 ms (bf16,
+/// Huginn-0125 at context 512). For more rows that prefetcher is too slow to notice, and it does not follow smaller
+/// vectors, which read the values a few columns at a time.
 enum { FEW_ROWS = LANES == 16 ? 2 : 0 };
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
@@ -62,9 +63,9 @@ INLINE vec add_products(vec sums, vec_bits a, vec_bits b, const bool pairs) {
 #endif
 }
 
-/// What a group of rows fetches of the next block while it computes with one. The cores' own prefetchers lose track between
-/// heads and at the ends of pages. All groups of a block of rows read the same, and each fetches a share: more lines at
-/// once than a core has miss buffers would make it wait.
+/// What a group of rows fetches of the next block while it computes with one. The cores' own prefetchers lose track
+/// between heads and at the ends of pages. All groups of a block of rows read the same, and each fetches a share: more
+/// lines at once than a core has miss buffers would make it wait.
 typedef struct {
     ech_share steps; ///< those of a loop that fetch what the same step will read of the next block
     int32_t few;     ///< 1 where no more than FEW_ROWS read, else 0
@@ -73,10 +74,10 @@ typedef struct {
 INLINE bool fetches(lookahead ahead, int32_t step) { return step >= ahead.steps.begin && step < ahead.steps.end; }
 INLINE void fetch(const cell *line) { __builtin_prefetch(line, 0, 2); }
 
-/// e^x for x ≤ 0, to about one unit in the last place, as in vector.h but with as few operations as fusing allows: beside
-/// the products, attention spends its time here. x is kept above −87.3, where the result is a normal number. Where the
-/// result will be rounded to bf16, which changes it by up to 4e-3 of itself, the series ends with r⁴: what is left out is
-/// below 6e-5.
+/// e^x for x ≤ 0, to about one unit in the last place, as in vector.h but with as few operations as fusing allows:
+/// beside the products, attention spends its time here. x is kept above −87.3, where the result is a normal number.
+/// Where the result will be rounded to bf16, which changes it by up to 4e-3 of itself, the series ends with r⁴: what is
+/// left out is below 6e-5.
 INLINE vec fused_exponential(vec x, const bool to_be_rounded) {
     const vec low = repeated(-87.3f), shifter = repeated(12582912.0f);
     const vec_bits below = (vec_bits)(x < low);
@@ -115,8 +116,10 @@ typedef struct {
 
 INLINE head_sizes sizes_of(const ech_cache_memory *cache, const bool pairs) {
     const int32_t numbers = pairs ? 2 : 1;
-    return (head_sizes){.dim16 = cache->dim16, .key = (cache->dim + numbers - 1) / numbers,
-                        .padded_key = cache->dim16 / numbers, .block = (int64_t)BLOCK * cache->dim16 / numbers,
+    return (head_sizes){.dim16 = cache->dim16,
+                        .key = (cache->dim + numbers - 1) / numbers,
+                        .padded_key = cache->dim16 / numbers,
+                        .block = (int64_t)BLOCK * cache->dim16 / numbers,
                         .entry = cache->entry_stride / numbers};
 }
 
@@ -135,8 +138,9 @@ INLINE bool are_same(const int32_t *entries, int32_t count) {
     return same;
 }
 
-/// `keys` and `values` are those of the slot and head, at entry 0 and position `first`. What has to be put together from
-/// several entries is, in `gathered`, which has room for the keys of a block and, where they are pairs, the values.
+/// `keys` and `values` are those of the slot and head, at entry 0 and position `first`. What has to be put together
+/// from several entries is, in `gathered`, which has room for the keys of a block and, where they are pairs, the
+/// values.
 INLINE void locate(located_block *block, const ech_attention_work *work, head_sizes size, const cell *keys,
                    const cell *values, const int32_t *depth, int32_t count, cell *gathered, const bool pairs) {
     const ech_cache_memory *cache = work->cache;
@@ -211,10 +215,10 @@ INLINE void score(const int rows, int32_t blocks, const cell *queries, const cel
 
 /// The softmax of a block of rows so far.
 typedef struct {
-    vec totals[ECH_ROW_BLOCK];         ///< the sum of a row's weights is that of the lanes
-    float maxima[ECH_ROW_BLOCK];       ///< of its scores; the weights are relative to it
+    vec totals[ECH_ROW_BLOCK];   ///< the sum of a row's weights is that of the lanes
+    float maxima[ECH_ROW_BLOCK]; ///< of its scores; the weights are relative to it
     float maxima_before[ECH_ROW_BLOCK];
-    float decays[ECH_ROW_BLOCK];       ///< what the last block made of the weights before it
+    float decays[ECH_ROW_BLOCK]; ///< what the last block made of the weights before it
 } running_softmax;
 
 /// The largest of a row's first `count` scores in a block, or −∞; those between them and the end of their 16 become −∞.
@@ -242,8 +246,8 @@ INLINE void raise_maxima(running_softmax *softmax, int32_t begin, int32_t rows, 
                   fused_exponential(vec_load(softmax->maxima_before + i) - vec_load(softmax->maxima + i), false));
 }
 
-/// Turns the scores of a row's first `count` positions into weights, as cells. What is between them and the end of their
-/// 16 weighs nothing.
+/// Turns the scores of a row's first `count` positions into weights, as cells. What is between them and the end of
+/// their 16 weighs nothing.
 INLINE void weigh(running_softmax *softmax, int32_t row, float *scores, int32_t count, const bool pairs) {
     const float maximum = softmax->maxima[row];
     vec total = softmax->totals[row] * softmax->decays[row];
@@ -267,11 +271,11 @@ INLINE void weigh(running_softmax *softmax, int32_t row, float *scores, int32_t 
 
 static const lookahead nothing_ahead = {0};
 
-/// results += the weighted values of positions, or pairs, begin ..< end of the block, for some rows and vectors of columns.
-/// `decays` is NULL or what each row's results are multiplied by first.
-INLINE void add_columns(const int rows, const int vectors, float *results, head_sizes size,
-                        const float *decays, const cell *weights, const located_block *block, int32_t column,
-                        int32_t begin, int32_t end, const bool pairs, lookahead ahead) {
+/// results += the weighted values of positions, or pairs, begin ..< end of the block, for some rows and vectors of
+/// columns. `decays` is NULL or what each row's results are multiplied by first.
+INLINE void add_columns(const int rows, const int vectors, float *results, head_sizes size, const float *decays,
+                        const cell *weights, const located_block *block, int32_t column, int32_t begin, int32_t end,
+                        const bool pairs, lookahead ahead) {
     vec sums[ROWS][VALUE_VECTORS];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++) {
@@ -294,9 +298,8 @@ INLINE void add_columns(const int rows, const int vectors, float *results, head_
         for (int v = 0; v < vectors; v++) vec_store(results + (int64_t)i * size.dim16 + column + v * LANES, sums[i][v]);
 }
 
-INLINE void add_values(const int rows, float *results, head_sizes size, const float *decays,
-                       const cell *weights, const located_block *block, int32_t begin, int32_t end, const bool pairs,
-                       lookahead ahead) {
+INLINE void add_values(const int rows, float *results, head_sizes size, const float *decays, const cell *weights,
+                       const located_block *block, int32_t begin, int32_t end, const bool pairs, lookahead ahead) {
     int32_t column = 0;
     for (; column + VALUE_VECTORS * LANES <= size.dim16; column += VALUE_VECTORS * LANES)
         add_columns(rows, VALUE_VECTORS, results, size, decays, weights, block, column, begin, end, pairs, ahead);
@@ -306,8 +309,8 @@ INLINE void add_values(const int rows, float *results, head_sizes size, const fl
         add_columns(rows, 1, results, size, decays, weights, block, column, begin, end, pairs, ahead);
 }
 
-/// Adds the first position of a pair for a row that does not see the second. What that holds must not reach the row, not
-/// even times a weight of zero.
+/// Adds the first position of a pair for a row that does not see the second. What that holds must not reach the row,
+/// not even times a weight of zero.
 INLINE void add_half_pair(float *results, int32_t dim16, cell weight, const cell *values) {
     for (int32_t column = 0; column < dim16; column += LANES) {
         const vec_bits first = load_cells(values + column) & 0xffffu;
@@ -376,15 +379,15 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
         locate(&block, work, size, keys, values, depth, count, memory->gathered, pairs);
         const bool more = last - first >= BLOCK;
 #define SCORE(n, i, ahead)                                                                                             \
-    score(n, blocks, memory->queries + (int64_t)(i) * size.padded_key, block.keys, size, memory->weights + (i) * BLOCK, \
+    score(n, blocks, memory->queries + (int64_t)(i)*size.padded_key, block.keys, size, memory->weights + (i)*BLOCK,    \
           pairs, ahead)
         FOR_GROUPS(begin, rows, more ? size.key : 0, SCORE);
 #undef SCORE
         raise_maxima(&softmax, begin, rows, memory->weights, counts);
         for (int32_t i = begin; i < rows; i++) weigh(&softmax, i, memory->weights + i * BLOCK, counts[i], pairs);
 #define ADD_VALUES(n, i, ahead)                                                                                        \
-    add_ragged_values(n, counts + (i), memory->results + (int64_t)(i) * size.dim16, size, softmax.decays + (i),         \
-                      (const cell *)(memory->weights + (i) * BLOCK), &block, pairs, ahead)
+    add_ragged_values(n, counts + (i), memory->results + (int64_t)(i)*size.dim16, size, softmax.decays + (i),          \
+                      (const cell *)(memory->weights + (i)*BLOCK), &block, pairs, ahead)
         FOR_GROUPS(begin, rows, more ? BLOCK / (pairs ? 2 : 1) : 0, ADD_VALUES);
 #undef ADD_VALUES
         if (!more) break;
@@ -442,7 +445,6 @@ INLINE void attend_heads(const ech_attention_work *work, const bool pairs) {
             put_query(reader(&work->queries, ordered[i].row) + (int64_t)head * dim, dim, scale,
                       memory.queries + (int64_t)i * padded_key, pairs);
         attend(work, ordered, rows, head, &memory, pairs);
-        for (int32_t i = 0; i < rows; i++)
-            write_head(work, ordered[i].row, head, memory.results + (int64_t)i * dim16);
+        for (int32_t i = 0; i < rows; i++) write_head(work, ordered[i].row, head, memory.results + (int64_t)i * dim16);
     }
 }

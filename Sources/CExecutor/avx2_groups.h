@@ -12,8 +12,8 @@
 // template.
 //
 // 4 rows × 1 panel: 8 accumulators leave 8 of the 16 registers to weights and inputs. With 1 or 2 rows, which are bound
-// by memory, the accumulators of both panels fit, and the weights are read in the order in which they lie, with one line
-// of a panel prefetched. See avx512_groups.h about that.
+// by memory, the accumulators of both panels fit, and the weights are read in the order in which they lie, with one
+// line of a panel prefetched. See avx512_groups.h about that.
 #include "panel_lines.h"
 #include "strip_groups.h"
 

@@ -12,19 +12,22 @@
 // say what is multiplied. It ends with `kernels` and `MAX_ROWS`, for ech_strips_in_groups. No include guard: this is a
 // template.
 //
-// With 8 rows × 2 panels, 16 accumulators and a line of weights take 17 of the 32 registers, and a tile of 16 rows makes
-// two groups. The panels are read one after the other, in the order in which they lie: 8 independent chains are as many
-// as the instructions' latency needs, and memory is read as one stream. With so many rows that their inputs come from the
-// second-level cache, side by side is better (by 3% at 512 rows): an input is then loaded once for both panels. On Zen 4
-// the kernels run at 0.97 (vdpbf16ps) and 0.95 (vpdpbusd) of the instructions' own rate, 234 and 467 GFLOP/s a core.
+// With 8 rows × 2 panels, 16 accumulators and a line of weights take 17 of the 32 registers, and a tile of 16 rows
+// makes two groups. The panels are read one after the other, in the order in which they lie: 8 independent chains are
+// as many as the instructions' latency needs, and memory is read as one stream. With so many rows that their inputs
+// come from the second-level cache, side by side is better (by 3% at 512 rows): an input is then loaded once for both
+// panels. On Zen 4 the kernels run at 0.97 (vdpbf16ps) and 0.95 (vpdpbusd) of the instructions' own rate, 234 and 467
+// GFLOP/s a core.
 //
-// How far a group that is alone with its chunk stays below the speed of memory is decided by prefetching, into the second
-// level throughout. Measured on Zen 4 with two threads, in shares of a plain read's speed:
-//   - Up to 6 rows the processor's own prefetcher follows the stream, and has only to be told where it goes on: one line
+// How far a group that is alone with its chunk stays below the speed of memory is decided by prefetching, into the
+// second level throughout. Measured on Zen 4 with two threads, in shares of a plain read's speed:
+//   - Up to 6 rows the processor's own prefetcher follows the stream, and has only to be told where it goes on: one
+//   line
 //     of each panel, a KiB. That gives 0.9 to 1 up to 5 rows, and 0.8 to 1 for 6; without it, the prefetcher sometimes
 //     loses the stream (0.6 to 0.7), and prefetching every line holds reading up, as each takes one of the core's few
 //     miss buffers (0.65 to 0.75 up to 5 rows).
-//   - For 7 and 8 rows that prefetcher is too slow to notice, and every line is prefetched: 0.75 to 0.85 where arithmetic
+//   - For 7 and 8 rows that prefetcher is too slow to notice, and every line is prefetched: 0.75 to 0.85 where
+//   arithmetic
 //     takes about as long as reading; leaving it to the processor gives 0.6 to 0.75 there.
 // Of several groups only the first would read a stream, as the others have the chunk in the first-level cache: they
 // prefetch the lines in turn, so that memory is read all the time.

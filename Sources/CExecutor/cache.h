@@ -1,9 +1,10 @@
 /// How a cache's memory is laid out, and how rows are written to it. attention_template.h reads it.
 ///
-/// It is made of *cells* of four bytes. A cell is one f32 number or a pair of bf16 numbers, which a product takes at once.
-/// Per slot: [entry][head], and then
+/// It is made of *cells* of four bytes. A cell is one f32 number or a pair of bf16 numbers, which a product takes at
+/// once. Per slot: [entry][head], and then
 ///
-/// - keys transposed in blocks of 16 positions, [columns][16]: a cell is one column of a key, or two neighbouring columns.
+/// - keys transposed in blocks of 16 positions, [columns][16]: a cell is one column of a key, or two neighbouring
+/// columns.
 ///   A line of 64 bytes meets one cell of a query, and the scores of 16 positions grow in the lanes of a vector without
 ///   ever being summed across.
 /// - values as [positions][dim16]: a cell is one column of one position, or of two neighbouring positions. A line meets
@@ -74,8 +75,8 @@ static inline void ech_cache_put_key(const ech_cache_memory *cache, int64_t head
     }
 }
 
-/// Writes columns first ..< first + count of one position's value; `head` is ech_cache_head. The other half of a pair may
-/// be another thread's to write at the same time.
+/// Writes columns first ..< first + count of one position's value; `head` is ech_cache_head. The other half of a pair
+/// may be another thread's to write at the same time.
 static inline void ech_cache_put_value(const ech_cache_memory *cache, int64_t head, int32_t position, int32_t first,
                                        const float *x, int32_t count) {
     const int64_t at = head + ech_cache_value(cache, position, first);

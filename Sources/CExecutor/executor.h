@@ -13,9 +13,9 @@
 
 // Limits that keep every product of two sizes within 64 bits. They are far above what any model needs.
 enum {
-    ECH_WIDTH_LIMIT = 1 << 28,  ///< elements a row, and rows or columns of a weight
-    ECH_ROWS_LIMIT = 1 << 22,   ///< rows of a call
-    ECH_COUNT_LIMIT = 1 << 22,  ///< instructions, buffers, weights, caches of a program
+    ECH_WIDTH_LIMIT = 1 << 28, ///< elements a row, and rows or columns of a weight
+    ECH_ROWS_LIMIT = 1 << 22,  ///< rows of a call
+    ECH_COUNT_LIMIT = 1 << 22, ///< instructions, buffers, weights, caches of a program
     ECH_THREADS_LIMIT = 1024,
 };
 
@@ -30,9 +30,9 @@ static inline int32_t ech_max(int32_t a, int32_t b) { return a > b ? a : b; }
 
 /// What a program's instructions ask of each thread's scratch memory and of the session. Bytes.
 typedef struct {
-    int64_t per_row;      ///< for each row of capacity: strips before their epilogue
-    int64_t fixed;        ///< one or two rows in f32, or what attention keeps of a head
-    bool best;            ///< whether there is a linear_argmax: each row's best output so far
+    int64_t per_row; ///< for each row of capacity: strips before their epilogue
+    int64_t fixed;   ///< one or two rows in f32, or what attention keeps of a head
+    bool best;       ///< whether there is a linear_argmax: each row's best output so far
 } ech_scratch_need;
 
 struct ech_program {
@@ -40,7 +40,7 @@ struct ech_program {
     ech_buffer *buffers;
     ech_weight *weights;
     ech_cache *caches;
-    int64_t *token_limit;       ///< by parameter: rows of the smallest embedding that reads it, 0 if none does
+    int64_t *token_limit; ///< by parameter: rows of the smallest embedding that reads it, 0 if none does
     int32_t instruction_count, buffer_count, weight_count, cache_count, parameter_count, result_count;
     int32_t slots_parameter;     ///< -1 where no instruction uses slots
     int32_t positions_parameter; ///< -1 where no instruction uses positions
@@ -110,14 +110,14 @@ typedef struct {
 /// Where a session's memory for one call lies in its arena.
 typedef struct {
     char *buffers;
-    char *scratch;         ///< thread t's begins at t * scratch_stride
+    char *scratch; ///< thread t's begins at t * scratch_stride
     int64_t scratch_stride;
-    int64_t best_offset;   ///< in a thread's scratch: rows floats and rows i32
-    int32_t *saved_depth;  ///< rows numbers
+    int64_t best_offset;           ///< in a thread's scratch: rows floats and rows i32
+    int32_t *saved_depth;          ///< rows numbers
     ech_ordered_row *ordered_rows; ///< rows of them
     ech_row_block *row_blocks;     ///< rows of them
     ech_left *left;                ///< one for each thread
-    int32_t capacity;      ///< rows rounded up to 16
+    int32_t capacity;              ///< rows rounded up to 16
 } ech_arena;
 /// Grows the arena and the rotary tables to what the call needs. False with a message when memory is short.
 bool ech_session_prepare(ech_session *session, const ech_program *program, const ech_call *call, int threads,
@@ -156,11 +156,11 @@ typedef struct {
 typedef struct {
     ech_run_state *run;
     char *scratch;
-    uint32_t barriers; ///< passed so far
+    uint32_t barriers;  ///< passed so far
     uint32_t divisions; ///< of instructions' work so far
-    int32_t iteration; ///< finished iterations of the loop around the instruction at hand
+    int32_t iteration;  ///< finished iterations of the loop around the instruction at hand
     int thread, threads;
-    ech_track *track;  ///< of a call that is recorded: this thread's own copy
+    ech_track *track; ///< of a call that is recorded: this thread's own copy
 } ech_walk;
 
 static inline ech_view ech_view_of(const ech_run_state *run, int32_t index) {
@@ -184,8 +184,8 @@ static inline void ech_walk_barrier(ech_walk *walk) {
     ech_barrier_wait(&walk->run->barrier, walk->threads, &walk->barriers);
 }
 
-/// The division of `count` units of an instruction's work, which are `multiplications` in all. Every thread has to ask for
-/// it, in the order of the tape.
+/// The division of `count` units of an instruction's work, which are `multiplications` in all. Every thread has to ask
+/// for it, in the order of the tape.
 static inline ech_division ech_walk_divide(ech_walk *walk, const ech_instruction *instruction, int64_t count,
                                            int32_t at_once, double multiplications) {
     // Fewer take some ten microseconds, where what threads tell each other would weigh more than it saves.
@@ -229,7 +229,7 @@ typedef struct {
     float *scratch;    ///< one row of the widest buffer, rounded up to 16; where an output is q8, of two such rows the
                        ///< second begins at the output's width, rounded up to 16
     int32_t heads, from;
-    float constant;    ///< f0
+    float constant;     ///< f0
     int32_t begin, end; ///< rows
 } ech_row_work;
 typedef void (*ech_row_kernel)(const ech_row_work *work);

@@ -57,12 +57,16 @@ int ech_isa_choose(char message[ECH_MESSAGE_SIZE]) {
         for (int isa = 0; isa < ISA_COUNT; isa++) {
             if (strcmp(wanted, names[isa]) != 0) continue;
             if (ech_isa_available(isa)) return isa;
-            ech_fail(message, "This machine lacks the instruction set \"%s\" that ECHELON_ISA names; unset it to get the "
-                              "best one there is.", wanted);
+            ech_fail(message,
+                     "This machine lacks the instruction set \"%s\" that ECHELON_ISA names; unset it to get the "
+                     "best one there is.",
+                     wanted);
             return -1;
         }
-        ech_fail(message, "ECHELON_ISA names the unknown instruction set \"%.40s\"; it has to be portable, avx2, avx512 "
-                          "or amx.", wanted);
+        ech_fail(message,
+                 "ECHELON_ISA names the unknown instruction set \"%.40s\"; it has to be portable, avx2, avx512 "
+                 "or amx.",
+                 wanted);
         return -1;
     }
     int best = ECH_ISA_PORTABLE;

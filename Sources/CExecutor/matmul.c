@@ -1,5 +1,5 @@
-/// Matrix products and what is fused to them. Threads divide the outputs, in units of a strip (packed weights) or a block
-/// of weight rows (f32). Where the units lie does not depend on the threads, so neither do the results.
+/// Matrix products and what is fused to them. Threads divide the outputs, in units of a strip (packed weights) or a
+/// block of weight rows (f32). Where the units lie does not depend on the threads, so neither do the results.
 #include "cache.h"
 #include "executor.h"
 
@@ -51,8 +51,7 @@ static bool next_piece(const ech_division *division, const product *p, int32_t o
 static void compute_f32(const product *p, int64_t first, int32_t count, float *out, ptrdiff_t stride) {
     const int32_t rows = p->run->call->rows, columns = p->weight->columns;
     const float *weight = (const float *)p->weight->data + first * columns, *x = p->input.data;
-    if (rows == 1)
-        cblas_sgemv(CblasRowMajor, CblasNoTrans, count, columns, 1, weight, columns, x, 1, 0, out, 1);
+    if (rows == 1) cblas_sgemv(CblasRowMajor, CblasNoTrans, count, columns, 1, weight, columns, x, 1, 0, out, 1);
     else
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, count, columns, 1, x, columns, weight, columns, 0,
                     out, (blasint)stride);
@@ -130,8 +129,7 @@ static void gate_across_strips(const product *p, const ech_division *division, f
             if (held == strip)
                 for (int64_t i = 0; i < rows; i++)
                     memcpy(up + i * stride, up + i * stride + ECH_STRIP, ECH_STRIP * sizeof *up);
-            else
-                compute(p, strip * ECH_STRIP, ECH_STRIP, up, stride);
+            else compute(p, strip * ECH_STRIP, ECH_STRIP, up, stride);
             if (offset + count > ECH_STRIP) {
                 compute(p, (strip + 1) * ECH_STRIP, ECH_STRIP, up + ECH_STRIP, stride);
                 held = strip + 1;

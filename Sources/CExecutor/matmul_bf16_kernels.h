@@ -9,10 +9,10 @@
 #include "strip_groups.h"
 
 enum {
-    ECH_BLOCK_K = 32,          ///< columns of a block
-    ECH_PAIRS = 16,            ///< pairs of columns in a block
-    ECH_PAIR_ELEMENTS = 32,    ///< bf16 elements of a pair in one panel (64 bytes)
-    ECH_PANEL_ELEMENTS = 512,  ///< bf16 elements of a panel
+    ECH_BLOCK_K = 32,         ///< columns of a block
+    ECH_PAIRS = 16,           ///< pairs of columns in a block
+    ECH_PAIR_ELEMENTS = 32,   ///< bf16 elements of a pair in one panel (64 bytes)
+    ECH_PANEL_ELEMENTS = 512, ///< bf16 elements of a panel
     ECH_BLOCK_BYTES = 2048,
 };
 

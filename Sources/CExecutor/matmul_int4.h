@@ -11,10 +11,11 @@
 /// Bytes of a block of 32 outputs × 64 columns: nibbles, then scales.
 enum { ECH_INT4_BLOCK_BYTES = 1152 };
 
-/// Strips of 32 outputs of an int4 weight, see ECH_WEIGHT_INT4, from `weights` on: out[i * out_stride + j] = acc * x.scales[i] with
+/// Strips of 32 outputs of an int4 weight, see ECH_WEIGHT_INT4, from `weights` on: out[i * out_stride + j] = acc *
+/// x.scales[i] with
 ///   acc = sum over groups g of 32 columns of scale[j][g] * (float)(sum over k in g of x.values[i][k] * w[j][k]),
-/// i < rows, j < 32 strips; `blocks` = K64 / 64. The inner sums are exact; the outer sum starts from zero and takes the groups
-/// in order, rounding each product and each sum, so every kernel gives the same bits.
+/// i < rows, j < 32 strips; `blocks` = K64 / 64. The inner sums are exact; the outer sum starts from zero and takes the
+/// groups in order, rounding each product and each sum, so every kernel gives the same bits.
 typedef void (*ech_strips_int4)(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
                                 ptrdiff_t out_stride);
 

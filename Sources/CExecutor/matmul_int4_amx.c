@@ -17,7 +17,7 @@ enum {
 /// A block's weights as tiles, and its scales.
 typedef struct {
     int8_t tiles[2][2][GROUP_TILE_BYTES]; ///< [group][panel]
-    float scales[2][ECH_STRIP];         ///< [group]
+    float scales[2][ECH_STRIP];           ///< [group]
 } unpacked_block;
 
 AMX_TARGET static void unpack(const uint8_t *block, unpacked_block *unpacked) {

@@ -27,8 +27,8 @@ AVX2_INLINE __m256i broadcast_quad(const int8_t *x) {
 
 /// Adds a group's sums, of which each output has two halves in 16 bits.
 AVX2_INLINE __m256 add_scaled(__m256 sum, __m256 scale, __m256i halves, int32_t correction) {
-    const __m256i products = _mm256_add_epi32(_mm256_madd_epi16(halves, _mm256_set1_epi16(1)),
-                                              _mm256_set1_epi32(correction));
+    const __m256i products =
+        _mm256_add_epi32(_mm256_madd_epi16(halves, _mm256_set1_epi16(1)), _mm256_set1_epi32(correction));
     return _mm256_add_ps(sum, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(products)));
 }
 

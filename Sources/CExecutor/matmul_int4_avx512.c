@@ -8,8 +8,8 @@
 // sums start from the correction −8 Σ x, are exact after 8 products, and go to the float sums by one multiplication and
 // one addition.
 //
-// One or two rows, which memory bounds, read the weights in the order in which they lie and prefetch one line of a panel
-// (see avx512_groups.h). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
+// One or two rows, which memory bounds, read the weights in the order in which they lie and prefetch one line of a
+// panel (see avx512_groups.h). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
 // accumulators, two registers of nibbles and the mask; and every line is prefetched.
 enum {
     MAX_ROWS = 8,

@@ -11,12 +11,12 @@
 #include <string.h>
 
 enum {
-    ECH_INT4_GROUP_K = 32,      ///< columns of a group; a block has two
-    ECH_INT4_QUADS = 8,         ///< quads of columns in a group
-    ECH_INT4_QUAD_BYTES = 64,   ///< one quad of both groups in one panel: the first group's in the low nibbles
+    ECH_INT4_GROUP_K = 32,    ///< columns of a group; a block has two
+    ECH_INT4_QUADS = 8,       ///< quads of columns in a group
+    ECH_INT4_QUAD_BYTES = 64, ///< one quad of both groups in one panel: the first group's in the low nibbles
     ECH_INT4_PANEL_BYTES = 512,
-    ECH_INT4_SCALES_AT = 1024,  ///< where a block's scales begin: bf16, 32 of each group
-    ECH_INT4_OFFSET = 8,        ///< what a nibble holds above the weight
+    ECH_INT4_SCALES_AT = 1024, ///< where a block's scales begin: bf16, 32 of each group
+    ECH_INT4_OFFSET = 8,       ///< what a nibble holds above the weight
 };
 
 void ech_strips_int4_portable(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,

@@ -27,8 +27,8 @@ static inline ech_int8_strip ech_int8_strip_at(const void *data, int64_t rows, i
 }
 
 /// out[i * out_stride + j] = (float)sum * (strip.scales[j] * x.scales[i]) with sum = the sum over k of
-/// x.values[i][k] * strip.values[j][k], i < rows, j < 32 strips, from `strip` on; `blocks` = K64 / 64. The sum is exact,
-/// so every kernel gives the same bits.
+/// x.values[i][k] * strip.values[j][k], i < rows, j < 32 strips, from `strip` on; `blocks` = K64 / 64. The sum is
+/// exact, so every kernel gives the same bits.
 typedef void (*ech_strips_int8)(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
                                 ptrdiff_t out_stride);
 

@@ -37,8 +37,8 @@ INT8_INLINE void finish(const ech_row_group *group, int row, int first, __m256i 
         _mm256_storeu_si256((__m256i *)out, sums);
         return;
     }
-    const __m256 scale = _mm256_mul_ps(_mm256_loadu_ps(group->weight_scales + first),
-                                       _mm256_set1_ps(group->scales[row]));
+    const __m256 scale =
+        _mm256_mul_ps(_mm256_loadu_ps(group->weight_scales + first), _mm256_set1_ps(group->scales[row]));
     _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale));
 }
 

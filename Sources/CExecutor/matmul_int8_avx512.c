@@ -34,8 +34,8 @@ VNNI_INLINE void conclude(const ech_row_group *group, int rows) {
         const __m512i raised = _mm512_slli_epi32(_mm512_set1_epi32(group->totals[i]), RAISED_BITS);
         for (int first = 0; first < ECH_STRIP; first += ECH_PANEL_N) {
             const __m512i sums = _mm512_sub_epi32(_mm512_loadu_si512(out + first), raised);
-            const __m512 scales = _mm512_mul_ps(_mm512_loadu_ps(group->weight_scales + first),
-                                                _mm512_set1_ps(group->scales[i]));
+            const __m512 scales =
+                _mm512_mul_ps(_mm512_loadu_ps(group->weight_scales + first), _mm512_set1_ps(group->scales[i]));
             _mm512_storeu_ps(out + first, _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scales));
         }
     }

@@ -6,8 +6,8 @@
 #include "strip_groups.h"
 
 enum {
-    ECH_INT8_QUADS = 16,       ///< quads of columns in a block
-    ECH_INT8_QUAD_BYTES = 64,  ///< of one quad in one panel
+    ECH_INT8_QUADS = 16,      ///< quads of columns in a block
+    ECH_INT8_QUAD_BYTES = 64, ///< of one quad in one panel
     ECH_INT8_PANEL_BYTES = 1024,
     ECH_INT8_BLOCK_BYTES = 2048,
 };

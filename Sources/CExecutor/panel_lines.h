@@ -1,5 +1,5 @@
-/// The layout that bf16 and int8 weights have in common, in bytes: a block is two panels, a panel 16 lines, and a line of
-/// 16 outputs meets four bytes of a row's input.
+/// The layout that bf16 and int8 weights have in common, in bytes: a block is two panels, a panel 16 lines, and a line
+/// of 16 outputs meets four bytes of a row's input.
 #ifndef ECHELON_PANEL_LINES_H
 #define ECHELON_PANEL_LINES_H
 

@@ -311,7 +311,8 @@ bool ech_probe_peak(int isa, int product, int threads, int repeats, double *tera
     int64_t iterations = 1000;
     while (time_multiplier(m, iterations, threads, &granted) < long_enough) iterations *= 2;
     double seconds[MAX_REPEATS];
-    for (int repeat = 0; repeat < repeats; repeat++) seconds[repeat] = time_multiplier(m, iterations, threads, &granted);
+    for (int repeat = 0; repeat < repeats; repeat++)
+        seconds[repeat] = time_multiplier(m, iterations, threads, &granted);
     *teraflops = (double)m->operations * (double)iterations * granted / median(seconds, repeats) / 1e12;
     return true;
 }

@@ -15,9 +15,9 @@ enum kind {
     F32,
     F32_OR_BF16,
     BF16_OR_Q8,
-    NUMBERS,   ///< f32, bf16 or q8
-    SCALAR,    ///< f32 of width 1
-    INDEX,     ///< i32 of width 1, a parameter
+    NUMBERS,    ///< f32, bf16 or q8
+    SCALAR,     ///< f32 of width 1
+    INDEX,      ///< i32 of width 1, a parameter
     I32_SCALAR, ///< i32 of width 1
     ANY,
 };
@@ -111,8 +111,9 @@ static bool check_buffers(const ech_program *program, char *message) {
             if (buffer->offset_per_row < 0 || buffer->offset_per_row % 64 != 0 ||
                 buffer->offset_per_row > program->arena_bytes_per_row ||
                 bytes_per_row(buffer) > program->arena_bytes_per_row - buffer->offset_per_row)
-                return ech_fail(message, "Buffer %d of the plan, at byte %lld of the arena's rows, does not lie within "
-                                         "their %lld bytes at a multiple of 64.",
+                return ech_fail(message,
+                                "Buffer %d of the plan, at byte %lld of the arena's rows, does not lie within "
+                                "their %lld bytes at a multiple of 64.",
                                 i, (long long)buffer->offset_per_row, (long long)program->arena_bytes_per_row);
             continue;
         }
@@ -142,8 +143,10 @@ static bool check_agreement(const ech_program *program, int32_t storage, int32_t
         if (*known < 0) *known = i;
         const ech_buffer *other = &program->buffers[*known];
         if (other->element != buffer->element || other->width != buffer->width)
-            agree = ech_fail(message, "Buffers %d and %d of the plan are the same parameter or result, but not of the "
-                                      "same type.", *known, i);
+            agree = ech_fail(message,
+                             "Buffers %d and %d of the plan are the same parameter or result, but not of the "
+                             "same type.",
+                             *known, i);
     }
     free(first);
     return agree;
@@ -227,8 +230,9 @@ static bool check_operands(const check *c) {
         if (!check_operand(c, "out", k, instruction->out[k], f->out[k])) return false;
         if (f->out[k] != NONE && out(c, k)->storage == ECH_PARAMETER)
             return FAIL(c, "writes buffer %d, a parameter; parameters are only read.", instruction->out[k]);
-        if (f->weight[k] == NO_WEIGHT ? instruction->weight[k] != -1
-                                      : instruction->weight[k] < 0 || instruction->weight[k] >= c->program->weight_count)
+        if (f->weight[k] == NO_WEIGHT
+                ? instruction->weight[k] != -1
+                : instruction->weight[k] < 0 || instruction->weight[k] >= c->program->weight_count)
             return FAIL(c, "has %d as weight %d, which does not exist or has to be -1.", instruction->weight[k], k);
         if (f->weight[k] == VECTOR && (weight(c, k)->format != ECH_WEIGHT_F32 || weight(c, k)->rows != 1))
             return FAIL(c, "needs one row of f32 as weight %d, and weight %d is something else.", k,
@@ -257,13 +261,14 @@ static bool check_product(const check *c) {
 
 static bool check_eps(const check *c) {
     float eps = c->instruction->f0;
-    return (isfinite(eps) && eps >= 0) || FAIL(c, "has %g as eps; a finite number of at least 0 is needed.", (double)eps);
+    return (isfinite(eps) && eps >= 0) ||
+           FAIL(c, "has %g as eps; a finite number of at least 0 is needed.", (double)eps);
 }
 
 static bool check_base(const check *c) {
     float base = c->instruction->f0;
-    return (isfinite(base) && base > 0) || FAIL(c, "has %g as rotary base; a finite number above 0 is needed.",
-                                                (double)base);
+    return (isfinite(base) && base > 0) ||
+           FAIL(c, "has %g as rotary base; a finite number above 0 is needed.", (double)base);
 }
 
 /// Rows of these indexes are checked in each call, so a program has one parameter for each purpose.
@@ -347,8 +352,7 @@ static bool check_relations(const check *c) {
         if (instruction->i0 < 0 || instruction->i1 <= instruction->i0 || instruction->i1 > in(c, 0)->width)
             return FAIL(c, "takes columns %d ..< %d of %d.", instruction->i0, instruction->i1, in(c, 0)->width);
         return same_width(c, out(c, 0)->width, instruction->i1 - instruction->i0, "its output");
-    case ECH_CONCAT:
-        return same_width(c, out(c, 0)->width, (int64_t)in(c, 0)->width + in(c, 1)->width, "its output");
+    case ECH_CONCAT: return same_width(c, out(c, 0)->width, (int64_t)in(c, 0)->width + in(c, 1)->width, "its output");
     case ECH_BIAS:
         return same_width(c, out(c, 0)->width, in(c, 0)->width, "its output") &&
                same_width(c, weight(c, 0)->columns, in(c, 0)->width, "its weight");
@@ -368,8 +372,7 @@ static bool check_relations(const check *c) {
         int64_t width = (int64_t)cache(c)->heads * cache(c)->dim;
         if (instruction->i0 != cache(c)->heads)
             return FAIL(c, "has %d heads, and its cache %d.", instruction->i0, cache(c)->heads);
-        need(&program->scratch.fixed,
-             ech_attention_scratch(ech_round_up(cache(c)->dim, 16)) * (int64_t)sizeof(float));
+        need(&program->scratch.fixed, ech_attention_scratch(ech_round_up(cache(c)->dim, 16)) * (int64_t)sizeof(float));
         return check_cache_use(c, 1, 2, false) && same_width(c, in(c, 0)->width, width, "the queries") &&
                same_width(c, out(c, 0)->width, width, "its output");
     }
@@ -377,8 +380,7 @@ static bool check_relations(const check *c) {
         int64_t width = (int64_t)cache(c)->heads * cache(c)->dim;
         if (instruction->i0 != cache(c)->heads)
             return FAIL(c, "has %d heads, and its cache %d.", instruction->i0, cache(c)->heads);
-        if (cache(c)->dim % 2 != 0)
-            return FAIL(c, "turns pairs of columns, and a head has %d.", cache(c)->dim);
+        if (cache(c)->dim % 2 != 0) return FAIL(c, "turns pairs of columns, and a head has %d.", cache(c)->dim);
         need_pieces(c, 1);
         return check_cache_use(c, 1, 2, true) && check_base(c) && check_product(c) &&
                same_width(c, weight(c, 0)->rows, 3 * width, "its weight's outputs") &&
@@ -386,8 +388,7 @@ static bool check_relations(const check *c) {
                same_width(c, out(c, 0)->width, width, "its output");
     }
     case ECH_SILU:
-    case ECH_CONVERT:
-        return same_width(c, out(c, 0)->width, in(c, 0)->width, "its output");
+    case ECH_CONVERT: return same_width(c, out(c, 0)->width, in(c, 0)->width, "its output");
     case ECH_ADD:
     case ECH_MULTIPLY:
     case ECH_MIX:
@@ -399,8 +400,8 @@ static bool check_relations(const check *c) {
         return same_width(c, in(c, 1)->width, in(c, 0)->width, "its second operand");
     case ECH_LINEAR_SILU_GATE:
         need_pieces(c, 2);
-        return check_product(c) && same_width(c, weight(c, 0)->rows, 2 * (int64_t)out(c, 0)->width,
-                                              "its weight's outputs");
+        return check_product(c) &&
+               same_width(c, weight(c, 0)->rows, 2 * (int64_t)out(c, 0)->width, "its weight's outputs");
     case ECH_LINEAR_ARGMAX:
         program->scratch.best = true;
         need_pieces(c, 1);
@@ -468,8 +469,10 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
     const int64_t arena_limit = (int64_t)1 << 36;
     if (parameter_count < 0 || parameter_count > ECH_COUNT_LIMIT || result_count < 0 ||
         result_count > ECH_COUNT_LIMIT || arena_bytes_per_row < 0 || arena_bytes_per_row > arena_limit) {
-        ech_fail(message, "The plan's function has %d parameters, %d results and an arena of %lld bytes a row, which is "
-                          "out of range.", parameter_count, result_count, (long long)arena_bytes_per_row);
+        ech_fail(message,
+                 "The plan's function has %d parameters, %d results and an arena of %lld bytes a row, which is "
+                 "out of range.",
+                 parameter_count, result_count, (long long)arena_bytes_per_row);
         return NULL;
     }
     ech_program *program = calloc(1, sizeof *program);
@@ -494,8 +497,10 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
     }
     if (!program || !program->instructions || !program->buffers || !program->weights || !program->caches ||
         !program->token_limit) {
-        ech_fail(message, "The plan's tables (%d instructions, %d buffers, %d weights, %d caches) are out of range or do "
-                          "not fit in memory.", instruction_count, buffer_count, weight_count, cache_count);
+        ech_fail(message,
+                 "The plan's tables (%d instructions, %d buffers, %d weights, %d caches) are out of range or do "
+                 "not fit in memory.",
+                 instruction_count, buffer_count, weight_count, cache_count);
         ech_program_destroy(program);
         return NULL;
     }

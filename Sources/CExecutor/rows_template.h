@@ -190,7 +190,7 @@ KERNEL_TARGET static void silu_gate(const float *gate, ptrdiff_t gate_stride, co
 
 // A comparison with a NaN is false: a NaN is never the largest, and a row of nothing else has its first column as such.
 KERNEL_TARGET static void best_of(const float *values, ptrdiff_t stride, int32_t rows, int32_t count, int32_t first,
-                               float *best, int32_t *index) {
+                                  float *best, int32_t *index) {
     for (int32_t i = 0; i < rows; i++) {
         const float *x = values + i * stride;
         FOR_COLUMNS(count) {

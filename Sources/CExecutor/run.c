@@ -45,8 +45,8 @@ static bool check_tracks(const ech_call *call, int threads, char *message) {
     for (int i = 0; i < threads; i++) {
         const ech_track *track = &call->tracks[i];
         if (track->count < 0 || track->count > track->capacity || (track->capacity > 0 && !track->events))
-            return ech_fail(message, "Track %d of the call has %lld events in room for %lld.", i, (long long)track->count,
-                            (long long)track->capacity);
+            return ech_fail(message, "Track %d of the call has %lld events in room for %lld.", i,
+                            (long long)track->count, (long long)track->capacity);
     }
     return true;
 }
@@ -54,8 +54,8 @@ static bool check_tracks(const ech_call *call, int threads, char *message) {
 static bool check_range(const int32_t *values, int32_t rows, int64_t limit, const char *what, char *message) {
     for (int32_t i = 0; i < rows; i++)
         if (values[i] < 0 || values[i] >= limit)
-            return ech_fail(message, "Row %d of the call has the %s %d; it has to be at least 0 and below %lld.", i, what,
-                            values[i], (long long)limit);
+            return ech_fail(message, "Row %d of the call has the %s %d; it has to be at least 0 and below %lld.", i,
+                            what, values[i], (long long)limit);
     return true;
 }
 
@@ -67,22 +67,24 @@ static bool check_distinct(ech_session *session, const int32_t *slots, const int
     for (; marked < rows && distinct; marked++) {
         uint8_t *mark = &session->marked[(int64_t)slots[marked] * session->context + positions[marked]];
         if (*mark)
-            distinct = ech_fail(message, "Row %d of the call has slot %d and position %d, as an earlier row has.", marked,
-                                slots[marked], positions[marked]);
+            distinct = ech_fail(message, "Row %d of the call has slot %d and position %d, as an earlier row has.",
+                                marked, slots[marked], positions[marked]);
         *mark = 1;
     }
     for (int32_t i = 0; i < marked; i++) session->marked[(int64_t)slots[i] * session->context + positions[i]] = 0;
     return distinct;
 }
 
-static bool check_call(const ech_program *program, ech_session *session, const ech_call *call, int threads, char *message) {
+static bool check_call(const ech_program *program, ech_session *session, const ech_call *call, int threads,
+                       char *message) {
     if (call->rows < 1 || call->rows > ECH_ROWS_LIMIT)
         return ech_fail(message, "A call has %d rows; there have to be 1 ... %d.", call->rows, ECH_ROWS_LIMIT);
     if (call->recurrences < 0 || call->depth < 0)
         return ech_fail(message, "A call has %d recurrences and the depth %d; neither can be negative.",
                         call->recurrences, call->depth);
     if (threads < 1 || threads > ECH_THREADS_LIMIT)
-        return ech_fail(message, "%d threads cannot run a call; there have to be 1 ... %d.", threads, ECH_THREADS_LIMIT);
+        return ech_fail(message, "%d threads cannot run a call; there have to be 1 ... %d.", threads,
+                        ECH_THREADS_LIMIT);
     if (!check_session(program, session, message) || !check_pointers(program, call, message) ||
         !check_tracks(call, threads, message))
         return false;
@@ -154,7 +156,8 @@ static inline void execute_recorded(ech_walk *walk, int32_t index) {
 }
 
 /// The order of instructions. Compiled for each way to execute one, so that recording costs nothing when it is off.
-static inline __attribute__((always_inline)) void follow_tape(ech_walk *walk, void (*execute_one)(ech_walk *, int32_t)) {
+static inline __attribute__((always_inline)) void follow_tape(ech_walk *walk,
+                                                              void (*execute_one)(ech_walk *, int32_t)) {
     const ech_program *program = walk->run->program;
     const int32_t recurrences = walk->run->call->recurrences;
     for (int32_t i = 0; i < program->instruction_count; i++) {
@@ -213,8 +216,8 @@ bool ech_run(const ech_program *program, ech_session *session, const ech_call *c
     {
         // OpenMP may grant fewer threads than asked for.
         const int thread = omp_get_thread_num(), count = omp_get_num_threads();
-        ech_walk walk = {.run = &run, .scratch = arena.scratch + thread * arena.scratch_stride, .thread = thread,
-                         .threads = count};
+        ech_walk walk = {
+            .run = &run, .scratch = arena.scratch + thread * arena.scratch_stride, .thread = thread, .threads = count};
         ech_matmul_thread_begin(program->isa, call->rows);
         if (call->tracks) walk_tape_recorded(&walk);
         else walk_tape(&walk);

@@ -95,14 +95,16 @@ static void place(ech_session *session) {
 ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, int32_t slots, int32_t context,
                                 int32_t budget, int32_t cache_format, char message[ECH_MESSAGE_SIZE]) {
     if (cache_format != ECH_CACHE_F32 && cache_format != ECH_CACHE_BF16) {
-        ech_fail(message, "A session's caches cannot have the format %d; there are f32 (%d) and bf16 (%d).", cache_format,
-                 ECH_CACHE_F32, ECH_CACHE_BF16);
+        ech_fail(message, "A session's caches cannot have the format %d; there are f32 (%d) and bf16 (%d).",
+                 cache_format, ECH_CACHE_F32, ECH_CACHE_BF16);
         return NULL;
     }
     if (cache_count < 0 || cache_count > ECH_COUNT_LIMIT || (cache_count > 0 && !caches) || slots < 1 || context < 1 ||
         budget < 1) {
-        ech_fail(message, "A session of %d caches with %d slots, a context of %d and a budget of %d cannot be; each of the "
-                          "last three has to be at least 1.", cache_count, slots, context, budget);
+        ech_fail(message,
+                 "A session of %d caches with %d slots, a context of %d and a budget of %d cannot be; each of the "
+                 "last three has to be at least 1.",
+                 cache_count, slots, context, budget);
         return NULL;
     }
     if (!ech_caches_check(caches, cache_count, message)) return NULL;
@@ -118,8 +120,8 @@ ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, in
         .slots = slots, .context = context, .budget = budget, .cache_count = cache_count, .caches = memory};
     int64_t bytes;
     if (!lay_out(session, caches, cache_format, &bytes)) {
-        ech_fail(message, "A session with %d slots, a context of %d and a budget of %d is larger than any memory.", slots,
-                 context, budget);
+        ech_fail(message, "A session with %d slots, a context of %d and a budget of %d is larger than any memory.",
+                 slots, context, budget);
         ech_session_destroy(session);
         return NULL;
     }
@@ -180,8 +182,9 @@ static bool extend_rope(ech_session *session, float base, int32_t dim, int32_t p
     if (wanted < positions) wanted = positions;
     if (wanted > session->context) wanted = session->context;
     float *values = realloc(table->values, (size_t)wanted * 2 * (size_t)dim * sizeof *values);
-    if (!values) return ech_fail(message, "There is not enough memory for the rotary embedding of %lld positions.",
-                                 (long long)wanted);
+    if (!values)
+        return ech_fail(message, "There is not enough memory for the rotary embedding of %lld positions.",
+                        (long long)wanted);
     table->values = values;
     fill_rope(table, table->positions, (int32_t)wanted);
     table->positions = (int32_t)wanted;

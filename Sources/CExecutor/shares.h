@@ -1,6 +1,6 @@
-/// How the threads divide an instruction's work. Every thread begins with a share of its own, the same in every call, so
-/// that it reads the weights that its own node's memory holds. A thread that is done takes half of what another has left:
-/// cores are not equally fast where other programs run beside them, or where they are not alike to begin with.
+/// How the threads divide an instruction's work. Every thread begins with a share of its own, the same in every call,
+/// so that it reads the weights that its own node's memory holds. A thread that is done takes half of what another has
+/// left: cores are not equally fast where other programs run beside them, or where they are not alike to begin with.
 #ifndef ECHELON_SHARES_H
 #define ECHELON_SHARES_H
 
@@ -18,8 +18,8 @@ static inline ech_share ech_share_of(int64_t count, int thread, int threads) {
     return (ech_share){count * thread / threads, count * (thread + 1) / threads};
 }
 
-/// What a thread has left, on a cache line of its own: the division's ticket, begin and end in one word, so that a single
-/// exchange takes units away and nothing else can have changed meanwhile.
+/// What a thread has left, on a cache line of its own: the division's ticket, begin and end in one word, so that a
+/// single exchange takes units away and nothing else can have changed meanwhile.
 typedef struct {
     _Alignas(64) _Atomic uint64_t left;
 } ech_left;
@@ -37,8 +37,8 @@ typedef struct {
     int32_t at_once; ///< most units that are taken together, while there are enough
     int64_t count;
     int thread, threads;
-    bool help;    ///< whether threads take over each other's work
-    bool met;     ///< whether all threads have finished the division before this one
+    bool help; ///< whether threads take over each other's work
+    bool met;  ///< whether all threads have finished the division before this one
 } ech_division;
 
 static inline uint64_t ech_left_of(uint32_t ticket, ech_share share) {
@@ -54,7 +54,8 @@ static inline ech_share ech_share_left(uint64_t left) {
 // Nothing but the words themselves goes from thread to thread here, barriers order the rest: relaxed exchanges suffice.
 
 static inline bool ech_exchange_left(ech_left *cell, uint64_t *expected, uint64_t left) {
-    return atomic_compare_exchange_weak_explicit(&cell->left, expected, left, memory_order_relaxed, memory_order_relaxed);
+    return atomic_compare_exchange_weak_explicit(&cell->left, expected, left, memory_order_relaxed,
+                                                 memory_order_relaxed);
 }
 
 /// Every thread calls this, with the same arguments. A ticket is one more than that of the division before, or 0 after
@@ -81,11 +82,12 @@ static inline bool ech_help(const ech_division *division) {
             const bool arrived = ticket == division->ticket;
             // It may still be busy with the division before, unless all have met since; or already be further.
             if (!arrived && !(division->met && ticket == ech_ticket_before(division->ticket))) break;
-            const ech_share there = arrived ? ech_share_left(left)
-                                            : ech_share_of(division->count, thread, division->threads);
+            const ech_share there =
+                arrived ? ech_share_left(left) : ech_share_of(division->count, thread, division->threads);
             if (there.begin >= there.end) break;
             const int64_t middle = there.begin + (there.end - there.begin) / 2;
-            if (!ech_exchange_left(cell, &left, ech_left_of(division->ticket, (ech_share){there.begin, middle}))) continue;
+            if (!ech_exchange_left(cell, &left, ech_left_of(division->ticket, (ech_share){there.begin, middle})))
+                continue;
             atomic_store_explicit(&division->all[division->thread].left,
                                   ech_left_of(division->ticket, (ech_share){middle, there.end}), memory_order_relaxed);
             return true;

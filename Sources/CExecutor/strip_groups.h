@@ -24,24 +24,24 @@ static inline int32_t ech_min(int32_t a, int32_t b) { return a < b ? a : b; }
 
 /// A few rows of one tile, times one chunk of a strip.
 typedef struct {
-    const void *weights;   ///< the chunk's first block
-    const void *x;         ///< the group's first row in the chunk's first block; the next row follows 64 bytes on
-    ptrdiff_t x_block;     ///< bytes from one block of the input to the next
-    int32_t blocks;        ///< of the chunk
-    bool first, last;      ///< whether it is the strip's first or last chunk
-    float *out;            ///< between chunks it holds the kernel's sums, in a form of the kernel's choice
+    const void *weights; ///< the chunk's first block
+    const void *x;       ///< the group's first row in the chunk's first block; the next row follows 64 bytes on
+    ptrdiff_t x_block;   ///< bytes from one block of the input to the next
+    int32_t blocks;      ///< of the chunk
+    bool first, last;    ///< whether it is the strip's first or last chunk
+    float *out;          ///< between chunks it holds the kernel's sums, in a form of the kernel's choice
     ptrdiff_t out_stride;
     /// The piece of the next chunk that this group prefetches: each group takes its share, so that memory is read all
     /// the time and not in bursts while the first group is at work. An address, as it may lie past the weights' end.
     uintptr_t ahead;
-    uintptr_t ahead_step;  ///< bytes of it for each 128 bytes of weights that the group multiplies
-    int32_t groups;        ///< that read the chunk, this one included
+    uintptr_t ahead_step; ///< bytes of it for each 128 bytes of weights that the group multiplies
+    int32_t groups;       ///< that read the chunk, this one included
 
     // Of q8 rows only.
-    const float *scales;   ///< of the group's rows
-    const int32_t *totals; ///< the sums of the rows' values
-    const int32_t *sums;   ///< of the first row's columns, from the chunk's first on, in groups of 32
-    ptrdiff_t sums_stride; ///< from one row's sums to the next's
+    const float *scales;        ///< of the group's rows
+    const int32_t *totals;      ///< the sums of the rows' values
+    const int32_t *sums;        ///< of the first row's columns, from the chunk's first on, in groups of 32
+    ptrdiff_t sums_stride;      ///< from one row's sums to the next's
     const float *weight_scales; ///< of int8 weights only, for the strip's outputs
 } ech_row_group;
 
@@ -58,9 +58,9 @@ static inline const void *ech_group_weights(const ech_row_group *group, int32_t 
 /// A kernel's function for groups of a certain number of rows.
 typedef void (*ech_group_kernel)(const ech_row_group *group);
 
-/// Runs strips: chunk by chunk, in a chunk strip by strip, in a strip tile by tile, in a tile in groups of at most `most`
-/// rows, all about as large. kernels[n - 1] serves groups of n rows. `whole` tells where the weights, the input, its
-/// scales and sums, and the output begin; a block of weights has `block_bytes`, a multiple of 128.
+/// Runs strips: chunk by chunk, in a chunk strip by strip, in a strip tile by tile, in a tile in groups of at most
+/// `most` rows, all about as large. kernels[n - 1] serves groups of n rows. `whole` tells where the weights, the input,
+/// its scales and sums, and the output begin; a block of weights has `block_bytes`, a multiple of 128.
 static inline void ech_strips_in_groups(const ech_group_kernel *kernels, int32_t most, ptrdiff_t block_bytes,
                                         const ech_row_group *whole, ech_strips_size size) {
     const int32_t rows = size.rows, blocks = size.blocks;
@@ -83,8 +83,8 @@ static inline void ech_strips_in_groups(const ech_group_kernel *kernels, int32_t
             if (whole->weight_scales) group.weight_scales = whole->weight_scales + strip * ECH_STRIP;
             for (int32_t row = 0; row < rows; row += tile_rows) {
                 const int32_t height = ech_min(tile_rows, rows - row);
-                const char *tile = (const char *)whole->x + ((ptrdiff_t)row * blocks + (ptrdiff_t)block * tile_rows) *
-                                                                ECH_ROW_BYTES;
+                const char *tile =
+                    (const char *)whole->x + ((ptrdiff_t)row * blocks + (ptrdiff_t)block * tile_rows) * ECH_ROW_BYTES;
                 int32_t done = 0;
                 for (int32_t left = (height + most - 1) / most; left > 0; left--) {
                     const int32_t n = (height - done + left - 1) / left;

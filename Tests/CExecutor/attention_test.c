@@ -1,6 +1,6 @@
 /// Caches and wavefront attention against a model of the cache rule in double precision: ragged rows, several slots,
-/// budgets, calls of different depths. Attention may fuse a multiplication with an addition where the instruction set can,
-/// so its bits are compared within an instruction set only.
+/// budgets, calls of different depths. Attention may fuse a multiplication with an addition where the instruction set
+/// can, so its bits are compared within an instruction set only.
 #include "harness.h"
 
 #include <limits.h>
@@ -90,9 +90,9 @@ typedef struct {
     double result, error;
 } expectation;
 
-/// One column of a row's result from its weights, which need not add up to one. A bf16 cache has the weights w rounded to
-/// w(1 + δ), |δ| ≤ 2⁻⁸, after an exponential that is off by less than 1e-4. As the rounded weights are divided by their own
-/// sum, the result moves by Σ w δ (v − result) / Σ w(1 + δ).
+/// One column of a row's result from its weights, which need not add up to one. A bf16 cache has the weights w rounded
+/// to w(1 + δ), |δ| ≤ 2⁻⁸, after an exponential that is off by less than 1e-4. As the rounded weights are divided by
+/// their own sum, the result moves by Σ w δ (v − result) / Σ w(1 + δ).
 static expectation expect_column(const double *weights, const float *const *values, int count, int column, int format) {
     const double rounding = format == ECH_CACHE_BF16 ? 1.0 / 256 + 1e-4 : 0;
     double total = 0, sum = 0, deviation = 0;
@@ -231,12 +231,16 @@ static void check_calls(int heads, int dim, int budget, bool recurrent, int form
                 tape_free(&t);
                 if (variant == 0) {
                     for (size_t i = 0; i < count; i++)
-                        CHECK(is_met(&expected[i], known[i]), "%d heads of %d, budget %d, call %d, %s: row %d is "
-                              "%g, not %g ± %g", heads, dim, budget, call, ech_isa_name(isas[s]), (int)i / width,
-                              known[i], expected[i].result, expected[i].error);
+                        CHECK(is_met(&expected[i], known[i]),
+                              "%d heads of %d, budget %d, call %d, %s: row %d is "
+                              "%g, not %g ± %g",
+                              heads, dim, budget, call, ech_isa_name(isas[s]), (int)i / width, known[i],
+                              expected[i].result, expected[i].error);
                 } else {
-                    CHECK(memcmp(known, result, count * 4) == 0, "%d heads of %d, budget %d, call %d, %s: variant %d "
-                          "differs", heads, dim, budget, call, ech_isa_name(isas[s]), variant);
+                    CHECK(memcmp(known, result, count * 4) == 0,
+                          "%d heads of %d, budget %d, call %d, %s: variant %d "
+                          "differs",
+                          heads, dim, budget, call, ech_isa_name(isas[s]), variant);
                 }
             }
         free(expected), free(known), free(result);
@@ -263,8 +267,12 @@ static void check_alone(const model *m, const ragged *c, int row, int recurrence
                         const float *together) {
     const int width = m->heads * m->dim;
     float *alone = malloc((size_t)width * sizeof *alone);
-    const ragged one = {.rows = 1, .slots = {c->slots[row]}, .positions = {c->positions[row]}, .q = c->q + row * width,
-                        .k = c->k + row * width, .v = c->v + row * width};
+    const ragged one = {.rows = 1,
+                        .slots = {c->slots[row]},
+                        .positions = {c->positions[row]},
+                        .q = c->q + row * width,
+                        .k = c->k + row * width,
+                        .v = c->v + row * width};
     tape t = {0};
     build(&t, m, &one, recurrences, false, ECH_F32, alone);
     tape_run(&t, isa, session, 1, recurrences, 2);
@@ -276,9 +284,10 @@ static void check_alone(const model *m, const ragged *c, int row, int recurrence
 }
 
 /// A call of many rows, after one that wrote what lies before them with fewer recurrences: so the rows of a block see
-/// positions from different cache entries, and slots of one, two and many row blocks stand side by side. The budget holds
-/// every recurrence, so that a row alone finds what it found beside the others.
-static void check_wavefront(int heads, int dim, int budget, int format, const int lengths[SLOTS], const int from[SLOTS]) {
+/// positions from different cache entries, and slots of one, two and many row blocks stand side by side. The budget
+/// holds every recurrence, so that a row alone finds what it found beside the others.
+static void check_wavefront(int heads, int dim, int budget, int format, const int lengths[SLOTS],
+                            const int from[SLOTS]) {
     enum { CONTEXT = 400 };
     const int width = heads * dim, recurrences = budget, before = budget > 1 ? 2 : 1;
     int isas[4];
@@ -327,7 +336,8 @@ static void check_wavefront(int heads, int dim, int budget, int format, const in
         }
         for (size_t i = 0; i < count; i++)
             CHECK(is_met(&expected[i], known[i]), "%d heads of %d, %s: position %d is %g, not %g ± %g", heads, dim,
-                  ech_isa_name(isas[s]), c.positions[i / (size_t)width], known[i], expected[i].result, expected[i].error);
+                  ech_isa_name(isas[s]), c.positions[i / (size_t)width], known[i], expected[i].result,
+                  expected[i].error);
         for (int i = 0; i < c.rows; i += 7) check_alone(&m, &c, i, recurrences, isas[s], sessions[s], known);
         ech_session_destroy(sessions[s]);
     }
@@ -350,8 +360,8 @@ static void test_wavefronts(void) {
         check_wavefront(2, 96, 3, format, lengths[3], from[3]);
 }
 
-/// One slot and head whose scores are slope · position, exactly or, in a bf16 cache, but for the slope's own rounding. The
-/// result is that of rows at positions 0 ..< `rows`, all in one call, or each in a call of its own.
+/// One slot and head whose scores are slope · position, exactly or, in a bf16 cache, but for the slope's own rounding.
+/// The result is that of rows at positions 0 ..< `rows`, all in one call, or each in a call of its own.
 static void check_slope(float slope, int format, int isa, const float *values, bool alone, float *result) {
     enum { ROWS_OF = 150, DIM = 16 };
     static float q[ROWS_OF * DIM], k[ROWS_OF * DIM];
@@ -388,11 +398,14 @@ static void check_extreme_scores(int format, int isa, bool alone) {
     for (int k = 0; k < 3; k++) {
         const float slope = slopes[k];
         check_slope(slope, format, isa, values, alone, result);
-        CHECK(memcmp(result, values, sizeof result) == 0, "%s, slope %g: a row is not its last value", name, (double)slope);
+        CHECK(memcmp(result, values, sizeof result) == 0, "%s, slope %g: a row is not its last value", name,
+              (double)slope);
         check_slope(-slope, format, isa, values, alone, result);
         for (int i = 0; i < ROWS_OF; i++)
-            CHECK(memcmp(result + i * DIM, values, DIM * sizeof *values) == 0, "%s, slope %g: row %d is not the first "
-                  "value", name, -(double)slope, i);
+            CHECK(memcmp(result + i * DIM, values, DIM * sizeof *values) == 0,
+                  "%s, slope %g: row %d is not the first "
+                  "value",
+                  name, -(double)slope, i);
     }
     check_slope(0, format, isa, values, alone, result);
     double sums[DIM] = {0};
@@ -407,8 +420,10 @@ static void check_extreme_scores(int format, int isa, bool alone) {
         memcpy(spoiled, values, sizeof other);
         for (int j = bad * DIM; j < ROWS_OF * DIM; j++) spoiled[j] = j % 2 ? NAN : INFINITY;
         check_slope(0, format, isa, spoiled, alone, other);
-        CHECK(memcmp(result, other, (size_t)(bad * DIM) * sizeof *result) == 0, "%s: position %d or later reaches an "
-              "earlier row", name, bad);
+        CHECK(memcmp(result, other, (size_t)(bad * DIM) * sizeof *result) == 0,
+              "%s: position %d or later reaches an "
+              "earlier row",
+              name, bad);
         CHECK(isnan(other[bad * DIM + 1]), "%s: NaN is lost", name);
         free(spoiled);
     }
@@ -497,8 +512,8 @@ static void test_bf16_output(void) {
                 tape_free(&t);
             }
             for (int i = 0; i < count; i++)
-                CHECK(results[1][i] == rounded_to_bf16(results[0][i]), "%d heads of %d: %g rounds to %g", m.heads, m.dim,
-                      results[0][i], results[1][i]);
+                CHECK(results[1][i] == rounded_to_bf16(results[0][i]), "%d heads of %d: %g rounds to %g", m.heads,
+                      m.dim, results[0][i], results[1][i]);
         }
         free(results[0]), free(results[1]);
         free_call(&c);

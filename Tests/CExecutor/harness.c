@@ -295,10 +295,10 @@ void tape_reveal(tape *tape, int buffer, int result) {
 
 ech_program *tape_program(const tape *tape, int isa) {
     char message[ECH_MESSAGE_SIZE] = "";
-    ech_program *program = ech_program_create(
-        tape->instructions, tape->instruction_count, tape->buffers, tape->buffer_count, tape->weights,
-        tape->weight_count, tape->caches, tape->cache_count, tape->parameter_count, tape->result_count,
-        tape->arena_bytes, isa, message);
+    ech_program *program =
+        ech_program_create(tape->instructions, tape->instruction_count, tape->buffers, tape->buffer_count,
+                           tape->weights, tape->weight_count, tape->caches, tape->cache_count, tape->parameter_count,
+                           tape->result_count, tape->arena_bytes, isa, message);
     CHECK(program, "%s", message);
     return program;
 }
@@ -319,8 +319,11 @@ void tape_run(const tape *tape, int isa, ech_session *session, int rows, int rec
     ech_program *program = tape_program(tape, isa);
     if (!program || !session) return;
     char message[ECH_MESSAGE_SIZE] = "";
-    const ech_call call = {.rows = rows, .recurrences = recurrences, .depth = recurrences,
-                           .parameters = tape->parameters, .results = tape->results};
+    const ech_call call = {.rows = rows,
+                           .recurrences = recurrences,
+                           .depth = recurrences,
+                           .parameters = tape->parameters,
+                           .results = tape->results};
     // The arena begins as NaN, so that whatever is read without having been written shows.
     ech_arena arena;
     const bool prepared = ech_session_prepare(session, program, &call, threads, &arena, message);

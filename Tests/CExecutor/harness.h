@@ -88,8 +88,8 @@ void free_quantized(quantized_weight *weight);
 void *pack_quantized(const quantized_weight *weight, int64_t *bytes);
 int tape_quantized_weight(tape *tape, const quantized_weight *weight);
 
-/// Writes a bf16 or q8 buffer to an f32 result of the same width, by a product with the identity matrix, which is exact.
-/// With q8 the matrix is int4, whose products take values, scales and sums.
+/// Writes a bf16 or q8 buffer to an f32 result of the same width, by a product with the identity matrix, which is
+/// exact. With q8 the matrix is int4, whose products take values, scales and sums.
 void tape_reveal(tape *tape, int buffer, int result);
 
 ech_program *tape_program(const tape *tape, int isa);

@@ -1,5 +1,6 @@
-/// The int8 and int4 kernels of every instruction set against exact integer sums, to the bit: so instruction sets agree,
-/// and a row's result does not depend on its neighbours. Where the machine has no AMX, its kernels run on emulated tiles.
+/// The int8 and int4 kernels of every instruction set against exact integer sums, to the bit: so instruction sets
+/// agree, and a row's result does not depend on its neighbours. Where the machine has no AMX, its kernels run on
+/// emulated tiles.
 #include "harness.h"
 
 #include "executor.h"
@@ -33,8 +34,12 @@ static problem make_problem(int format, int rows, int blocks, int strips, number
     const int columns = 64 * blocks, outputs = STRIP * strips, scales = scales_of_row(format, columns);
     int8_t *q = malloc((size_t)(outputs * columns));
     float *weight_scales = malloc((size_t)(outputs * scales) * sizeof *weight_scales);
-    problem p = {rows, blocks, strips, {format, outputs, columns, q, weight_scales},
-                 malloc((size_t)rows * (size_t)columns), random_floats(rows)};
+    problem p = {rows,
+                 blocks,
+                 strips,
+                 {format, outputs, columns, q, weight_scales},
+                 malloc((size_t)rows * (size_t)columns),
+                 random_floats(rows)};
     for (int i = 0; i < outputs * columns; i++) p.weight.q[i] = weight(format == ECH_WEIGHT_INT8 ? 127 : 7);
     for (int i = 0; i < outputs * scales; i++) p.weight.scales[i] = bf16_scale();
     for (int64_t i = 0; i < (int64_t)rows * columns; i++) p.x[i] = x(127);
@@ -124,8 +129,8 @@ static float expected(const problem *p, int row, int output, double *precise) {
     return result * p->scales[row];
 }
 
-/// Checks each instruction set with each number of rows; another stretch of the rows each time, so that a row is seen at
-/// many places of a tile.
+/// Checks each instruction set with each number of rows; another stretch of the rows each time, so that a row is seen
+/// at many places of a tile.
 static void check(const problem *p, const int *row_counts, int counts) {
     const int outputs = p->strips * STRIP;
     float *known = malloc((size_t)(p->rows * outputs) * sizeof *known);
@@ -245,8 +250,10 @@ static void test_scales_out_of_range(void) {
 }
 
 static void test_unknown_set(void) {
-    CHECK(ech_strips_int8_for(-1) == ech_strips_int8_for(ECH_ISA_PORTABLE), "an unknown set has no portable int8 kernel");
-    CHECK(ech_strips_int4_for(-1) == ech_strips_int4_for(ECH_ISA_PORTABLE), "an unknown set has no portable int4 kernel");
+    CHECK(ech_strips_int8_for(-1) == ech_strips_int8_for(ECH_ISA_PORTABLE),
+          "an unknown set has no portable int8 kernel");
+    CHECK(ech_strips_int4_for(-1) == ech_strips_int4_for(ECH_ISA_PORTABLE),
+          "an unknown set has no portable int4 kernel");
 }
 
 int main(void) {

@@ -19,7 +19,11 @@ typedef struct {
 static bool is_quantized(int format) { return format == ECH_WEIGHT_INT8 || format == ECH_WEIGHT_INT4; }
 
 static operands random_operands(int format, int rows, int columns, int outputs) {
-    operands o = {format, rows, columns, outputs, random_floats((int64_t)rows * columns),
+    operands o = {format,
+                  rows,
+                  columns,
+                  outputs,
+                  random_floats((int64_t)rows * columns),
                   random_floats((int64_t)outputs * columns)};
     round_weight(format, outputs, columns, o.w);
     if (format == ECH_WEIGHT_BF16)
@@ -82,11 +86,11 @@ static void check_product(const operands *o, int opcode, int out_width, expected
         run_product(o, opcode, ECH_F32, out_width, isas[s], 1, 0, o->rows, first);
         if (isas[s] == ECH_ISA_PORTABLE) memcpy(portable, first, count * 4);
         CHECK(!is_quantized(o->format) || memcmp(first, portable, count * 4) == 0,
-              "opcode %d, format %d, %d rows, %d × %d: %s differs from portable", opcode, o->format, o->rows, o->outputs,
-              o->columns, name);
+              "opcode %d, format %d, %d rows, %d × %d: %s differs from portable", opcode, o->format, o->rows,
+              o->outputs, o->columns, name);
         // A column of every strip and every kind of column is enough of the plain loop.
         for (int i = 0; i < o->rows; i++)
-            for (int j = random_below(7); j < out_width; j += o->rows > 2 ? 13 : 1)
+            for (int j = random_below(7); j<out_width; j += o->rows> 2 ? 13 : 1)
                 CHECK(is_close(first[i * out_width + j], expected(o, i, j), 2e-5 * sqrt(o->columns)),
                       "opcode %d, format %d, %d rows, %d × %d, %s: row %d, output %d is %g, not %g", opcode, o->format,
                       o->rows, o->outputs, o->columns, name, i, j, first[i * out_width + j], expected(o, i, j));
@@ -157,7 +161,8 @@ static void test_linear_argmax(void) {
                             const int column = columns[i];
                             CHECK(column >= 0 && column < o.outputs, "row %d has the column %d", i, column);
                             if (column < 0 || column >= o.outputs) continue;
-                            CHECK(is_close(product_at(&o, i, column), best, 1e-5 * o.columns), "row %d: not the best", i);
+                            CHECK(is_close(product_at(&o, i, column), best, 1e-5 * o.columns), "row %d: not the best",
+                                  i);
                             // f32 products of equal weights may differ by their place in a block.
                             CHECK(format == ECH_WEIGHT_F32 || column < o.outputs - half || half == 0,
                                   "row %d: %d is the second of equals", i, column);
@@ -212,8 +217,10 @@ static void run_projection(bool fused, const operands *o, const float *bias, int
         linear->in[0] = input;
         linear->out[0] = all;
         linear->weight[0] = w;
-        const int slices[][4] = {{all, both, 0, 2 * width}, {all, values, 2 * width, 3 * width},
-                                 {turned, q, 0, width}, {turned, keys, width, 2 * width}};
+        const int slices[][4] = {{all, both, 0, 2 * width},
+                                 {all, values, 2 * width, 3 * width},
+                                 {turned, q, 0, width},
+                                 {turned, keys, width, 2 * width}};
         for (int k = 0; k < 4; k++) {
             if (k == 2) {
                 ech_instruction *add = tape_add(&t, ECH_BIAS);
@@ -279,8 +286,9 @@ static void test_project_rope_write(void) {
                         // Fusion computes the same numbers in the same order.
                         CHECK(memcmp(q, known_q, bytes) == 0, "format %d, %d heads of %d, %d rows, %s: queries differ",
                               format, heads, dim, rows, ech_isa_name(isas[s]));
-                        CHECK(memcmp(y, known_y, bytes) == 0, "format %d, %d heads of %d, %d rows, %s: attention differs",
-                              format, heads, dim, rows, ech_isa_name(isas[s]));
+                        CHECK(memcmp(y, known_y, bytes) == 0,
+                              "format %d, %d heads of %d, %d rows, %s: attention differs", format, heads, dim, rows,
+                              ech_isa_name(isas[s]));
                     }
                     for (int j = 0; j < width; j += 2) { // the first row, at position 0, is not turned
                         const double expected = product_at(&o, 0, j) + bias[j];

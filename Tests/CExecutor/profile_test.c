@@ -1,4 +1,5 @@
-/// A recorded call computes what it computes otherwise, and its tracks hold what every thread did, in order and in full.
+/// A recorded call computes what it computes otherwise, and its tracks hold what every thread did, in order and in
+/// full.
 #include "harness.h"
 
 #include <stdlib.h>
@@ -48,8 +49,12 @@ static void tear_down(fixture *f) {
 }
 
 static bool run(fixture *f, ech_track *tracks, int track_count, int threads, char *message) {
-    const ech_call call = {.rows = ROWS, .recurrences = RECURRENCES, .depth = RECURRENCES,
-                           .parameters = f->tape.parameters, .results = f->tape.results, .tracks = tracks,
+    const ech_call call = {.rows = ROWS,
+                           .recurrences = RECURRENCES,
+                           .depth = RECURRENCES,
+                           .parameters = f->tape.parameters,
+                           .results = f->tape.results,
+                           .tracks = tracks,
                            .track_count = track_count};
     memset(f->last, 0, sizeof f->last);
     return ech_run(f->program, f->session, &call, threads, message);

@@ -135,8 +135,9 @@ static void check_row_opcode(const row_opcode *op, const row_data *data) {
         op->expected(&row, expected[0], expected[1]);
         for (int k = 0; k < op->outputs; k++)
             for (int j = 0; j < data->width; j++)
-                CHECK(is_close(known[k][o + j], expected[k][j], 2e-6), "opcode %d, width %d, output %d, row %d: %g, not %g",
-                      op->opcode, data->width, k, i, known[k][o + j], expected[k][j]);
+                CHECK(is_close(known[k][o + j], expected[k][j], 2e-6),
+                      "opcode %d, width %d, output %d, row %d: %g, not %g", op->opcode, data->width, k, i,
+                      known[k][o + j], expected[k][j]);
     }
     float *rounded[2];
     for (int k = 0; k < 2; k++) {
@@ -151,8 +152,10 @@ static void check_row_opcode(const row_opcode *op, const row_data *data) {
         const int threads = 1 + random_below(3);
         run_row_opcode(op, data, ECH_F32, isas[s], threads, 0, data->rows, other);
         for (int k = 0; k < op->outputs; k++)
-            CHECK(memcmp(known[k], other[k], (size_t)count * 4) == 0, "opcode %d, width %d, rows %d: %s with %d threads "
-                  "differs", op->opcode, data->width, data->rows, ech_isa_name(isas[s]), threads);
+            CHECK(memcmp(known[k], other[k], (size_t)count * 4) == 0,
+                  "opcode %d, width %d, rows %d: %s with %d threads "
+                  "differs",
+                  op->opcode, data->width, data->rows, ech_isa_name(isas[s]), threads);
         run_row_opcode(op, data, ECH_BF16, isas[s], threads, 0, data->rows, other);
         for (int k = 0; k < op->outputs; k++)
             for (int64_t j = 0; j < count; j++)
@@ -160,13 +163,16 @@ static void check_row_opcode(const row_opcode *op, const row_data *data) {
                       op->opcode, data->width, data->rows, ech_isa_name(isas[s]), known[k][j], other[k][j]);
         run_row_opcode(op, data, ECH_Q8, isas[s], threads, 0, data->rows, other);
         for (int k = 0; k < op->outputs; k++)
-            CHECK(memcmp(rounded[k], other[k], (size_t)count * 4) == 0, "opcode %d, width %d, rows %d, %s: output %d is "
-                  "not the quantized f32", op->opcode, data->width, data->rows, ech_isa_name(isas[s]), k);
+            CHECK(memcmp(rounded[k], other[k], (size_t)count * 4) == 0,
+                  "opcode %d, width %d, rows %d, %s: output %d is "
+                  "not the quantized f32",
+                  op->opcode, data->width, data->rows, ech_isa_name(isas[s]), k);
         const int alone = random_below(data->rows);
         run_row_opcode(op, data, ECH_F32, isas[s], 1, alone, 1, other);
         for (int k = 0; k < op->outputs; k++)
             CHECK(memcmp(known[k] + (int64_t)alone * data->width, other[k], (size_t)data->width * 4) == 0,
-                  "opcode %d, width %d, %s: row %d differs alone", op->opcode, data->width, ech_isa_name(isas[s]), alone);
+                  "opcode %d, width %d, %s: row %d differs alone", op->opcode, data->width, ech_isa_name(isas[s]),
+                  alone);
     }
     for (int k = 0; k < 2; k++) {
         free(known[k]);
@@ -179,16 +185,21 @@ static void test_row_opcodes(void) {
     for (int n = 0; n < COUNT(row_counts); n++)
         for (int m = 0; m < COUNT(widths); m++) {
             const int64_t count = (int64_t)row_counts[n] * widths[m];
-            row_data data = {row_counts[n], widths[m], random_floats(count), random_floats(count),
-                             random_floats(widths[m]), random_floats(widths[m]), random_floats(row_counts[n]),
+            row_data data = {row_counts[n],
+                             widths[m],
+                             random_floats(count),
+                             random_floats(count),
+                             random_floats(widths[m]),
+                             random_floats(widths[m]),
+                             random_floats(row_counts[n]),
                              random_floats(row_counts[n])};
             for (int k = 0; k < COUNT(opcodes); k++) check_row_opcode(&opcodes[k], &data);
             free(data.a), free(data.b), free(data.v), free(data.w), free(data.p), free(data.q);
         }
 }
 
-/// Runs `t`, whose only result has `count` elements, on every instruction set and number of threads, and checks that the
-/// bits are the same. The last result stays.
+/// Runs `t`, whose only result has `count` elements, on every instruction set and number of threads, and checks that
+/// the bits are the same. The last result stays.
 static void check_same_bits(const tape *t, int rows, size_t count) {
     uint32_t *first = NULL, *result = t->results[0];
     int isas[4];
@@ -224,7 +235,8 @@ static void test_embed(void) {
         check_same_bits(&t, ROWS, ROWS * WIDTH);
         for (int i = 0; i < ROWS * WIDTH; i++) {
             const float element = stored[tokens[i / WIDTH] * WIDTH + i % WIDTH];
-            CHECK(result[i] == element * 2.5f, "format %d, element %d: %g, not %g", format, i, result[i], element * 2.5f);
+            CHECK(result[i] == element * 2.5f, "format %d, element %d: %g, not %g", format, i, result[i],
+                  element * 2.5f);
         }
         tape_free(&t);
     }
@@ -261,7 +273,8 @@ static void test_slice_concat_copy(void) {
             }
             if (element == ECH_Q8) round_to_q8(expected, TO - FROM);
             for (int j = 0; j < TO - FROM; j++)
-                CHECK(result[i * (TO - FROM) + j] == expected[j], "element %d, row %d, column %d", element, i, FROM + j);
+                CHECK(result[i * (TO - FROM) + j] == expected[j], "element %d, row %d, column %d", element, i,
+                      FROM + j);
         }
         tape_free(&t);
     }
@@ -339,7 +352,8 @@ static void test_convert_to_q8(void) {
             for (int j = 0; j < 4; j++) {
                 const float expected = cases[n].expected[j];
                 CHECK(isnan(expected) ? isnan(result[j]) : fabsf(result[j] - expected) <= 2e-7f * fabsf(expected),
-                      "%s, case %d: %g became %g, not %g", ech_isa_name(isas[s]), n, cases[n].x[j], result[j], expected);
+                      "%s, case %d: %g became %g, not %g", ech_isa_name(isas[s]), n, cases[n].x[j], result[j],
+                      expected);
             }
         }
 }
@@ -370,7 +384,8 @@ static void test_silu_precision(void) {
     tape_run_alone(&t, ECH_ISA_PORTABLE, 1, 1);
     for (int i = 0; i < COUNT_OF; i++) {
         const double expected = x[i] / (1 + exp(-(double)x[i]));
-        CHECK(fabs(result[i] - expected) <= 4e-7 * fabs(expected), "silu(%g) = %.9g, not %.9g", x[i], result[i], expected);
+        CHECK(fabs(result[i] - expected) <= 4e-7 * fabs(expected), "silu(%g) = %.9g, not %.9g", x[i], result[i],
+              expected);
     }
     tape_free(&t);
     free(x);
@@ -410,9 +425,10 @@ static void test_rope(void) {
                 const double angle = positions[i] * pow(50000, -(double)(j % dim) / dim);
                 const double even = x[i * width + j], odd = x[i * width + j + 1];
                 // Angles are rounded to float: up to 4096 · 2⁻²³ off.
-                CHECK(is_close(result[i * width + j], even * cos(angle) - odd * sin(angle), 1e-3), "row %d, column %d", i, j);
-                CHECK(is_close(result[i * width + j + 1], odd * cos(angle) + even * sin(angle), 1e-3), "row %d, column %d",
-                      i, j + 1);
+                CHECK(is_close(result[i * width + j], even * cos(angle) - odd * sin(angle), 1e-3), "row %d, column %d",
+                      i, j);
+                CHECK(is_close(result[i * width + j + 1], odd * cos(angle) + even * sin(angle), 1e-3),
+                      "row %d, column %d", i, j + 1);
             }
         tape_free(&t);
         free(first);
@@ -427,12 +443,15 @@ static void test_argmax(void) {
     int32_t result[ROWS], expected[ROWS];
     for (int i = 0; i < ROWS; i++) {
         float *row = x + i * WIDTH;
-        if (i == 1) row[40] = row[17] = row[74] = 2;                     // the first of equals
-        if (i == 2) for (int j = 0; j < WIDTH; j++) row[j] = NAN;        // nothing to choose from
-        if (i == 3) row[0] = NAN;                                        // a NaN hides nothing
-        if (i == 4) for (int j = 0; j < WIDTH; j++) row[j] = -INFINITY;
+        if (i == 1) row[40] = row[17] = row[74] = 2; // the first of equals
+        if (i == 2)
+            for (int j = 0; j < WIDTH; j++) row[j] = NAN; // nothing to choose from
+        if (i == 3) row[0] = NAN;                         // a NaN hides nothing
+        if (i == 4)
+            for (int j = 0; j < WIDTH; j++) row[j] = -INFINITY;
         if (i == 5) row[74] = INFINITY;
-        if (i == 6) for (int j = 0; j < WIDTH; j++) row[j] = -1;         // zeros of padding never win
+        if (i == 6)
+            for (int j = 0; j < WIDTH; j++) row[j] = -1; // zeros of padding never win
         expected[i] = 0;
         float best = -INFINITY;
         for (int j = 0; j < WIDTH; j++)
@@ -508,7 +527,8 @@ static void test_output_in_place_of_input(void) {
 }
 
 int main(void) {
-    run_test("row-wise instructions agree with double precision, to the bit between instruction sets", test_row_opcodes);
+    run_test("row-wise instructions agree with double precision, to the bit between instruction sets",
+             test_row_opcodes);
     run_test("embed reads rows of f32 and packed weights", test_embed);
     run_test("slice, concat and copy move columns in f32, bf16 and q8", test_slice_concat_copy);
     run_test("copy moves tokens", test_copy_of_tokens);

@@ -41,9 +41,14 @@ static void take_everything(int threads, int at_once, bool help) {
             if (met) {
 #pragma omp barrier
             }
-            const ech_division division = {.all = all, .ticket = (uint32_t)(d + 1) % ECH_TICKET_LIMIT,
-                                           .at_once = at_once, .count = counts[d % COUNT(counts)], .thread = thread,
-                                           .threads = there, .help = help, .met = met};
+            const ech_division division = {.all = all,
+                                           .ticket = (uint32_t)(d + 1) % ECH_TICKET_LIMIT,
+                                           .at_once = at_once,
+                                           .count = counts[d % COUNT(counts)],
+                                           .thread = thread,
+                                           .threads = there,
+                                           .help = help,
+                                           .met = met};
             if ((thread + d) % 5 == 0) wait_a_little(d % 4);
             ech_divide(&division);
             for (ech_share share; ech_take(&division, &share);) {
@@ -80,8 +85,14 @@ static int units_of_dawdler(bool help, bool met, bool arrives) {
     {
         const int thread = omp_get_thread_num();
         if (omp_get_num_threads() != 2) two = false;
-        const ech_division division = {.all = all, .ticket = 1, .at_once = 4, .count = UNITS, .thread = thread,
-                                       .threads = 2, .help = help, .met = met};
+        const ech_division division = {.all = all,
+                                       .ticket = 1,
+                                       .at_once = 4,
+                                       .count = UNITS,
+                                       .thread = thread,
+                                       .threads = 2,
+                                       .help = help,
+                                       .met = met};
         const bool dawdles = thread == 0 && two;
         const double latest = seconds() + (help && (met || arrives) ? 20 : 0.05);
         if (dawdles && !arrives)
@@ -105,11 +116,13 @@ static int units_of_dawdler(bool help, bool met, bool arrives) {
 }
 
 static void test_slow_thread_is_helped(void) {
-    CHECK(units_of_dawdler(true, true, true) == 4, "the second thread does all but the four units that the first holds");
+    CHECK(units_of_dawdler(true, true, true) == 4,
+          "the second thread does all but the four units that the first holds");
     CHECK(units_of_dawdler(true, false, true) == 4, "having met does not matter once a thread has arrived");
     CHECK(units_of_dawdler(false, true, true) == 32, "without help a thread's share is its own");
     CHECK(units_of_dawdler(true, true, false) == 0, "a thread that has yet to arrive is helped once all have met");
-    CHECK(units_of_dawdler(true, false, false) == 32, "before that it may be at the division before, and is left alone");
+    CHECK(units_of_dawdler(true, false, false) == 32,
+          "before that it may be at the division before, and is left alone");
 }
 
 int main(void) {

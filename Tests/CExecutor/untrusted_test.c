@@ -174,8 +174,11 @@ static void free_call(call_memory *m) {
 static bool run(const ech_program *program, ech_session *session, const call_memory *m, int rows, int recurrences,
                 int depth, int threads, char *message) {
     memset(message, 0, ECH_MESSAGE_SIZE);
-    const ech_call call = {.rows = rows, .recurrences = recurrences, .depth = depth,
-                           .parameters = (const void *const *)m->parameters, .results = m->results};
+    const ech_call call = {.rows = rows,
+                           .recurrences = recurrences,
+                           .depth = depth,
+                           .parameters = (const void *const *)m->parameters,
+                           .results = m->results};
     return ech_run(program, session, &call, threads, message);
 }
 
@@ -327,21 +330,21 @@ static void test_bad_tapes(void) {
         REFUSED_WITH(AT(EMBED).opcode, ECH_OPCODE_COUNT);
         REFUSED_WITH(AT(EMBED).in[0], -1);
         REFUSED_WITH(AT(EMBED).in[0], e.t.buffer_count);
-        REFUSED_WITH(AT(EMBED).in[0], 3);     // a parameter, but f32
-        REFUSED_WITH(AT(EMBED).in[1], 0);     // an operand too many
-        REFUSED_WITH(AT(EMBED).out[0], 0);    // a parameter
-        REFUSED_WITH(AT(EMBED).out[0], 9);    // of another width
+        REFUSED_WITH(AT(EMBED).in[0], 3);  // a parameter, but f32
+        REFUSED_WITH(AT(EMBED).in[1], 0);  // an operand too many
+        REFUSED_WITH(AT(EMBED).out[0], 0); // a parameter
+        REFUSED_WITH(AT(EMBED).out[0], 9); // of another width
         REFUSED_WITH(AT(EMBED).weight[0], e.t.weight_count);
         REFUSED_WITH(AT(EMBED).weight[0], -1);
         REFUSED_WITH(AT(EMBED).f0, NAN);
         REFUSED_WITH(AT(EMBED).cache, 0);
-        REFUSED_WITH(AT(MIX).in[2], 3);       // not of width 1
+        REFUSED_WITH(AT(MIX).in[2], 3); // not of width 1
         REFUSED_WITH(AT(REPEAT).i0, 0);
         REFUSED_WITH(AT(REPEAT).i0, -1);
         REFUSED_WITH(AT(REPEAT).i0, e.t.instruction_count);
         REFUSED_WITH(AT(REPEAT).i0, INT_MAX);
-        REFUSED_WITH(AT(REPEAT).i0, 1);       // the recurrences of what follows have no loop
-        REFUSED_WITH(AT(MLP), AT(REPEAT));    // nested
+        REFUSED_WITH(AT(REPEAT).i0, 1);    // the recurrences of what follows have no loop
+        REFUSED_WITH(AT(MLP), AT(REPEAT)); // nested
         REFUSED_WITH(AT(PROJECT).i0, HEADS + 1);
         REFUSED_WITH(AT(PROJECT).f0, 0);
         REFUSED_WITH(AT(PROJECT).f0, INFINITY);
@@ -359,8 +362,8 @@ static void test_bad_tapes(void) {
         REFUSED_WITH(AT(SLICE).i1, INT_MAX);
         REFUSED_WITH(AT(SLICE).i1, 7);
         REFUSED_WITH(AT(ROPE).i0, 0);
-        REFUSED_WITH(AT(ROPE).i0, 7);         // does not divide the width
-        REFUSED_WITH(AT(ROPE).i0, WIDTH);     // heads of one column
+        REFUSED_WITH(AT(ROPE).i0, 7);     // does not divide the width
+        REFUSED_WITH(AT(ROPE).i0, WIDTH); // heads of one column
         REFUSED_WITH(AT(BIAS).weight[0], 1);
         REFUSED_WITH(AT(HEAD).out[0], 0);
         REFUSED_WITH(e.t.buffers[11].offset_per_row, -64);
@@ -456,7 +459,8 @@ static void test_message_names_the_instruction(void) {
 // MARK: Damage at random
 
 static int32_t random_number(void) {
-    static const int32_t notable[] = {-1, 0, 1, 2, 15, 16, 31, 32, 64, 90, 128, INT_MAX, INT_MIN, INT_MAX - 31, 1 << 28};
+    static const int32_t notable[] = {-1, 0,  1,   2,       15,      16,           31,     32,
+                                      64, 90, 128, INT_MAX, INT_MIN, INT_MAX - 31, 1 << 28};
     switch (random_below(4)) {
     case 0: return notable[random_below((int)(sizeof notable / sizeof *notable))];
     case 1: return (int32_t)random_bits();
@@ -499,7 +503,9 @@ static void test_random_damage(void) {
                 t.instructions[other] = kept;
                 break;
             }
-            case 4: t.arena_bytes = random_below(2) ? (int64_t)random_bits() << random_below(31) : random_number(); break;
+            case 4:
+                t.arena_bytes = random_below(2) ? (int64_t)random_bits() << random_below(31) : random_number();
+                break;
             default: damage(t.instructions, t.instruction_count, sizeof *t.instructions); break;
             }
         }
@@ -508,10 +514,12 @@ static void test_random_damage(void) {
         CHECK(program || is_sentence(message), "\"%s\"", message);
         if (!program) continue;
         accepted++;
-        ech_session *session = ech_session_create(t.caches, t.cache_count, SLOTS, CONTEXT, 1 + n % 3, ECH_CACHE_F32, message);
+        ech_session *session =
+            ech_session_create(t.caches, t.cache_count, SLOTS, CONTEXT, 1 + n % 3, ECH_CACHE_F32, message);
         CHECK(session || is_sentence(message), "\"%s\"", message);
         bool small = true; // the test's own memory for parameters and results
-        for (int i = 0; i < t.buffer_count; i++) small &= t.buffers[i].storage == ECH_ARENA || t.buffers[i].width < 1 << 16;
+        for (int i = 0; i < t.buffer_count; i++)
+            small &= t.buffers[i].storage == ECH_ARENA || t.buffers[i].width < 1 << 16;
         if (session && small && accepted % 4 == 0) {
             const int rows = 1 + random_below(20);
             call_memory m = new_call(&t, rows);

@@ -65,21 +65,29 @@ static void require(bool fine, const char *message) {
 /// Parameters: queries (keys and values when writing), slots, positions; result 0.
 static ech_program *program_of(int opcode, int isa) {
     const ech_cache cache = {HEADS, DIM, 0};
-    const ech_buffer buffers[] = {{ECH_F32, WIDTH, ECH_PARAMETER, 0, 0}, {ECH_I32, 1, ECH_PARAMETER, 1, 0},
-                                  {ECH_I32, 1, ECH_PARAMETER, 2, 0}, {ECH_F32, WIDTH, ECH_RESULT, 0, 0}};
+    const ech_buffer buffers[] = {{ECH_F32, WIDTH, ECH_PARAMETER, 0, 0},
+                                  {ECH_I32, 1, ECH_PARAMETER, 1, 0},
+                                  {ECH_I32, 1, ECH_PARAMETER, 2, 0},
+                                  {ECH_F32, WIDTH, ECH_RESULT, 0, 0}};
     ech_cache caches[CACHES];
     ech_instruction instructions[CACHES];
     for (int i = 0; i < CACHES; i++) {
         caches[i] = cache;
-        instructions[i] = (ech_instruction){
-            .opcode = opcode, .barrier = 1, .in = {0, 1, 2, -1}, .out = {3, -1}, .weight = {-1, -1}, .cache = i, .i0 = HEADS};
+        instructions[i] = (ech_instruction){.opcode = opcode,
+                                            .barrier = 1,
+                                            .in = {0, 1, 2, -1},
+                                            .out = {3, -1},
+                                            .weight = {-1, -1},
+                                            .cache = i,
+                                            .i0 = HEADS};
         if (opcode != ECH_CACHE_WRITE) continue;
         const int32_t in[4] = {0, 0, 1, 2};
         memcpy(instructions[i].in, in, sizeof in);
         instructions[i].out[0] = -1;
     }
     char message[ECH_MESSAGE_SIZE] = "";
-    ech_program *program = ech_program_create(instructions, CACHES, buffers, 4, NULL, 0, caches, CACHES, 3, 1, 0, isa, message);
+    ech_program *program =
+        ech_program_create(instructions, CACHES, buffers, 4, NULL, 0, caches, CACHES, 3, 1, 0, isa, message);
     require(program, message);
     return program;
 }
@@ -127,12 +135,13 @@ int main(int argc, char **argv) {
     uint64_t *memory = allocate(max_bytes);
     memset(memory, 1, max_bytes);
 
-    printf("%s, caches in %s, %d thread%s\n", ech_isa_name(isa), halves ? "bf16" : "f32", threads, threads == 1 ? "" : "s");
+    printf("%s, caches in %s, %d thread%s\n", ech_isa_name(isa), halves ? "bf16" : "f32", threads,
+           threads == 1 ? "" : "s");
     printf("context  rows        ms   read ms   share   GFLOP/s\n");
     for (int c = 0; c < CONTEXTS; c++) {
         // A session of the context's own length: where heads lie close, as they do in a model.
-        ech_session *session = ech_session_create(caches, CACHES, 1, contexts[c], 1,
-                                                  halves ? ECH_CACHE_BF16 : ECH_CACHE_F32, message);
+        ech_session *session =
+            ech_session_create(caches, CACHES, 1, contexts[c], 1, halves ? ECH_CACHE_BF16 : ECH_CACHE_F32, message);
         require(session, message);
         for (int32_t end = MAX_ROWS; end <= contexts[c]; end += MAX_ROWS)
             run(write, session, x, out, end, MAX_ROWS, threads);

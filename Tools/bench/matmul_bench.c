@@ -1,20 +1,21 @@
 /// Times the kernels of every packed format, and beside every figure what reading the same weights costs.
 ///
 ///     clang -std=c11 -O3 -fopenmp -ffp-contract=off -I Sources/CExecutor -I Sources/CExecutor/include
-///         Sources/CExecutor/{amx,matmul_bf16*,matmul_int*}.c Tools/bench/matmul_bench.c -o /tmp/matmul_bench (one line)
+///         Sources/CExecutor/{amx,matmul_bf16*,matmul_int*}.c Tools/bench/matmul_bench.c -o /tmp/matmul_bench (one
+///         line)
 ///     /tmp/matmul_bench [portable|avx2|avx512|amx [REPEATS [N [K]]]]
 ///
-/// The compiler should be the one that builds the package, Swift's clang (with -L and the folder of LLVM's libomp, where
-/// that is in no standard place); gcc works too.
+/// The compiler should be the one that builds the package, Swift's clang (with -L and the folder of LLVM's libomp,
+/// where that is in no standard place); gcc works too.
 ///
 /// By default: the machine's best instruction set, 7 repeats, N = 35840 and K = 5280, the gate and up matrix of
 /// Huginn-0125 (378 MB in bf16, so that weights come from memory). Each repeat times a plain read of each format's
 /// weights and then every number of rows, the formats one after another.
 ///
-/// `median ms` is the whole product's time. `quiet ms` is what it would be if every strip of 32 outputs took the time of
-/// the first quartile of the strips (some microseconds): other programs that take the processor away for milliseconds
-/// show in the former only. Rates are of the latter, and `share` is its ratio to the quiet read's: 1 is the memory
-/// bound. `ratio` compares the quiet time to the next wider format's.
+/// `median ms` is the whole product's time. `quiet ms` is what it would be if every strip of 32 outputs took the time
+/// of the first quartile of the strips (some microseconds): other programs that take the processor away for
+/// milliseconds show in the former only. Rates are of the latter, and `share` is its ratio to the quiet read's: 1 is
+/// the memory bound. `ratio` compares the quiet time to the next wider format's.
 #define _DEFAULT_SOURCE
 #include "CExecutor.h"
 #include "amx.h"
@@ -86,7 +87,8 @@ static bool runs_here(int isa) {
     if (isa == ECH_ISA_PORTABLE) return true;
 #if defined(__x86_64__)
     if (isa == ECH_ISA_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (isa == ECH_ISA_AVX512) return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512bf16") &&
+    if (isa == ECH_ISA_AVX512)
+        return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512bf16") &&
                __builtin_cpu_supports("avx512vnni");
     // The system refuses the request on processors without AMX.
     if (isa == ECH_ISA_AMX) return ech_amx_request();
@@ -97,12 +99,12 @@ static bool runs_here(int isa) {
 /// A matrix in one format, and rows for it.
 typedef struct {
     enum format format;
-    int32_t n, k;       ///< multiples of 32
-    size_t bytes;       ///< of the weights
+    int32_t n, k; ///< multiples of 32
+    size_t bytes; ///< of the weights
     void *weights, *x;
     float *out;
-    double *seconds;    ///< that each strip took
-    int32_t calls;      ///< that one timing spans
+    double *seconds; ///< that each strip took
+    int32_t calls;   ///< that one timing spans
 } problem;
 
 static problem make_problem(enum format format, int32_t n, int32_t k) {
@@ -131,7 +133,8 @@ static void multiply_strip(const problem *p, int isa, int32_t strip, int32_t row
     float *out = p->out + first;
     switch (p->format) {
     case BF16:
-        ech_strips_bf16_for(isa)((const uint16_t *)p->weights + first * (size_t)p->k, p->x, (ech_strips_size){rows, p->k / 32, 1}, out, p->n);
+        ech_strips_bf16_for(isa)((const uint16_t *)p->weights + first * (size_t)p->k, p->x,
+                                 (ech_strips_size){rows, p->k / 32, 1}, out, p->n);
         break;
     case INT8: {
         const ech_int8_strip weights = ech_int8_strip_at(p->weights, p->n, p->k, (int64_t)first);
@@ -140,7 +143,7 @@ static void multiply_strip(const problem *p, int isa, int32_t strip, int32_t row
     }
     default:
         ech_strips_int4_for(isa)((const uint8_t *)p->weights + (size_t)strip * (size_t)blocks64 * ECH_INT4_BLOCK_BYTES,
-                                &q8, (ech_strips_size){rows, blocks64, 1}, out, p->n);
+                                 &q8, (ech_strips_size){rows, blocks64, 1}, out, p->n);
     }
 }
 
@@ -213,7 +216,8 @@ int main(int argc, char **argv) {
     int isa = ECH_ISA_AMX;
     while (!runs_here(isa)) isa--;
     if (argc > 1) {
-        for (isa = 0; isa < 4 && strcmp(argv[1], names[isa]) != 0; isa++) {}
+        for (isa = 0; isa < 4 && strcmp(argv[1], names[isa]) != 0; isa++) {
+        }
         if (isa == 4 || !runs_here(isa)) {
             fprintf(stderr, "This machine cannot run '%s'; choose portable, avx2, avx512 or amx.\n", argv[1]);
             return 1;

@@ -40,8 +40,12 @@ static ech_program *additions(int count, bool barriers, int isa) {
     static ech_instruction instructions[LONG];
     const ech_buffer buffers[] = {{ECH_F32, WIDTH, ECH_PARAMETER, 0, 0}, {ECH_F32, WIDTH, ECH_ARENA, 0, 0}};
     for (int i = 0; i < count; i++)
-        instructions[i] = (ech_instruction){.opcode = ECH_ADD, .barrier = barriers, .in = {0, 0, -1, -1}, .out = {1, -1},
-                                            .weight = {-1, -1}, .cache = -1};
+        instructions[i] = (ech_instruction){.opcode = ECH_ADD,
+                                            .barrier = barriers,
+                                            .in = {0, 0, -1, -1},
+                                            .out = {1, -1},
+                                            .weight = {-1, -1},
+                                            .cache = -1};
     char message[ECH_MESSAGE_SIZE] = "";
     ech_program *program =
         ech_program_create(instructions, count, buffers, 2, NULL, 0, NULL, 0, 1, 0, WIDTH * 4, isa, message);
@@ -87,7 +91,8 @@ static times summary(double *values, int count) {
 }
 
 static void print(const char *what, times more, times less, int count) {
-    printf("  %-12s %8.0f %8.0f\n", what, (more.median - less.median) / count * 1e9, (more.best - less.best) / count * 1e9);
+    printf("  %-12s %8.0f %8.0f\n", what, (more.median - less.median) / count * 1e9,
+           (more.best - less.best) / count * 1e9);
 }
 
 int main(int argc, char **argv) {
@@ -101,7 +106,8 @@ int main(int argc, char **argv) {
     require(isa >= 0, message);
     ech_session *session = ech_session_create(NULL, 0, 1, 1, 1, ECH_CACHE_F32, message);
     require(session, message);
-    ech_program *single = additions(1, false, isa), *plain = additions(LONG, false, isa), *met = additions(LONG, true, isa);
+    ech_program *single = additions(1, false, isa), *plain = additions(LONG, false, isa),
+                *met = additions(LONG, true, isa);
     for (int threads = 1; threads <= max_threads; threads++) {
         double calls[MAX_REPEATS], without[MAX_REPEATS], with[MAX_REPEATS], recorded[MAX_REPEATS];
         ech_track *tracks = make_tracks(threads);

@@ -32,11 +32,12 @@ enum ech_element {
     /// of 64, the buffer has three parts:
     /// - the values, a byte each: (row i, column k) at  (i / h) * h * K64 + (k / 64) * h * 64 + (i % h) * 64 + k % 64.
     ///   Columns past the width are zero; rows past R are anything.
-    /// - from byte R16 * K64 on: R16 scales, f32, then the sums of the rows' values, i32 (64 bytes are reserved for each
+    /// - from byte R16 * K64 on: R16 scales, f32, then the sums of the rows' values, i32 (64 bytes are reserved for
+    /// each
     ///   of R16 rows).
     /// - from byte R16 * K64 + R16 * 64 on: the sums of each 32 columns' values, i32, [R][K64 / 32].
-    /// So a row of capacity takes K64 + 64 + K64 / 8 bytes, rounded up to a multiple of 64. A row in which 127 / max |x|
-    /// is not finite (zeros, or nothing above 3.7e-37) has scale 0 and values 0; one with an infinity or a NaN has
+    /// So a row of capacity takes K64 + 64 + K64 / 8 bytes, rounded up to a multiple of 64. A row in which 127 / max
+    /// |x| is not finite (zeros, or nothing above 3.7e-37) has scale 0 and values 0; one with an infinity or a NaN has
     /// scale NaN and values 0. Only in the arena.
     ECH_Q8 = 3,
 };
@@ -53,7 +54,7 @@ enum ech_storage {
 
 typedef struct {
     int32_t element;
-    int32_t width;          ///< elements a row
+    int32_t width; ///< elements a row
     int32_t storage;
     int32_t index;          ///< of the parameter or result
     int64_t offset_per_row; ///< in the arena: bytes for each row of capacity, a multiple of 64
@@ -69,14 +70,16 @@ enum ech_format {
     ///   (n / 32) * 32 * K32 + (k / 32) * 1024 + (n % 32 / 16) * 512 + (k % 32 / 2) * 32 + (n % 16) * 2 + k % 2.
     ECH_WEIGHT_BF16 = 1,
     /// Signed bytes −127 ... 127 with a scale for each output, w ≈ q · scale; q is zero-padded to N32 = multiple of 32
-    /// outputs and K64 = multiple of 64 columns. K is at most 65536. A strip of 32 outputs is K64 / 64 blocks; a block is
+    /// outputs and K64 = multiple of 64 columns. K is at most 65536. A strip of 32 outputs is K64 / 64 blocks; a block
+    /// is
     /// two panels of 16 outputs; a panel is 16 quads of columns; a quad is 16 outputs × 4 columns (64 bytes). So (n, k)
     /// lies at byte
     ///   (n / 32) * 32 * K64 + (k / 64) * 2048 + (n % 32 / 16) * 1024 + (k % 64 / 4) * 64 + (n % 16) * 4 + k % 4.
     /// After all strips: N32 scales, f32.
     ECH_WEIGHT_INT8 = 2,
     /// Nibbles with a scale for each output's 32 columns ("group"), w ≈ q · scale with q in −8 ... 7; padded as
-    /// ECH_WEIGHT_INT8. A strip of 32 outputs is K64 / 64 blocks of 1152 bytes, each of two groups of columns: two panels
+    /// ECH_WEIGHT_INT8. A strip of 32 outputs is K64 / 64 blocks of 1152 bytes, each of two groups of columns: two
+    /// panels
     /// of 512 bytes, and 128 bytes of scales. Row r = 0 ... 7 of a panel is 64 bytes, of which byte 4 * n + j has
     /// q(n, 4 * r + j) + 8 in the low nibble and q(n, 32 + 4 * r + j) + 8 in the high one (n in the panel, columns in
     /// the block). The scales are bf16: 32 outputs' for the first group, then for the second.
@@ -100,16 +103,16 @@ typedef struct {
 /// Instructions. The meaning of each is that of the IR operation of the same name (IR/Opcode.swift). The number of
 /// operands is fixed by the opcode: buffers read in `in`, buffers written in `out`, `weights`, `cache`.
 enum ech_opcode {
-    ECH_EMBED = 0,                ///< out = w[in0: i32] * f0
-    ECH_LINEAR = 1,               ///< out: f32 = in0 · w0ᵀ; in0 f32 with an f32 weight, bf16 with a bf16 weight, q8
-                                  ///< with an int8 or int4 weight
-    ECH_SLICE = 2,                ///< out = columns i0 ..< i1 of in0
+    ECH_EMBED = 0,  ///< out = w[in0: i32] * f0
+    ECH_LINEAR = 1, ///< out: f32 = in0 · w0ᵀ; in0 f32 with an f32 weight, bf16 with a bf16 weight, q8
+                    ///< with an int8 or int4 weight
+    ECH_SLICE = 2,  ///< out = columns i0 ..< i1 of in0
     ECH_CONCAT = 3,
-    ECH_BIAS = 4,                 ///< out = in0 + w0
-    ECH_ROPE = 5,                 ///< in0, in1 = positions; i0 heads, f0 base
-    ECH_CACHE_WRITE = 6,          ///< in0 keys, in1 values, in2 slots, in3 positions; cache
-    ECH_WAVEFRONT_ATTENTION = 7,  ///< in0 queries, in1 slots, in2 positions; cache; i0 heads
-    ECH_NORM = 8,                 ///< w0; f0 eps
+    ECH_BIAS = 4,                ///< out = in0 + w0
+    ECH_ROPE = 5,                ///< in0, in1 = positions; i0 heads, f0 base
+    ECH_CACHE_WRITE = 6,         ///< in0 keys, in1 values, in2 slots, in3 positions; cache
+    ECH_WAVEFRONT_ATTENTION = 7, ///< in0 queries, in1 slots, in2 positions; cache; i0 heads
+    ECH_NORM = 8,                ///< w0; f0 eps
     ECH_ADD = 9,
     ECH_SILU = 10,
     ECH_MULTIPLY = 11,
@@ -133,7 +136,8 @@ enum ech_opcode {
 // thread has a whole row of it, and neither has one of LINEAR_SILU_GATE's.
 //
 // How the threads share an instruction, which decides where barriers are needed:
-// - LINEAR, PROJECT_ROPE_WRITE, LINEAR_SILU_GATE and LINEAR_ARGMAX by outputs: every thread reads all of in0, and writes
+// - LINEAR, PROJECT_ROPE_WRITE, LINEAR_SILU_GATE and LINEAR_ARGMAX by outputs: every thread reads all of in0, and
+// writes
 //   its columns of all rows. LINEAR_ARGMAX has barriers of its own inside and writes its output by rows.
 // - WAVEFRONT_ATTENTION by pairs of head and block of rows of one slot.
 //   Of these, a thread that is done takes over some of another's.
@@ -142,8 +146,8 @@ enum ech_opcode {
 
 typedef struct {
     int32_t opcode;
-    int32_t barrier;    ///< not 0: all threads finish what precedes before any thread starts this
-    int32_t in[4];      ///< buffer indexes; -1 where unused
+    int32_t barrier; ///< not 0: all threads finish what precedes before any thread starts this
+    int32_t in[4];   ///< buffer indexes; -1 where unused
     int32_t out[2];
     int32_t weight[2];  ///< weight indexes; -1 where unused
     int32_t cache;      ///< cache index; -1 where unused
@@ -159,8 +163,8 @@ typedef struct ech_session ech_session;
 /// Room for an error's sentence. Every function that can fail returns false (or NULL) and writes one.
 enum { ECH_MESSAGE_SIZE = 256 };
 
-/// Instruction sets, from slowest to fastest. Each needs what the one before needs. AVX-512 means the foundation with BW,
-/// DQ and VL.
+/// Instruction sets, from slowest to fastest. Each needs what the one before needs. AVX-512 means the foundation with
+/// BW, DQ and VL.
 enum ech_isa { ECH_ISA_PORTABLE = 0, ECH_ISA_AVX2 = 1, ECH_ISA_AVX512 = 2, ECH_ISA_AMX = 3 };
 
 /// The best instruction set of this machine, or the one that the environment variable ECHELON_ISA
@@ -182,13 +186,13 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
                                 char message[ECH_MESSAGE_SIZE]);
 void ech_program_destroy(ech_program *program);
 
-/// How a session keeps keys and values. bf16 takes half the memory and bandwidth. Keys and values are rounded once, when
-/// they are written; attention rounds its queries and weights to match, and adds in f32.
+/// How a session keeps keys and values. bf16 takes half the memory and bandwidth. Keys and values are rounded once,
+/// when they are written; attention rounds its queries and weights to match, and adds in f32.
 enum ech_cache_format { ECH_CACHE_F32 = 0, ECH_CACHE_BF16 = 1 };
 
 /// Caches for `slots` sequences of up to `context` positions. `budget` entries per position in each recurrent cache
-/// (B of the cache rule: recurrence t uses entry t mod B). `cache_format` is one of ech_cache_format. Memory is mapped, not
-/// touched, until it is written.
+/// (B of the cache rule: recurrence t uses entry t mod B). `cache_format` is one of ech_cache_format. Memory is mapped,
+/// not touched, until it is written.
 ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, int32_t slots, int32_t context,
                                 int32_t budget, int32_t cache_format, char message[ECH_MESSAGE_SIZE]);
 void ech_session_destroy(ech_session *session);
