@@ -132,14 +132,3 @@ struct Bench: ParsableCommand {
         return Set(asked).sorted()
     }
 }
-
-/// Numbers of rows on the command line: `1,8,16`.
-struct RowCounts: ExpressibleByArgument {
-    var counts: [Int]
-
-    init?(argument: String) {
-        let words = argument.split(separator: ",", omittingEmptySubsequences: false)
-        counts = words.compactMap { Int($0) }
-        guard counts.count == words.count, !counts.isEmpty else { return nil }
-    }
-}

@@ -144,7 +144,3 @@ struct Compile: ParsableCommand {
         }
     }
 }
-
-func megabytes(_ bytes: Int) -> String { "\(decimals(Double(bytes) / 1e6, 1)) MB" }
-
-func decimals(_ value: Double, _ places: Int) -> String { String(format: "%.\(places)f", value) }

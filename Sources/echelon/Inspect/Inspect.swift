@@ -182,17 +182,3 @@ struct Inspect: ParsableCommand {
 
     private func write(_ text: String) throws { try Terminal.write(text, to: output) }
 }
-
-enum InspectFormat: String, ExpressibleByArgument, CaseIterable {
-    case text, json, dot, html
-
-    /// What a file's name says of its format.
-    init?(fileName: String) {
-        switch URL(filePath: fileName).pathExtension.lowercased() {
-        case "html", "htm": self = .html
-        case "json": self = .json
-        case "dot", "gv": self = .dot
-        default: return nil
-        }
-    }
-}

@@ -1,30 +1,22 @@
-import ArgumentParser
 import PlanBuilder
 import Plans
 
-/// A configuration in place of a model, for commands that only measure.
-struct ConfigurationOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "A model of this configuration with random weights, made in memory.", valueName: "config.json"))
-    var config: String?
-}
-
-/// A model to measure. Its sizes are known before random weights are made, which may be gigabytes: what cannot be
-/// measured is refused first.
+/// A model to measure. Its sizes are known before its weights are made: random weights may be gigabytes, so a command can
+/// refuse impossible sizes first.
 struct MeasuredModel {
     private enum Source {
         case plan(Plan)
         case random(RandomPlan)
     }
 
-    /// What reports call it.
+    /// The model's name in reports.
     let name: String
     private let source: Source
 
     /// - Parameters:
-    ///   - path: a plan's or a checkpoint's; nil for the configuration, else for the model inside this program.
-    ///   - settings: how a checkpoint or configuration is compiled.
+    ///   - path: The path of a plan or a checkpoint folder; nil for the configuration or, if that is not given either,
+    ///     the embedded checkpoint.
+    ///   - settings: How a checkpoint or a configuration is compiled.
     init(
         path: String?, _ configuration: ConfigurationOptions, _ settings: CompilationSettings, _ opening: ModelOptions
     ) throws {

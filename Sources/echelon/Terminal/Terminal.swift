@@ -71,27 +71,3 @@ enum Terminal {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 }
-
-/// A line on a terminal's standard error that says how far a long work is; nothing elsewhere.
-struct ProgressLine {
-    let label: String
-    private var lastShown = ContinuousClock.now - .seconds(1)
-    private let isShown = Terminal.showsProgress
-
-    init(_ label: String) { self.label = label }
-
-    mutating func show(_ text: @autoclosure () -> String) {
-        guard isShown, ContinuousClock.now - lastShown > .milliseconds(100) else { return }
-        lastShown = .now
-        Terminal.remark("\r\u{1B}[K\(label): \(text())")
-    }
-
-    /// How much of a work that is counted in bytes is done.
-    mutating func show(_ done: Int, of total: Int) {
-        show("\(done * 100 / max(total, 1))% of \(megabytes(total))")
-    }
-
-    func clear() {
-        if isShown { Terminal.remark("\r\u{1B}[K") }
-    }
-}

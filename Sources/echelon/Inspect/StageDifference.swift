@@ -1,4 +1,3 @@
-import Foundation
 import IR
 import Inspection
 
@@ -48,29 +47,5 @@ extension StageText {
             )
         }
         return lines.map { Terminal.colored($0, as: DiffColor(of: $0)) + "\n" }.joined()
-    }
-}
-
-/// How terminals show the lines of a diff: by the number that ANSI gives the color.
-enum DiffColor: Int {
-    case removed = 31, added = 32, place = 36
-
-    init?(of line: String) {
-        switch line.first {
-        case "-": self = .removed
-        case "+": self = .added
-        case "@": self = .place
-        default: return nil
-        }
-    }
-}
-
-extension Terminal {
-    /// The text in a color when standard output is a terminal that shows colors.
-    static func colored(_ text: String, as color: DiffColor?) -> String {
-        guard let color, isatty(STDOUT_FILENO) != 0, ProcessInfo.processInfo.environment["NO_COLOR"] == nil else {
-            return text
-        }
-        return "\u{1B}[\(color.rawValue)m\(text)\u{1B}[0m"
     }
 }

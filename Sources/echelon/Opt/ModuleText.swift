@@ -1,0 +1,50 @@
+import Foundation
+import IR
+
+/// A module's text as it was given, to tell mistakes by their place.
+struct ModuleText {
+    /// What messages call it.
+    let name: String
+    private let text: String
+
+    /// - Parameter path: nil or `-` for standard input.
+    /// - Throws: ``CommandError`` when the file cannot be read or is not UTF-8.
+    init(_ path: String?) throws {
+        let data: Data
+        if let path, path != "-" {
+            name = path
+            do {
+                data = try Data(contentsOf: URL(filePath: path))
+            } catch {
+                throw CommandError("\(path) cannot be read as a file.")
+            }
+        } else {
+            name = "<stdin>"
+            data = try Terminal.inputData()
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            let (line, column) = Self.firstFault(data)
+            throw CommandError("\(name):\(line):\(column): found a byte that is no UTF-8 text")
+        }
+        self.text = text
+    }
+
+    func module() throws -> Module {
+        do {
+            return try Module(parsing: text)
+        } catch let error as ParseError {
+            throw CommandError("\(name):\(error.line):\(error.column): \(error.problem)")
+        }
+    }
+
+    /// Where the first byte stands that continues no UTF-8 text, counted as ``ParseError`` counts.
+    private static func firstFault(_ data: Data) -> (line: Int, column: Int) {
+        var (line, column) = (1, 1)
+        var decoder = UTF8()
+        var bytes = data.makeIterator()
+        while case .scalarValue(let character) = decoder.decode(&bytes) {
+            (line, column) = character == "\n" ? (line + 1, 1) : (line, column + 1)
+        }
+        return (line, column)
+    }
+}

@@ -1,0 +1,19 @@
+import ArgumentParser
+
+/// The option that gives a configuration in place of a model, for commands that only measure.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Measure a model of this configuration, with random weights made in memory.", valueName: "config.json"))
+    var config: String?
+}
+
+/// Reads a configuration that is given without a checkpoint.
+/// - Throws: ``CommandError`` if the file cannot be read as text.
+func configurationText(at path: String) throws -> String {
+    do {
+        return try String(contentsOfFile: path, encoding: .utf8)
+    } catch {
+        throw CommandError("The configuration \(path) cannot be read as a text file.")
+    }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import PlanBuilder
+import Plans
+import Runtime
+
+/// The options that say how a model is opened and run.
+struct ModelOptions: ParsableArguments {
+    @OptionGroup var planning: PlanOptions
+
+    @Option(
+        help: """
+            Number format of the key-value caches: f32, or bf16, which halves their memory and bandwidth but rounds \
+            them (default: f32 if every matrix is f32, else bf16).
+            """)
+    var cacheFormat: CacheFormat?
+
+    @OptionGroup var threading: ThreadOptions
+
+    /// Opens a plan as ``PlanOptions/plan(at:_:)`` does, and requires that it holds its weights.
+    func plan(at path: String?, _ settings: CompilationSettings? = nil) throws -> Plan {
+        let plan = try planning.plan(at: path, settings)
+        try plan.requireWeights()
+        return plan
+    }
+
+    /// Makes a model that runs the plan.
+    func model(_ plan: Plan, cacheBudget: Int = 1) throws -> PlanModel {
+        try PlanModel(
+            plan, cacheBudget: cacheBudget, cacheFormat: cacheFormat ?? CacheFormat(for: plan.contents.schedule),
+            threads: threading.threads)
+    }
+}

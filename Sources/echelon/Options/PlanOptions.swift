@@ -1,0 +1,43 @@
+import ArgumentParser
+import PlanBuilder
+import Plans
+
+/// The options that say how a plan is opened, or how a checkpoint is compiled to one in memory.
+struct PlanOptions: ParsableArguments {
+    @Option(
+        help: "Weight format if MODEL is a checkpoint: f32 (the default), bf16, int8 or int4. A plan keeps its own.")
+    var weights: WeightFormat?
+
+    @Option(
+        help: ArgumentHelp(
+            "Weight format of some matrices if MODEL is a checkpoint, as in compile.", valueName: "pattern=format"))
+    var weightsFor: [WeightRule] = []
+
+    @Flag(
+        help: """
+            Compare every weight of a plan with its checksum before use. Plans of up to 256 MiB are always compared; a \
+            larger plan opens at once, and only the rest of the file is compared.
+            """)
+    var verify = false
+
+    /// The settings by which a checkpoint is compiled.
+    func settings(innerRecurrence: Int = 4) -> CompilationSettings {
+        CompilationSettings(
+            weights: weights ?? .f32, weightRules: weightsFor, recurrence: nil, innerRecurrence: innerRecurrence)
+    }
+
+    /// Opens a plan, or compiles a checkpoint in memory.
+    /// - Parameters:
+    ///   - path: The path of a plan or a checkpoint folder; nil for the embedded checkpoint.
+    ///   - settings: How a checkpoint is compiled; nil for ``settings(innerRecurrence:)``.
+    /// - Throws: ``CommandError`` if weight formats are given for a plan, whose formats are fixed.
+    func plan(at path: String?, _ settings: CompilationSettings? = nil) throws -> Plan {
+        let source = try ModelSource(path: path)
+        if case .plan(let path) = source, weights != nil || !weightsFor.isEmpty {
+            let option = weights == nil ? "--weights-for" : "--weights"
+            throw CommandError(
+                "\(option) is only for checkpoints, which are compiled here; \(path) is a plan and keeps its formats.")
+        }
+        return try source.plan(settings ?? self.settings(), verifying: verify ? .whole : .moment)
+    }
+}
