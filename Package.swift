@@ -76,42 +76,47 @@ let package = Package(
                 "Inspection", "Runtime", "Samplers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // What several test targets share. RepositoryFiles finds the folders of this repository.
+        .target(name: "RepositoryFiles", path: "Tests/Support/RepositoryFiles"),
         // Random verified modules for the property tests of the IR and the compiler.
-        .target(name: "RandomGraphs", dependencies: ["IR"], path: "Tests/RandomGraphs"),
+        .target(name: "RandomGraphs", dependencies: ["IR"], path: "Tests/Support/RandomGraphs"),
         // The recorded runs of an independent implementation.
-        .target(name: "GoldenRuns", dependencies: ["Samplers"], path: "Tests/GoldenRuns"),
+        .target(
+            name: "GoldenRuns", dependencies: ["Samplers", "RepositoryFiles"], path: "Tests/Support/GoldenRuns"),
         // Damaged module texts for the parser: for the tests, and as a program for longer runs.
         .target(
             name: "ParserFuzzing", dependencies: ["IR", "Compiler", "Huginn", "Checkpoints", "RandomGraphs"],
-            path: "Tests/ParserFuzzing"),
+            path: "Tests/Support/ParserFuzzing"),
         .executableTarget(
             name: "fuzz-parser",
             dependencies: [
                 "ParserFuzzing", "Compiler", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Tests/FuzzParser"),
+            path: "Tools/fuzz-parser"),
         .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs", "ParserFuzzing"]),
-        .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
+        .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors", "RepositoryFiles"]),
         .testTarget(
-            name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors"], exclude: ["Fixtures"]),
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors", "RepositoryFiles"],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "HuginnTests",
             dependencies: [
                 "Huginn", "Compiler", "IR", "Checkpoints", "Safetensors", "ParserFuzzing", "RandomGraphs",
+                "RepositoryFiles",
             ]),
         .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs"]),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
         .testTarget(
             name: "InspectionTests",
-            dependencies: ["Inspection", "PlanBuilder", "Compiler", "Checkpoints", "Plans"]),
+            dependencies: ["Inspection", "PlanBuilder", "Compiler", "Checkpoints", "Plans", "RepositoryFiles"]),
         .testTarget(
             name: "RuntimeTests",
             dependencies: [
                 "Runtime", "Samplers", "PlanBuilder", "Compiler", "Huginn", "Checkpoints", "Safetensors", "Plans", "IR",
-                "GoldenRuns",
+                "GoldenRuns", "RepositoryFiles",
             ]),
         .testTarget(name: "SamplersTests", dependencies: ["Samplers", "GoldenRuns"]),
-        .testTarget(name: "CommandTests", dependencies: ["Safetensors", "Samplers", "GoldenRuns"]),
+        .testTarget(name: "CommandTests", dependencies: ["Safetensors", "Samplers", "GoldenRuns", "RepositoryFiles"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

@@ -1,8 +1,9 @@
 import Checkpoints
 import Foundation
+import RepositoryFiles
 import Testing
 
-/// Templates rendered by Jinja2 as transformers sets it up; see Tools/fixtures/chat_template_fixtures.py.
+/// Templates rendered by Jinja2 as transformers sets it up; see Tools/fixtures/chat-templates.
 @Suite struct ChatTemplateFixtureTests {
     struct Case: Decodable {
         let name: String
@@ -58,7 +59,7 @@ import Testing
     }
 
     static func cases() throws -> [Case] {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/chat_templates.json")
+        let file = Repository.root.appending(path: "Tests/CheckpointsTests/Fixtures/chat_templates.json")
         return try JSONDecoder().decode([Case].self, from: Data(contentsOf: file))
     }
 

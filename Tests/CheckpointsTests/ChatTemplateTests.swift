@@ -1,12 +1,11 @@
 import Checkpoints
 import Foundation
+import RepositoryFiles
 import Testing
 
 @Suite struct ChatTemplateTests {
     static func wordmathConfiguration() throws -> String {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let file = root.appending(path: "Tools/wordmath/checkpoint/tokenizer_config.json")
+        let file = Repository.wordmath.appending(path: "tokenizer_config.json")
         return try String(contentsOf: file, encoding: .utf8)
     }
 

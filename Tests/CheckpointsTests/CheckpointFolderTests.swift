@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import RepositoryFiles
 import Safetensors
 import Testing
 
@@ -54,11 +55,6 @@ private final class CheckpointUnderTest {
     }
 }
 
-private func repositoryFile(_ path: String) -> String {
-    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent(path).path
-}
-
 @Suite struct CheckpointFolderTests {
     @Test("Biases that the configuration denies are refused by name")
     func deniedBiases() throws {
@@ -72,7 +68,7 @@ private func repositoryFile(_ path: String) -> String {
     }
 
     @Test func theGoldenCheckpointOpens() throws {
-        let checkpoint = try Checkpoint(folder: repositoryFile("Tests/Golden/micro"))
+        let checkpoint = try Checkpoint(folder: Repository.golden.appending(path: "micro").path)
         #expect(checkpoint.tensorNames.count == 75)
         #expect(checkpoint.configuration.width == 192)
         #expect(checkpoint.configuration.vocabulary == 512)
@@ -86,7 +82,7 @@ private func repositoryFile(_ path: String) -> String {
     }
 
     @Test func theCheckpointOfOddSizesOpens() throws {
-        let checkpoint = try Checkpoint(folder: repositoryFile("Tests/Golden/odd"))
+        let checkpoint = try Checkpoint(folder: Repository.golden.appending(path: "odd").path)
         #expect(checkpoint.tensorNames.count == 49)
         #expect(checkpoint.configuration.headDimension == 32)
         #expect(checkpoint.configuration.preludeBlocks == 1)
@@ -96,7 +92,7 @@ private func repositoryFile(_ path: String) -> String {
     }
 
     @Test func theTrainedCheckpointOpensFromItsFolderAndFromMemory() throws {
-        let folder = repositoryFile("Tools/wordmath/checkpoint")
+        let folder = Repository.wordmath.path
         let checkpoint = try Checkpoint(folder: folder)
         #expect(checkpoint.tensorNames.count == 75)
         #expect(checkpoint.configuration.ropeBase == 50000)
@@ -120,7 +116,7 @@ private func repositoryFile(_ path: String) -> String {
     }
 
     @Test func rowsOfATensorAreReadIntoTheCallersBuffer() throws {
-        let checkpoint = try Checkpoint(folder: repositoryFile("Tests/Golden/micro"))
+        let checkpoint = try Checkpoint(folder: Repository.golden.appending(path: "micro").path)
         let tensor = try checkpoint.tensor("transformer.adapter.weight", shape: [192, 384])
         let all = try tensor.floats()
         var rows = [Float](repeating: 0, count: 3 * 384)

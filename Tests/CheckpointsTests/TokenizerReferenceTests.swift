@@ -1,8 +1,9 @@
 import Checkpoints
 import Foundation
+import RepositoryFiles
 import Testing
 
-/// Compares with what the reference library made of the same texts; `Tools/fixtures/tokenizer_fixtures.py` says how.
+/// Compares with what the reference library made of the same texts; `Tools/fixtures/tokenizers` says how.
 @Suite struct TokenizerReferenceTests {
     struct Fixtures: Decodable {
         var texts: [String]
@@ -18,7 +19,7 @@ import Testing
 
         func tokenizer() throws -> Tokenizer {
             if let json { return try Tokenizer(json: json.utf8, file: name) }
-            return try Tokenizer(contentsOf: TokenizerTestFiles.repository.appending(path: path ?? ""))
+            return try Tokenizer(contentsOf: Repository.root.appending(path: path ?? ""))
         }
     }
 
@@ -32,7 +33,7 @@ import Testing
 
     static let fixtures: Fixtures = {
         do {
-            let url = TokenizerTestFiles.repository.appending(path: "Tests/CheckpointsTests/Fixtures/tokenizers.json")
+            let url = Repository.root.appending(path: "Tests/CheckpointsTests/Fixtures/tokenizers.json")
             return try JSONDecoder().decode(Fixtures.self, from: Data(contentsOf: url))
         } catch {
             Issue.record("the fixtures cannot be read: \(error)")
@@ -77,9 +78,4 @@ import Testing
             }
         }
     }
-}
-
-enum TokenizerTestFiles {
-    static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
 }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import RepositoryFiles
 import Testing
 
 /// What is damaged or not supported is refused with an error that names it.
@@ -160,7 +161,7 @@ import Testing
     }
 
     @Test func aFileCutAnywhere() throws {
-        let url = TokenizerTestFiles.repository.appending(path: "Tools/wordmath/checkpoint/tokenizer.json")
+        let url = Repository.root.appending(path: "Tools/wordmath/checkpoint/tokenizer.json")
         let data = try Data(contentsOf: url)
         for length in stride(from: 0, to: data.count - 1, by: 997) {
             #expect(throws: TokenizerError.self) { try Tokenizer(json: data.prefix(length)) }

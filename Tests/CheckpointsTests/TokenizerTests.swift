@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import RepositoryFiles
 import Testing
 
 /// A tokenizer file with a model of few tokens, of which a test changes the part that it is about.
@@ -28,7 +29,7 @@ struct SmallTokenizerFile {
 @Suite struct TokenizerTests {
     private static func wordmath() throws -> Tokenizer {
         let path = "Tools/wordmath/checkpoint/tokenizer.json"
-        return try Tokenizer(contentsOf: TokenizerTestFiles.repository.appending(path: path))
+        return try Tokenizer(contentsOf: Repository.root.appending(path: path))
     }
 
     @Test func theGoldenPromptsComeOutOfTheirQuestions() throws {
@@ -39,7 +40,7 @@ struct SmallTokenizerFile {
             }
             var rows: [Row]
         }
-        let url = TokenizerTestFiles.repository.appending(path: "Tests/Golden/wordmath.json")
+        let url = Repository.root.appending(path: "Tests/Golden/wordmath.json")
         let golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: url))
         let tokenizer = try Self.wordmath()
         #expect(golden.rows.count == 10)

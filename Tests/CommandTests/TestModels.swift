@@ -1,15 +1,14 @@
 import Foundation
-import GoldenRuns
+import RepositoryFiles
 import Testing
 
 /// The checkpoints of the repository, and plans of them, each compiled once by the command itself.
 enum TestModels {
-    static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-    static let golden = GoldenFolder.url
+    static let repository = Repository.root
+    static let golden = Repository.golden
 
     /// Knows word problems; the one inside the command.
-    static let wordmath = repository.appending(path: "Tools/wordmath/checkpoint").path
+    static let wordmath = Repository.wordmath.path
     /// Random, without a tokenizer.
     static let micro = golden.appending(path: "micro").path
     /// Random, of odd sizes, small, without a tokenizer.

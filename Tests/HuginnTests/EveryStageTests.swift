@@ -5,11 +5,11 @@ import Huginn
 import IR
 import ParserFuzzing
 import RandomGraphs
+import RepositoryFiles
 import Testing
 
 /// What holds for every module between the architecture and the schedule, in every format.
 @Suite struct EveryStageTests {
-    static let repository = InterpretedForwardTests.folder.deletingLastPathComponent().deletingLastPathComponent()
     static let configurations = [
         "Tests/Golden/odd/config.json", "Tests/Golden/micro/config.json", "Tools/wordmath/checkpoint/config.json",
         "Tools/bench/huginn-0125.json",
@@ -17,7 +17,7 @@ import Testing
     static let elements = ElementType.allCases.filter { $0 != .i32 }
 
     static func module(_ configuration: String) throws -> Module {
-        let json = try String(contentsOf: repository.appending(path: configuration), encoding: .utf8)
+        let json = try String(contentsOf: Repository.root.appending(path: configuration), encoding: .utf8)
         return try HuginnModule(HuginnConfiguration(json: json, name: configuration)).module()
     }
 

@@ -3,6 +3,7 @@ import Compiler
 import Foundation
 import Huginn
 import IR
+import RepositoryFiles
 import Safetensors
 import Testing
 
@@ -15,8 +16,7 @@ import Testing
         var forward: Forward
     }
 
-    static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Golden")
+    static let folder = Repository.golden
 
     static func interpreter(_ name: String, lowered: Bool) throws -> (Interpreter, Checkpoint) {
         let checkpoint = try Checkpoint(folder: folder.appending(path: name).path)

@@ -4,12 +4,10 @@ import Foundation
 import Inspection
 import PlanBuilder
 import Plans
+import RepositoryFiles
 
 /// Inspections that several tests look at, each made once.
 enum InspectedModels {
-    static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     struct Model: Sendable {
         var compiler: ModelCompiler
         var record: LoweringRecord
@@ -37,7 +35,7 @@ enum InspectedModels {
     }
 
     static func model(_ path: String, _ settings: CompilationSettings) throws -> Model {
-        let json = try String(contentsOf: repository.appending(path: path), encoding: .utf8)
+        let json = try String(contentsOf: Repository.root.appending(path: path), encoding: .utf8)
         let compiler = try ModelCompiler(HuginnConfiguration(json: json, name: path), settings)
         let record = try LoweringRecord(compiler)
         let schedule = try compiler.schedule(record.lowered)

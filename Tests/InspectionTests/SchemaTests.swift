@@ -1,12 +1,13 @@
 import Foundation
 import Inspection
+import RepositoryFiles
 import Testing
 
 /// The JSON form and `docs/inspect.schema.json`, which describes it.
 @Suite struct SchemaTests {
     private static func schema() throws -> SchemaValidator {
         try SchemaValidator(
-            Data(contentsOf: InspectedModels.repository.appending(path: "docs/inspect.schema.json")))
+            Data(contentsOf: Repository.root.appending(path: "docs/inspect.schema.json")))
     }
 
     /// With every key that may be absent from the whole plan's object.

@@ -3,14 +3,14 @@ import Foundation
 import GoldenRuns
 import PlanBuilder
 import Plans
+import RepositoryFiles
 import Runtime
 import Samplers
 
 /// The models that the recorded runs of Tests/Golden are repeated with.
 enum GoldenFiles {
-    static let folder = GoldenFolder.url
-    static let wordmath = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "Tools/wordmath/checkpoint")
+    static let folder = Repository.golden
+    static let wordmath = Repository.wordmath
 
     /// Compiles a checkpoint in memory, with the loops unrolled as for the runs.
     static func plan(

@@ -1,4 +1,5 @@
 import Foundation
+import RepositoryFiles
 import Safetensors
 import Testing
 
@@ -71,7 +72,7 @@ import Testing
     }
 
     @Test func goldenTensorsHaveTheirShapes() throws {
-        let forward = try SafetensorsFile(path: repositoryFile("Tests/Golden/micro/forward.safetensors"))
+        let forward = try SafetensorsFile(path: Repository.golden.appending(path: "micro/forward.safetensors").path)
         #expect(forward["prompt0.latents_r1"]?.shape == [7, 192])
         #expect(try forward.floats("prompt0.latents_r1").allSatisfy { $0.isFinite && abs($0) < 100 })
     }

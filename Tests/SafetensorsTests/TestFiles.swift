@@ -47,9 +47,3 @@ func problem(_ bytes: [UInt8]) -> String? {
 
 /// Little-endian bytes of the elements.
 func bytes<Element>(_ elements: [Element]) -> [UInt8] { elements.withUnsafeBytes(Array.init) }
-
-/// A file of the repository.
-func repositoryFile(_ path: String) -> String {
-    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent(path).path
-}

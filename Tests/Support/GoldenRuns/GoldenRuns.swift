@@ -93,5 +93,5 @@ public struct GoldenRuns: Decodable, Sendable {
     public var diffusion: [Diffusion]?
 
     /// - Parameter model: `micro` or `odd`.
-    public init(of model: String) throws { self = try GoldenFolder.decode(Self.self, "\(model)/golden.json") }
+    public init(of model: String) throws { self = try GoldenFile.decode(Self.self, "\(model)/golden.json") }
 }

@@ -12,5 +12,5 @@ public struct GoldenWordProblems: Decodable, Sendable {
     public var recurrence: Int
     public var rows: [Row]
 
-    public init() throws { self = try GoldenFolder.decode(Self.self, "wordmath.json") }
+    public init() throws { self = try GoldenFile.decode(Self.self, "wordmath.json") }
 }
