@@ -45,7 +45,7 @@ let package = Package(
 
         // From architecture to plan.
         .target(name: "Huginn", dependencies: ["IR", "Checkpoints"]),
-        .target(name: "Plans", dependencies: ["Safetensors"]),
+        .target(name: "Plans", dependencies: ["IR", "Safetensors"]),
         .target(name: "Compiler", dependencies: ["IR", "Plans"]),
 
         .target(name: "PlanBuilder", dependencies: ["IR", "Checkpoints", "Huginn", "Compiler", "Plans"]),

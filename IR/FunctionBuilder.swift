@@ -67,7 +67,7 @@ public struct FunctionBuilder {
 
     /// Appends an operation.
     /// - Parameters:
-    ///   - element: the results' element type where the opcode leaves a choice (``Opcode/storableElements``).
+    ///   - element: the results' element type where the opcode leaves a choice (``OpcodeTraits/storableElements``).
     ///   - hints: names for the results; a name that is taken gets a number behind it.
     @discardableResult
     public mutating func append(
@@ -78,11 +78,11 @@ public struct FunctionBuilder {
         var types: [TensorType]
         do {
             types = try operation.inferResultTypes(in: module)
-            if let element, !opcode.storableElements.isEmpty { types = types.map { $0.with(element) } }
+            if let element, !opcode.traits.storableElements.isEmpty { types = types.map { $0.with(element) } }
         } catch {
             record("operation \(operations.count) `\(operation.firstLine)`: \(error)")
             let guess = operands.first?.type ?? .rows(.f32, 1)
-            types = [TensorType](repeating: guess, count: opcode.signature?.results ?? 0)
+            types = [TensorType](repeating: guess, count: opcode.traits.signature?.results.count ?? 0)
         }
         operation.results = types.enumerated().map { index, type in
             Value(names.next(index < hints.count ? hints[index] : nil), type)

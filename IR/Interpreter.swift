@@ -101,8 +101,9 @@ extension Function {
     fileprivate func writtenDepth(recurrences: Int, in module: Module) -> Int {
         var depth = 0
         forEachOperation { operation, loop in
-            let writes = operation.opcode == .cacheWrite || operation.opcode == .projectRopeWrite
-            guard writes, let name = operation.symbols.last, module.cache(name)?.isRecurrent == true else { return }
+            guard operation.opcode.traits.cache == .write, let name = operation.symbols.last,
+                module.cache(name)?.isRecurrent == true
+            else { return }
             switch (operation.recurrence(), loop?.body?.count) {
             case (.number(let number), _): depth = max(depth, number + 1)
             case (.induction, .number(let count)): depth = max(depth, count)

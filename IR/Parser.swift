@@ -267,7 +267,7 @@ private struct Parser {
             throw unexpected(names.isEmpty ? "an operation or '\(last)'" : "an operation, such as 'add'")
         }
         try advance()
-        if let signature = opcode.signature {
+        if let signature = opcode.traits.signature {
             var operation = Operation(opcode)
             try inputs(of: &operation, in: scope)
             if try accept(.punctuation("{")) { operation.attributes = try attributes(of: opcode, signature) }

@@ -85,7 +85,7 @@ extension Operation: CustomStringConvertible {
     /// ` {name = value, …}` in the order of the signature, then by name; empty without attributes.
     private var attributeText: String {
         guard !attributes.isEmpty else { return "" }
-        let known = (opcode.signature?.attributes ?? []).map(\.name)
+        let known = (opcode.traits.signature?.attributes ?? []).map(\.name)
         let others = attributes.keys.filter { !known.contains($0) }.sorted()
         let texts = (known + others).compactMap { name in attributes[name].map { "\(name) = \($0.text)" } }
         return " {\(texts.joined(separator: ", "))}"

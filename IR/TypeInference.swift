@@ -5,23 +5,9 @@ public struct OperationError: Error, CustomStringConvertible, Hashable {
     public init(_ description: String) { self.description = description }
 }
 
-extension Opcode {
-    /// The element types, besides f32, in which results that are f32 by nature may be stored because a matrix reads them
-    /// next.
-    public var storableElements: [ElementType] {
-        switch self {
-        case .convert, .slice, .bias, .norm, .add, .silu, .multiply, .mix, .addNorm, .addNormNorm, .addKeepNorm:
-            [.bf16, .q8]
-        // The executor divides their work over columns, so no thread sees the whole row that a q8 scale needs.
-        case .wavefrontAttention, .linearSiluGate: [.bf16]
-        default: []
-        }
-    }
-}
-
 extension Operation {
     /// The types that the results have by nature: f32 for everything but `argmax` (i32), `convert` (bf16) and `repeat`
-    /// (its operands' types). A result may have one of ``Opcode/storableElements`` in place of that element type.
+    /// (its operands' types). A result may have one of ``OpcodeTraits/storableElements`` in place of that element type.
     ///
     /// It looks at the operands, symbols and attributes, and not at ``results``.
     /// - Throws: ``OperationError`` when they do not fit the opcode or each other.
@@ -39,7 +25,7 @@ private struct OperationForm {
     let module: Module
 
     func resultTypes() throws -> [TensorType] {
-        guard let signature = operation.opcode.signature else { return try loopResultTypes() }
+        guard let signature = operation.opcode.traits.signature else { return try loopResultTypes() }
         guard operation.body == nil else { throw OperationError("has a body, which only repeat may have") }
         try checkCounts(signature)
         try checkAttributes(signature.attributes)
@@ -140,8 +126,8 @@ private struct OperationForm {
     // MARK: Counts and attributes
 
     func checkCounts(_ signature: OpcodeSignature) throws {
-        guard operation.operands.count == signature.operands else {
-            throw OperationError("has \(operation.operands.count) operands, expected \(signature.operands)")
+        guard operation.operands.count == signature.operands.count else {
+            throw OperationError("has \(operation.operands.count) operands, expected \(signature.operands.count)")
         }
         guard operation.symbols.count == signature.symbols.count else {
             throw OperationError("names \(operation.symbols.count) symbols, expected \(signature.symbols.count)")

@@ -212,7 +212,7 @@ private struct FunctionVerifier {
             throw fail("has \(operation.results.count) results, expected \(natural.count)")
         }
         for (number, (result, type)) in zip(operation.results, natural).enumerated() {
-            let choices = [type] + operation.opcode.storableElements.filter { $0 != type.element }.map(type.with)
+            let choices = [type] + operation.opcode.traits.storableElements.filter { $0 != type.element }.map(type.with)
             guard choices.contains(result.type) else {
                 let expected = choices.map(\.description).joined(separator: " or ")
                 throw fail("result \(number + 1) (%\(result.name)) is \(result.type), expected \(expected)")

@@ -45,7 +45,7 @@ struct FunctionRecorder {
                 stage.module.weights.compactMap { weight in
                     ScheduledWeight(inspecting: weight).map { (weight.name, $0) }
                 }, uniquingKeysWith: { first, _ in first })
-            var inspected = self.stage(number, function, weights)
+            var inspected = self.stage(number, function, in: stage.module, weights)
             inspected.totals = measure.totals(of: function, in: stage.module, weights: weights)
             if let before = stages.last {
                 let trace = PassTrace(from: before, to: inspected, operations: operations, values: values)
@@ -74,12 +74,12 @@ struct FunctionRecorder {
     // MARK: Graphs
 
     private mutating func stage(
-        _ stage: Int, _ function: Function, _ weights: [String: ScheduledWeight]
+        _ stage: Int, _ function: Function, in module: Module, _ weights: [String: ScheduledWeight]
     ) -> InspectedStage {
         var loops: [InspectedLoop] = []
         var shapes: [Int] = []
         let outer = function.operations.map { operation in
-            let number = self.number(of: operation, weights)
+            let number = self.number(of: operation, in: module, weights)
             shapes.append(shape(of: operation))
             guard let body = operation.body else { return number }
             var count: Int?
@@ -87,7 +87,7 @@ struct FunctionRecorder {
             loops.append(
                 InspectedLoop(
                     operation: number, count: count, parameters: body.parameters.map { self.number(of: $0) },
-                    operations: body.operations.map { self.number(of: $0, weights) },
+                    operations: body.operations.map { self.number(of: $0, in: module, weights) },
                     yields: body.yields.map { self.number(of: $0) }))
             return number
         }
@@ -105,11 +105,13 @@ struct FunctionRecorder {
         return values.count - 1
     }
 
-    private mutating func number(of operation: Operation, _ weights: [String: ScheduledWeight]) -> Int {
+    private mutating func number(
+        of operation: Operation, in module: Module, _ weights: [String: ScheduledWeight]
+    ) -> Int {
         var key = operation
         key.body?.operations = []
         key.body?.yields = []
-        let cost = number(of: OperationCost(operation, weights: weights))
+        let cost = number(of: OperationCost(operation, in: module, weights: weights))
         if let number = operationNumbers[key] {
             operations[number].cost = cost
             return number
@@ -165,7 +167,7 @@ struct FunctionRecorder {
 extension Operation {
     /// `eps = 1e-06`, as the text form has it between braces; nil without attributes.
     var attributeText: String? {
-        let texts = (opcode.signature?.attributes ?? []).compactMap { attribute -> String? in
+        let texts = (opcode.traits.signature?.attributes ?? []).compactMap { attribute -> String? in
             guard let value = attributes[attribute.name] else { return nil }
             let text =
                 switch value {

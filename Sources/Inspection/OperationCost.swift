@@ -23,47 +23,32 @@ public struct OperationCost: Codable, Hashable, Sendable {
 
     public init() {}
 
-    /// - Parameter weights: sizes and formats of the module's weights by name.
-    init(_ operation: Operation, weights: [String: ScheduledWeight]) {
-        let matrices = operation.symbols.compactMap { weights[$0] }
-        let width = operation.results.last?.type.width ?? 0
-        switch operation.opcode {
-        case .repeat:
-            return
-        case .embed:
-            weightBytesPerRow = matrices.map { ($0.byteCount ?? 0) / max(1, $0.rows) }.reduce(0, +)
-        default:
-            weightBytes = matrices.compactMap(\.byteCount).reduce(0, +)
+    /// - Parameters:
+    ///   - module: the module whose weights and caches the operation names.
+    ///   - weights: sizes and formats of the module's weights by name.
+    init(_ operation: Operation, in module: Module, weights: [String: ScheduledWeight]) {
+        guard operation.opcode != .repeat else { return }
+        let traits = operation.opcode.traits
+        let stored = operation.symbols.compactMap { weights[$0] }
+        if traits.matrix == .gathered {
+            weightBytesPerRow = stored.map { ($0.byteCount ?? 0) / max(1, $0.rows) }.reduce(0, +)
+        } else {
+            weightBytes = stored.compactMap(\.byteCount).reduce(0, +)
         }
         readBytesPerRow = operation.operands.map(Self.bytes).reduce(0, +)
         writtenBytesPerRow = operation.results.map(Self.bytes).reduce(0, +)
-        let matrix = matrices.first.map { 2 * $0.rows * $0.columns } ?? 0
-        switch operation.opcode {
-        case .linear: flopsPerRow = matrix
-        case .linearArgmax: flopsPerRow = matrix + (matrices.first?.rows ?? 0)
-        case .linearSiluGate: flopsPerRow = matrix + 5 * width
-        case .projectRopeWrite:
-            // Bias and rotation of queries and keys.
-            flopsPerRow = matrix + 2 * (1 + 3) * width
-            cacheBytesWrittenPerRow = 2 * width * Self.cacheElementBytes
-        case .cacheWrite: cacheBytesWrittenPerRow = 2 * (operation.operands[0].type.width) * Self.cacheElementBytes
-        case .wavefrontAttention:
-            cacheBytesReadPerPosition = 2 * width * Self.cacheElementBytes
-            flopsPerPosition = 4 * width
-        case .embed, .bias, .add, .multiply: flopsPerRow = width
-        case .argmax: flopsPerRow = operation.operands[0].type.width
-        // A pair of columns: four multiplications, two additions.
-        case .rope, .mix: flopsPerRow = 3 * width
-        // Sign, exponential, addition, division.
-        case .silu: flopsPerRow = 4 * width
-        // Square and sum; two multiplications.
-        case .norm: flopsPerRow = 4 * width
-        case .addNorm, .addKeepNorm: flopsPerRow = 5 * width
-        case .addNormNorm: flopsPerRow = 9 * width
-        // Difference, and two sums of squares.
-        case .relativeDifference: flopsPerRow = 5 * operation.operands[0].type.width
-        case .slice, .concat, .convert, .repeat: break
-        }
+        let matrix = traits.readsMatrix ? stored.first : nil
+        let work = OperationWork(
+            of: operation.opcode,
+            .init(
+                operandColumns: operation.operands.first?.type.width ?? 0,
+                resultColumns: operation.results.last?.type.width ?? 0,
+                outputs: matrix?.rows ?? 0, inputs: matrix?.columns ?? 0,
+                cacheColumns: operation.symbols.lazy.compactMap(module.cache).first?.type.width ?? 0))
+        flopsPerRow = work.productFlopsPerRow + work.otherFlopsPerRow
+        flopsPerPosition = work.flopsPerPosition
+        cacheBytesWrittenPerRow = work.cacheNumbersWrittenPerRow * Self.cacheElementBytes
+        cacheBytesReadPerPosition = work.cacheNumbersReadPerPosition * Self.cacheElementBytes
     }
 
     private static let cacheElementBytes = 4

@@ -18,7 +18,7 @@ struct StageMeasure {
             operations: 0, weightBytes: 0, valueBytesPerRow: 0, flopsPerRow: 0, flopsPerPosition: 0)
         function.forEachOperation { operation, loop in
             let times = loop?.body.map { if case .number(let count) = $0.count { count } else { recurrences } } ?? 1
-            let cost = OperationCost(operation, weights: weights)
+            let cost = OperationCost(operation, in: module, weights: weights)
             totals.operations += 1
             totals.weightBytes += times * (cost.weightBytes + cost.weightBytesPerRow)
             totals.valueBytesPerRow += times * (cost.readBytesPerRow + cost.writtenBytesPerRow)

@@ -14,23 +14,23 @@ struct TapeRecorder {
         for (number, instruction) in function.instructions.enumerated() {
             if let end = loop?.end, number >= end { loop = nil }
             var operation: Int?
-            if instruction.opcode == "copy" {
+            if instruction.opcode == .copy {
                 // Before a loop stand the copies of what it starts with; after all operations, those of results.
                 operation = loop?.operation ?? rest.first { operations[$0].opcode == Opcode.repeat.rawValue }
             } else {
-                guard let next = rest.popFirst(), operations[next].opcode == instruction.opcode else {
+                guard let next = rest.popFirst(), operations[next].opcode == instruction.opcode.name else {
                     throw Self.mismatch(function, number)
                 }
                 operation = next
             }
             var length: Int?
-            if instruction.opcode == Opcode.repeat.rawValue, let operation {
+            if instruction.opcode == .repeat, let operation {
                 length = instruction.integers.first
                 loop = (operation, number + 1 + (length ?? 0))
             }
             instructions.append(
                 InspectedInstruction(
-                    opcode: instruction.opcode, barrier: instruction.barrier, operation: operation,
+                    opcode: instruction.opcode.name, barrier: instruction.barrier, operation: operation,
                     inputs: instruction.inputs, outputs: instruction.outputs, length: length))
         }
         guard rest.isEmpty else { throw Self.mismatch(function, function.instructions.count) }
@@ -52,7 +52,7 @@ extension ScheduledFunction {
             for buffer in instruction.inputs + instruction.outputs {
                 lives[buffer] = (lives[buffer]?.lowerBound ?? number)...number
             }
-            if instruction.opcode == Opcode.repeat.rawValue, let length = instruction.integers.first {
+            if instruction.opcode == .repeat, let length = instruction.integers.first {
                 loops.append(number + 1..<number + 1 + length)
             }
         }

@@ -229,9 +229,16 @@ extension Plan {
         }
 
         func decode<T: Decodable>(_ key: String, as type: T.Type) throws -> T {
-            guard let text = file.metadata[key], let value = try? JSONDecoder().decode(type, from: Data(text.utf8))
-            else { throw refuse("is damaged: its \(key) cannot be read. Compile the checkpoint again.") }
-            return value
+            do {
+                guard let text = file.metadata[key] else { throw PlanError("missing") }
+                return try JSONDecoder().decode(type, from: Data(text.utf8))
+            } catch let unknown as UnknownInstruction {
+                throw refuse(
+                    "has an instruction that this echelon does not know: \(unknown.name). Compile the checkpoint again."
+                )
+            } catch {
+                throw refuse("is damaged: its \(key) cannot be read. Compile the checkpoint again.")
+            }
         }
         var documents: [String: String] = [:]
         for tensor in file.tensors where tensor.name.hasPrefix(PlanFile.documentPrefix) {

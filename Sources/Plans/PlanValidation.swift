@@ -88,9 +88,10 @@ extension Schedule {
             guard operands.allSatisfy(function.buffers.indices.contains),
                 instruction.weights.allSatisfy(weights.indices.contains),
                 instruction.cache.map(caches.indices.contains) ?? true,
-                instruction.opcode != "repeat" || isBody(instruction.integers, after: number, of: function)
+                instruction.opcode != .repeat || isBody(instruction.integers, after: number, of: function)
             else {
-                throw PlanError("the instruction \(number), \(instruction.opcode), names something that is not there.")
+                throw PlanError(
+                    "the instruction \(number), \(instruction.opcode.name), names something that is not there.")
             }
         }
     }

@@ -153,7 +153,7 @@ public struct Port: Codable, Hashable, Sendable {
 
 /// One instruction of a tape: an IR operation of the same name, or `copy`, or `repeat`.
 public struct Instruction: Codable, Hashable, Sendable {
-    public var opcode: String
+    public var opcode: TapeOpcode
     /// Whether all threads meet before it.
     public var barrier: Bool
     /// Buffers read and written, weights, and the cache, by number.
@@ -172,7 +172,7 @@ public struct Instruction: Codable, Hashable, Sendable {
     public static let induction = -1
 
     public init(
-        opcode: String, inputs: [Int] = [], outputs: [Int] = [], weights: [Int] = [], cache: Int? = nil,
+        opcode: TapeOpcode, inputs: [Int] = [], outputs: [Int] = [], weights: [Int] = [], cache: Int? = nil,
         recurrence: Int = 0, integers: [Int] = [], float: Float = 0, barrier: Bool = false
     ) {
         self.opcode = opcode

@@ -1,3 +1,5 @@
+import IR
+
 /// What a call of a function cannot do without: bytes that come from memory, and multiplications and additions. Counted
 /// on the tape, for consecutive rows of one sequence.
 ///
@@ -48,28 +50,34 @@ public struct TapeCost: Hashable, Sendable {
         of instruction: Instruction, in schedule: Schedule, rows: Int, context: Int, cacheElementBytes: Int = 4
     ) {
         // A loop's head does nothing itself.
-        guard instruction.opcode != "repeat" else { return }
+        guard instruction.opcode != .repeat else { return }
         instructions = 1
         barriers = instruction.barrier ? 1 : 0
-        if instruction.opcode == "wavefront_attention", let cache = instruction.cache.map({ schedule.caches[$0] }) {
-            let width = cache.heads * cache.dim
-            cacheBytes = 0.adding(context.adding(1, times: rows), times: 2 * width * cacheElementBytes)
-            // Row i looks at context + i + 1 positions, first for their scores, then for their values.
-            let looks = Double(rows) * (Double(context) + (Double(rows) + 1) / 2)
-            operations = [.f32: 4 * looks * Double(width)]
-            return
-        }
-        for index in instruction.weights {
-            let weight = schedule.weights[index]
+        guard let opcode = instruction.opcode.operation else { return }
+        let traits = opcode.traits
+        let weights = instruction.weights.map { schedule.weights[$0] }
+        let matrix = traits.readsMatrix ? weights.first : nil
+        // Attention's result is as wide as a position's keys. No other count that is used here depends on its width.
+        let cacheColumns = instruction.cache.map { schedule.caches[$0].heads * schedule.caches[$0].dim } ?? 0
+        let work = OperationWork(
+            of: opcode,
+            .init(
+                resultColumns: cacheColumns, outputs: matrix?.rows ?? 0, inputs: matrix?.columns ?? 0,
+                cacheColumns: cacheColumns))
+        for weight in weights {
             let bytes = weight.byteCount ?? 0
-            if instruction.opcode == "embed" {
-                weightBytes = weightBytes.adding(bytes / max(1, weight.rows), times: min(rows, weight.rows))
-                continue
-            }
-            weightBytes = weightBytes.adding(1, times: bytes)
-            guard weight.rows > 1 else { continue }
-            operations[weight.format, default: 0] += 2 * Double(rows) * Double(weight.rows) * Double(weight.columns)
+            weightBytes =
+                traits.matrix == .gathered
+                ? weightBytes.adding(bytes / max(1, weight.rows), times: min(rows, weight.rows))
+                : weightBytes.adding(1, times: bytes)
         }
+        if let matrix { operations[matrix.format] = Double(rows) * Double(work.productFlopsPerRow) }
+        guard traits.cache == .read else { return }
+        cacheBytes = 0.adding(
+            context.adding(1, times: rows), times: work.cacheNumbersReadPerPosition * cacheElementBytes)
+        // Row i looks at context + i + 1 positions.
+        let looks = Double(rows) * (Double(context) + (Double(rows) + 1) / 2)
+        operations[.f32, default: 0] += looks * Double(work.flopsPerPosition)
     }
 }
 
@@ -86,7 +94,7 @@ extension ScheduledFunction {
     /// How often a call with so many recurrences executes each instruction.
     public func executions(recurrences: Int) -> [Int] {
         var counts = [Int](repeating: 1, count: instructions.count)
-        for (number, instruction) in instructions.enumerated() where instruction.opcode == "repeat" {
+        for (number, instruction) in instructions.enumerated() where instruction.opcode == .repeat {
             let end = min(number + 1 + (instruction.integers.first ?? 0), counts.count)
             for index in number + 1..<max(end, number + 1) { counts[index] = recurrences }
         }

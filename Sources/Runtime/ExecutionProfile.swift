@@ -30,14 +30,17 @@ public struct ExecutionProfile: Hashable, Sendable {
             let unit = 1e-9 / Double(call.threads)
             for event in recorder.events(of: call, thread: 0) {
                 let instruction = instructions[event.instruction]
-                kinds[instruction.opcode, default: Kind(opcode: instruction.opcode, executions: 0, seconds: 0)]
-                    .executions += 1
+                kinds[
+                    instruction.opcode.name, default: Kind(opcode: instruction.opcode.name, executions: 0, seconds: 0)
+                ]
+                .executions += 1
                 if instruction.barrier { barriers += 1 }
             }
             for thread in 0..<call.threads {
                 let events = recorder.events(of: call, thread: thread)
                 for event in events {
-                    kinds[instructions[event.instruction].opcode]?.seconds += Double(event.end - event.start) * unit
+                    kinds[instructions[event.instruction].opcode.name]?.seconds +=
+                        Double(event.end - event.start) * unit
                     barrierSeconds += Double(event.start - event.arrival) * unit
                 }
                 barrierSeconds += Double(recorder.waitAtEnd(of: call, thread: thread)) * unit

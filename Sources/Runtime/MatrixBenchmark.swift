@@ -20,7 +20,7 @@ public struct MatrixBenchmark {
         let schedule = plan.contents.schedule
         var used: [Int] = []
         for function in schedule.functions where function.name == "decode" && function.unrolled == nil {
-            for instruction in function.instructions where products.contains(instruction.opcode) {
+            for instruction in function.instructions where instruction.opcode.operation?.traits.readsMatrix == true {
                 guard let index = instruction.weights.first, !used.contains(index) else { continue }
                 used.append(index)
             }
@@ -36,9 +36,6 @@ public struct MatrixBenchmark {
         }
         return shapes
     }
-
-    /// Instructions whose first weight is a matrix that the rows are multiplied by.
-    public static let products: Set = ["linear", "project_rope_write", "linear_silu_gate", "linear_argmax"]
 
     /// - Parameter weights: indexes of weights of one shape and format, such as one of ``shapes(of:)``.
     public init(_ weights: [Int], of plan: Plan, maxRows: Int, threads: Int) throws {
@@ -73,13 +70,14 @@ public struct MatrixBenchmark {
                     name: "converted", element: element, width: weight.columns, storage: .arena(offsetPerRow: 0)))
             function.arenaBytesPerRow = element.bytesPerRow(width: weight.columns)
             function.unplannedBytesPerRow = function.arenaBytesPerRow
-            function.instructions.append(Instruction(opcode: "convert", inputs: [0], outputs: [2]))
+            function.instructions.append(Instruction(opcode: .operation(.convert), inputs: [0], outputs: [2]))
         }
-        function.instructions.append(Instruction(opcode: "repeat", integers: [weights.count]))
+        function.instructions.append(Instruction(opcode: .repeat, integers: [weights.count]))
         for index in weights {
             function.instructions.append(
                 Instruction(
-                    opcode: "linear", inputs: [isConverted ? 2 : 0], outputs: [1], weights: [index], barrier: true))
+                    opcode: .operation(.linear), inputs: [isConverted ? 2 : 0], outputs: [1], weights: [index],
+                    barrier: true))
         }
         return function
     }

@@ -68,12 +68,13 @@ final class Program {
     }
 
     private static func instruction(_ instruction: Instruction) throws -> ech_instruction {
-        guard let opcode = opcodes[instruction.opcode] else {
-            throw RuntimeError("The plan has an instruction that this echelon does not know: \(instruction.opcode).")
+        guard let opcode = opcodes[instruction.opcode.name] else {
+            throw RuntimeError(
+                "The plan has an instruction that this echelon does not know: \(instruction.opcode.name).")
         }
         guard instruction.inputs.count <= 4, instruction.outputs.count <= 2, instruction.weights.count <= 2,
             instruction.integers.count <= 2
-        else { throw RuntimeError("The plan has a malformed \(instruction.opcode) instruction.") }
+        else { throw RuntimeError("The plan has a malformed \(instruction.opcode.name) instruction.") }
         func operand(_ list: [Int], _ index: Int) throws -> Int32 { index < list.count ? try narrow(list[index]) : -1 }
         func constant(_ index: Int) throws -> Int32 {
             index < instruction.integers.count ? try narrow(instruction.integers[index]) : 0

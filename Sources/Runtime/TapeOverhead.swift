@@ -37,7 +37,7 @@ public struct TapeOverhead: Hashable, Sendable {
                 ScheduledBuffer(name: "y", element: .f32, width: width, storage: .result(0)),
             ],
             instructions: [Instruction](
-                repeating: Instruction(opcode: "copy", inputs: [0], outputs: [1], barrier: barriers),
+                repeating: Instruction(opcode: .copy, inputs: [0], outputs: [1], barrier: barriers),
                 count: instructions),
             arenaBytesPerRow: 0, unplannedBytesPerRow: 0)
     }

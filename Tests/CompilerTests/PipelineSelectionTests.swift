@@ -149,7 +149,7 @@ import Testing
         let looping = try #require(functions.first { $0.unrolled == nil })
         let copy = try #require(functions.first { $0.unrolled == 2 })
         #expect(copy.instructions == looping.instructions)
-        #expect(copy.instructions.contains { $0.opcode == "repeat" })
+        #expect(copy.instructions.contains { $0.opcode == .repeat })
         let error = #expect(throws: CompilerError.self) { try schedule(lowered) }
         #expect(error?.description.contains("unroll-recurrences") == true)
     }

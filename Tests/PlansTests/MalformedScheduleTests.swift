@@ -20,7 +20,7 @@ import Testing
         Fault("an output that is no buffer") { $0.functions[0].instructions[1].outputs = [Int.max] },
         Fault("a weight that is none") { $0.functions[0].instructions[1].weights[1] = 5 },
         Fault("a cache that is none") { $0.functions[0].instructions[1].cache = 1 },
-        Fault("a loop without a length") { $0.functions[0].instructions[0].opcode = "repeat" },
+        Fault("a loop without a length") { $0.functions[0].instructions[0].opcode = .repeat },
         Fault("a buffer past the arena's end") { $0.functions[0].buffers[2].storage = .arena(offsetPerRow: 257) },
         Fault("a quantized buffer past the arena's end") {
             $0.functions[0].buffers[3].storage = .arena(offsetPerRow: 129)

@@ -56,7 +56,9 @@ import Testing
         let floats =
             [0, 1e-6, 0.1, 50000, .leastNonzeroMagnitude, .greatestFiniteMagnitude, -1 / 3]
             + (0..<200).map { _ in Float(bitPattern: UInt32.random(in: 0...0x7F7F_FFFF, using: &random)) }
-        sample.contents.schedule.functions[0].instructions = floats.map { Instruction(opcode: "norm", float: $0) }
+        sample.contents.schedule.functions[0].instructions = floats.map {
+            Instruction(opcode: .operation(.norm), float: $0)
+        }
         let folder = try TemporaryFolder()
         try Plan.write(sample.contents, to: folder.path("a"), weights: sample.source())
         let read = try Plan(path: folder.path("a")).contents.schedule.functions[0].instructions

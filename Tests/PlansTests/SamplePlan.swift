@@ -19,9 +19,9 @@ struct SamplePlan {
                 ScheduledBuffer(name: "q", element: .q8, width: 7, storage: .arena(offsetPerRow: 128)),
             ],
             instructions: [
-                Instruction(opcode: "embed", inputs: [0], outputs: [2], weights: [0], float: 0.1),
+                Instruction(opcode: .operation(.embed), inputs: [0], outputs: [2], weights: [0], float: 0.1),
                 Instruction(
-                    opcode: "project_rope_write", inputs: [2, 0, 0], outputs: [1], weights: [1, 2], cache: 0,
+                    opcode: .operation(.projectRopeWrite), inputs: [2, 0, 0], outputs: [1], weights: [1, 2], cache: 0,
                     recurrence: Instruction.induction, integers: [2], float: 50000, barrier: true),
             ],
             arenaBytesPerRow: 320, unplannedBytesPerRow: 320)

@@ -19,27 +19,27 @@ import Testing
     }
 
     @Test func `a matrix is read once and multiplied by every row`() {
-        let cost = cost([Instruction(opcode: "linear", weights: [1])], rows: 5)
+        let cost = cost([Instruction(opcode: .operation(.linear), weights: [1])], rows: 5)
         #expect(cost.weightBytes == 32 * 64 * 2)
         #expect(cost.operations == [.bf16: 2 * 5 * 32 * 64])
         #expect(cost.cacheBytes == 0)
     }
 
     @Test func `an embedding is read row by row, a vector without operations`() {
-        #expect(cost([Instruction(opcode: "embed", weights: [0])], rows: 3).weightBytes == 3 * 6 * 4)
-        #expect(cost([Instruction(opcode: "embed", weights: [0])], rows: 3).operations.isEmpty)
-        #expect(cost([Instruction(opcode: "norm", weights: [2])], rows: 3).bytes == 6 * 4)
-        #expect(cost([Instruction(opcode: "norm", weights: [2])], rows: 3).operations.isEmpty)
+        #expect(cost([Instruction(opcode: .operation(.embed), weights: [0])], rows: 3).weightBytes == 3 * 6 * 4)
+        #expect(cost([Instruction(opcode: .operation(.embed), weights: [0])], rows: 3).operations.isEmpty)
+        #expect(cost([Instruction(opcode: .operation(.norm), weights: [2])], rows: 3).bytes == 6 * 4)
+        #expect(cost([Instruction(opcode: .operation(.norm), weights: [2])], rows: 3).operations.isEmpty)
     }
 
     @Test func `attention reads keys and values once and looks back from every row`() {
-        let cost = cost([Instruction(opcode: "wavefront_attention", cache: 0)], rows: 2, context: 10)
+        let cost = cost([Instruction(opcode: .operation(.wavefrontAttention), cache: 0)], rows: 2, context: 10)
         #expect(cost.cacheBytes == 2 * 12 * 6 * 4)
         #expect(cost.operations == [.f32: 4 * (11 + 12) * 6])
     }
 
     @Test func `caches of 2-byte numbers are half as many bytes`() {
-        let instruction = Instruction(opcode: "wavefront_attention", cache: 0)
+        let instruction = Instruction(opcode: .operation(.wavefrontAttention), cache: 0)
         let cost = TapeCost(of: instruction, in: schedule, rows: 2, context: 10, cacheElementBytes: 2)
         #expect(cost.cacheBytes == 2 * 12 * 6 * 2)
         #expect(cost.operations == [.f32: 4 * (11 + 12) * 6])
@@ -47,8 +47,8 @@ import Testing
 
     @Test func `the body of a repeat counts for each recurrence, what follows it once`() {
         let instructions = [
-            Instruction(opcode: "repeat", integers: [1]), Instruction(opcode: "linear", weights: [1]),
-            Instruction(opcode: "norm", weights: [2]),
+            Instruction(opcode: .repeat, integers: [1]), Instruction(opcode: .operation(.linear), weights: [1]),
+            Instruction(opcode: .operation(.norm), weights: [2]),
         ]
         #expect(cost(instructions, rows: 1, recurrences: 7).weightBytes == 7 * 32 * 64 * 2 + 24)
         #expect(cost(instructions, rows: 1, recurrences: 0).weightBytes == 24)
@@ -58,9 +58,9 @@ import Testing
 
     @Test func `threads meet at a barrier in a loop once an iteration`() {
         let instructions = [
-            Instruction(opcode: "add"), Instruction(opcode: "repeat", integers: [2]),
-            Instruction(opcode: "add", barrier: true), Instruction(opcode: "silu"),
-            Instruction(opcode: "add", barrier: true),
+            Instruction(opcode: .operation(.add)), Instruction(opcode: .repeat, integers: [2]),
+            Instruction(opcode: .operation(.add), barrier: true), Instruction(opcode: .operation(.silu)),
+            Instruction(opcode: .operation(.add), barrier: true),
         ]
         #expect(cost(instructions, rows: 1, recurrences: 5).barriers == 5 + 1)
         #expect(cost(instructions, rows: 1, recurrences: 5).instructions == 1 + 2 * 5 + 1)
@@ -74,8 +74,8 @@ import Testing
         let function = ScheduledFunction(
             name: "f", unrolled: nil, parameters: [], results: [], buffers: [],
             instructions: [
-                Instruction(opcode: "repeat", integers: [2]), Instruction(opcode: "linear", weights: [0, 0]),
-                Instruction(opcode: "wavefront_attention", cache: 0),
+                Instruction(opcode: .repeat, integers: [2]), Instruction(opcode: .operation(.linear), weights: [0, 0]),
+                Instruction(opcode: .operation(.wavefrontAttention), cache: 0),
             ], arenaBytesPerRow: 0, unplannedBytesPerRow: 0)
         let cost = TapeCost(
             of: function, in: schedule, rows: 1 << 40, recurrences: Int(Int32.max), context: Int.max - (1 << 40))

@@ -24,7 +24,9 @@ public struct DropDeadCode: Pass {
     private func sweep(_ operations: [Operation], live: inout Set<String>, symbols: inout Set<String>) -> [Operation] {
         var kept: [Operation] = []
         for var operation in operations.reversed() {
-            if operation.opcode.isPure && !operation.results.contains(where: { live.contains($0.name) }) { continue }
+            if operation.opcode.traits.isPure && !operation.results.contains(where: { live.contains($0.name) }) {
+                continue
+            }
             if let body = operation.body {
                 live.formUnion(body.yields.map(\.name))
                 operation.body?.operations = sweep(body.operations, live: &live, symbols: &symbols)

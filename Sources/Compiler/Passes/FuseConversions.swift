@@ -22,7 +22,7 @@ public struct FuseConversions: FunctionPass {
                 let input = operations[index].operands[0]
                 let element = operations[index].results[0].type.element
                 guard block.uses(of: input) == 1, let producer = block.definition(of: input),
-                    operations[producer].opcode.storableElements.contains(element),
+                    operations[producer].opcode.traits.storableElements.contains(element),
                     let place = operations[producer].results.firstIndex(of: input)
                 else { continue }
                 operations[producer].results[place] = operations[index].results[0]

@@ -15,7 +15,7 @@ public struct FuseGate: FunctionPass {
             for index in operations.indices where operations[index].opcode == .multiply {
                 let factors = operations[index].operands
                 let element = operations[index].results[0].type.element
-                guard element == .f32 || Opcode.linearSiluGate.storableElements.contains(element),
+                guard element == .f32 || Opcode.linearSiluGate.traits.storableElements.contains(element),
                     let match = match(gate: factors[0], up: factors[1], operations, block)
                         ?? match(gate: factors[1], up: factors[0], operations, block)
                 else { continue }

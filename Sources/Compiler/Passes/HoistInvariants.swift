@@ -20,7 +20,7 @@ public struct HoistInvariants: FunctionPass {
             var hoisted: [Operation] = []
             var kept: [Operation] = []
             for inner in body.operations {
-                if inner.opcode.isPure && !inner.operands.contains(where: { varying.contains($0.name) }) {
+                if inner.opcode.traits.isPure && !inner.operands.contains(where: { varying.contains($0.name) }) {
                     hoisted.append(inner)
                 } else {
                     varying.formUnion(inner.results.map(\.name))

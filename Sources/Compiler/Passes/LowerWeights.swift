@@ -36,7 +36,7 @@ public struct LowerWeights: ParameterizedPass {
             module.functions[index].rewriteBlocks { operations, _ in
                 var converted: [Value: Value] = [:]
                 return operations.flatMap { operation -> [Operation] in
-                    guard operation.opcode.readsMatrix, let input = operation.operands.first,
+                    guard operation.opcode.traits.readsMatrix, let input = operation.operands.first,
                         let element = operation.symbols.first.flatMap({ elements[$0] })?.matrixInput,
                         input.type.element != element
                     else { return [operation] }
@@ -62,7 +62,7 @@ public struct LowerWeights: ParameterizedPass {
         var matrices: Set<String> = []
         for function in module.functions {
             function.forEachOperation { operation, _ in
-                if operation.opcode.readsMatrix || operation.opcode == .embed { matrices.formUnion(operation.symbols) }
+                if operation.opcode.traits.matrix != nil { matrices.formUnion(operation.symbols) }
             }
         }
         let weights = module.weights.filter { matrices.contains($0.name) && $0.type.shape.count == 2 }
@@ -107,15 +107,5 @@ extension LowerWeights {
             }
         }
         self.init(MatrixFormats(standard ?? .f32, rules: rules))
-    }
-}
-
-extension Opcode {
-    /// Whether the first symbol is a matrix applied to the first operand.
-    var readsMatrix: Bool {
-        switch self {
-        case .linear, .projectRopeWrite, .linearSiluGate, .linearArgmax: true
-        default: false
-        }
     }
 }

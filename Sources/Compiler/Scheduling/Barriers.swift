@@ -45,7 +45,7 @@ struct BarrierPlacement {
     }
 
     private func accesses(of instruction: Instruction) -> [Access] {
-        let byRows = Self.dividesRows(instruction.opcode)
+        let byRows = instruction.opcode.division == .rows
         func access(_ number: Int, writes: Bool, byRows: Bool) -> Access? {
             let buffer = buffers[number]
             let place: Access.Place
@@ -61,16 +61,8 @@ struct BarrierPlacement {
         result += instruction.outputs.compactMap { access($0, writes: true, byRows: byRows) }
         if let cache = instruction.cache {
             result.append(
-                Access(place: .cache(cache), writes: instruction.opcode != Opcode.wavefrontAttention.rawValue))
+                Access(place: .cache(cache), writes: instruction.opcode.operation?.traits.cache == .write))
         }
         return result
-    }
-
-    /// Whether every thread computes its own contiguous share of the rows from the same rows of the operands.
-    private static func dividesRows(_ opcode: String) -> Bool {
-        switch Opcode(rawValue: opcode) {
-        case .linear, .projectRopeWrite, .linearSiluGate, .linearArgmax, .wavefrontAttention: false
-        default: true
-        }
     }
 }

@@ -100,15 +100,15 @@ private struct TapeBuilder {
         let inputs = try step.reads.map(number)
         let outputs = try step.writes.map(number)
         switch step.action {
-        case .copy: return Instruction(opcode: "copy", inputs: inputs, outputs: outputs)
-        case .loop(let length): return Instruction(opcode: Opcode.repeat.rawValue, integers: [length])
+        case .copy: return Instruction(opcode: .copy, inputs: inputs, outputs: outputs)
+        case .loop(let length): return Instruction(opcode: .repeat, integers: [length])
         case .operation(let operation):
-            var instruction = Instruction(opcode: operation.opcode.rawValue, inputs: inputs, outputs: outputs)
+            var instruction = Instruction(opcode: .operation(operation.opcode), inputs: inputs, outputs: outputs)
             for symbol in operation.symbols {
                 if let weight = weights[symbol] { instruction.weights.append(weight) }
                 if let cache = caches[symbol] { instruction.cache = cache }
             }
-            for (name, kind) in operation.opcode.signature?.attributes ?? [] {
+            for (name, kind) in operation.opcode.traits.signature?.attributes ?? [] {
                 switch kind {
                 case .integer: instruction.integers.append(operation.integer(name) ?? 0)
                 case .float: instruction.float = operation.float(name) ?? 0

@@ -23,8 +23,8 @@ struct TapeListing {
                     instruction.recurrence == Instruction.induction ? "recurrence" : "\(instruction.recurrence)"
                 operands.append("@\(schedule.caches[cache].name)[\(recurrence)]")
             }
-            if instruction.opcode == "repeat" { operands.append("the next \(instruction.integers[0]) instructions") }
-            let text = [instruction.opcode, operands.joined(separator: ", ")].joined(separator: " ")
+            if instruction.opcode == .repeat { operands.append("the next \(instruction.integers[0]) instructions") }
+            let text = [instruction.opcode.name, operands.joined(separator: ", ")].joined(separator: " ")
             lines.append(padded("\(number)", 6) + "  " + (outputs.isEmpty ? text : "\(outputs) = \(text)"))
         }
         return lines.joined(separator: "\n")

@@ -110,13 +110,13 @@ struct ProfileTrace {
             var arguments = TraceArguments()
             arguments.add("index", number)
             arguments.add("function", name)
-            arguments.add("opcode", instruction.opcode)
+            arguments.add("opcode", instruction.opcode.name)
             let outputs = instruction.outputs.map { "%" + function.buffers[$0].name }
             if !outputs.isEmpty { arguments.add("output", outputs.joined(separator: ", ")) }
             let weights = instruction.weights.map { schedule.weights[$0].name }
             if !weights.isEmpty { arguments.add("weights", weights.joined(separator: ", ")) }
             if let cache = instruction.cache { arguments.add("cache", schedule.caches[cache].name) }
-            return Label(name: jsonString(instruction.opcode), arguments: arguments)
+            return Label(name: jsonString(instruction.opcode.name), arguments: arguments)
         }
         labels[index] = made
         return made

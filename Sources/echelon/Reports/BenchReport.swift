@@ -77,7 +77,7 @@ struct BenchReport: Encodable {
         /// Matrices of this shape that took turns.
         var count: Int
 
-        var operations: Double { 2 * Double(rows) * Double(n) * Double(k) }
+        var operations: Double { Double(rows) * Double(OperationWork.productFlops(outputs: n, inputs: k)) }
     }
 
     /// One call of a function over `rows` consecutive rows of a sequence, `context` positions before the first.

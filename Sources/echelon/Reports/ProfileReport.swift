@@ -128,7 +128,7 @@ struct ProfileReport: Encodable {
                 // All threads share an instruction, so its cost counts once.
                 for event in recorder.events(of: call, thread: 0) {
                     let cost = costs[event.instruction]
-                    kinds[instructions[event.instruction].opcode, default: .init(bytes: 0, floorMs: 0)].add(cost)
+                    kinds[instructions[event.instruction].opcode.name, default: .init(bytes: 0, floorMs: 0)].add(cost)
                     function.floorMs += cost.floorMs
                 }
                 functions[call.function] = function

@@ -87,7 +87,7 @@ import Testing
         for (weights, barriers) in [(ElementType.f32, 17), (.bf16, 20), (.q8, 24)] {
             let function = try Self.lowered(weights).functions[1]
             #expect(function.unrolled == 2)
-            #expect(!function.instructions.contains { ["copy", "repeat"].contains($0.opcode) })
+            #expect(!function.instructions.contains { [.copy, .repeat].contains($0.opcode) })
             #expect(function.instructions.count { $0.barrier } == barriers, "\(TapeTests.listing(function))")
         }
     }

@@ -56,7 +56,7 @@ import Testing
         for scheduled in try Self.scheduled(.f32) {
             let function = scheduled.function
             var edges: Set<Int> = []
-            for (index, instruction) in function.instructions.enumerated() where instruction.opcode == "repeat" {
+            for (index, instruction) in function.instructions.enumerated() where instruction.opcode == .repeat {
                 edges.formUnion([index + 1, index + 1 + instruction.integers[0]])
             }
             for index in function.instructions.indices

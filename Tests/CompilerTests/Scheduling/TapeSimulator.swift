@@ -86,9 +86,9 @@ struct TapeSimulator {
         for (time, step) in trace.steps.enumerated() {
             let (inputs, outputs) = (step.instruction.inputs, step.instruction.outputs)
             switch step.instruction.opcode {
-            case "repeat": break
-            case "copy": store(load(inputs[0]), outputs[0])
-            default:
+            case .repeat: break
+            case .copy: store(load(inputs[0]), outputs[0])
+            case .operation:
                 let values = try interpreter.run(
                     "step\(time)", arguments: unique(inputs).map(load), depth: recurrences, caches: &caches)
                 for (value, output) in zip(values, outputs) { store(value, output) }
@@ -102,7 +102,7 @@ struct TapeSimulator {
     /// The IR operation that an instruction came from, over values named after the buffers; nil for copies and loops.
     private func operation(_ step: TapeTrace.Step) -> Operation? {
         let instruction = step.instruction
-        guard let opcode = Opcode(rawValue: instruction.opcode), let signature = opcode.signature else { return nil }
+        guard let opcode = instruction.opcode.operation, let signature = opcode.traits.signature else { return nil }
         var weights = instruction.weights.map { module.weights[$0].name }[...]
         var integers = instruction.integers[...]
         var attributes: [String: Attribute] = [:]
@@ -119,8 +119,8 @@ struct TapeSimulator {
         }
         return Operation(
             opcode, instruction.inputs.map { Value("in\($0)", type(function.buffers[$0])) },
-            symbols: signature.symbols.map { kind in
-                kind == .weight ? weights.removeFirst() : module.caches[instruction.cache ?? 0].name
+            symbols: signature.symbols.map { symbol in
+                symbol.kind == .weight ? weights.removeFirst() : module.caches[instruction.cache ?? 0].name
             },
             attributes: attributes, results: instruction.outputs.map { Value("out\($0)", type(function.buffers[$0])) })
     }

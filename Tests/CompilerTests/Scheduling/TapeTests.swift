@@ -15,10 +15,10 @@ import Testing
             func names(_ numbers: [Int]) -> String {
                 numbers.map { "%\(function.buffers[$0].name)" }.joined(separator: ", ")
             }
-            let length = instruction.opcode == "repeat" ? " \(instruction.integers[0])" : ""
+            let length = instruction.opcode == .repeat ? " \(instruction.integers[0])" : ""
             let inputs = instruction.inputs.isEmpty ? "" : " \(names(instruction.inputs))"
             let outputs = instruction.outputs.isEmpty ? "" : "\(names(instruction.outputs)) = "
-            return (instruction.barrier ? "b | " : "  | ") + outputs + instruction.opcode + inputs + length
+            return (instruction.barrier ? "b | " : "  | ") + outputs + instruction.opcode.name + inputs + length
         }
     }
 
@@ -162,7 +162,7 @@ import Testing
         #expect(function.name == "f")
         #expect(function.unrolled == 9)
         func instruction(_ opcode: String) throws -> Instruction {
-            try #require(function.instructions.first { $0.opcode == opcode })
+            try #require(function.instructions.first { $0.opcode.name == opcode })
         }
         #expect(try instruction("norm").float == 0.25)
         #expect(try instruction("norm").weights == [0])

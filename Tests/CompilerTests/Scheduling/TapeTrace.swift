@@ -22,7 +22,7 @@ struct TapeTrace {
             let instruction = function.instructions[index]
             steps.append(Step(index: index, instruction: instruction, iteration: 0))
             index += 1
-            guard instruction.opcode == "repeat" else { continue }
+            guard instruction.opcode == .repeat else { continue }
             let body = index..<index + instruction.integers[0]
             for iteration in 0..<recurrences {
                 steps += body.map { Step(index: $0, instruction: function.instructions[$0], iteration: iteration) }
@@ -88,7 +88,8 @@ struct TapeTrace {
             if step.instruction.barrier { sinceBarrier = [] }
             for earlier in sinceBarrier where conflicts(earlier.instruction, step.instruction) {
                 problems.append(
-                    "\(earlier.instruction.opcode) (\(earlier.index)) and \(step.instruction.opcode) (\(step.index))")
+                    "\(earlier.instruction.opcode.name) (\(earlier.index)) and \(step.instruction.opcode.name) (\(step.index))"
+                )
             }
             sinceBarrier.append(step)
         }
@@ -109,13 +110,25 @@ struct TapeTrace {
             return true
         }
         guard let cache = first.cache, cache == second.cache else { return false }
-        return first.opcode != "wavefront_attention" || second.opcode != "wavefront_attention"
+        return first.opcode != .operation(.wavefrontAttention) || second.opcode != .operation(.wavefrontAttention)
     }
 
     /// Whether the executor gives each thread the same rows in every such instruction; it divides products by outputs, and
     /// attention by heads as well.
     private static func dividesRows(_ instruction: Instruction) -> Bool {
-        !["linear", "project_rope_write", "linear_silu_gate", "linear_argmax", "wavefront_attention"]
-            .contains(instruction.opcode)
+        switch instruction.opcode {
+        case .copy: true
+        case .operation(let opcode): dividesRows(opcode)
+        }
+    }
+
+    /// Written out and not asked of the record, which it checks.
+    private static func dividesRows(_ opcode: Opcode) -> Bool {
+        switch opcode {
+        case .linear, .projectRopeWrite, .linearSiluGate, .linearArgmax, .wavefrontAttention: false
+        case .embed, .slice, .concat, .bias, .rope, .cacheWrite, .norm, .add, .silu, .multiply, .mix, .argmax,
+            .relativeDifference, .convert, .repeat, .addNorm, .addNormNorm, .addKeepNorm:
+            true
+        }
     }
 }
