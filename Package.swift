@@ -61,7 +61,10 @@ let package = Package(
         // have no other spelling in SwiftPM.
         .target(
             name: "CExecutor",
-            cSettings: [.unsafeFlags(["-fopenmp", "-O3", "-ffp-contract=off", "-fno-math-errno"])],
+            cSettings: [
+                .headerSearchPath("."),
+                .unsafeFlags(["-fopenmp", "-O3", "-ffp-contract=off", "-fno-math-errno"]),
+            ],
             linkerSettings: [
                 .linkedLibrary("omp"), .linkedLibrary("openblas"), .linkedLibrary("m"),
                 .unsafeFlags(openMPFlags),

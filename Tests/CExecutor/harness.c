@@ -1,6 +1,6 @@
 #include "harness.h"
 
-#include "executor.h"
+#include "core/executor.h"
 
 #include <math.h>
 #include <stdarg.h>

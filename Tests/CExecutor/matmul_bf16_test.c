@@ -1,12 +1,8 @@
 /// Checks the bf16 kernels of every instruction set that this machine has, and, built with -DECHELON_EMULATE_AMX, the
 /// AMX kernel on emulated tiles in place of real ones.
-///
-///     gcc -std=c11 -O1 -g -fsanitize=address,undefined -fopenmp -ffp-contract=off -DECHELON_EMULATE_AMX
-///         -I Sources/CExecutor -I Sources/CExecutor/include Sources/CExecutor/*.c
-///         Tests/CExecutor/matmul_bf16_test.c -lopenblas -lm -o /tmp/matmul_bf16_test                        (one line)
 #include "CExecutor.h"
-#include "amx.h"
-#include "matmul_bf16.h"
+#include "formats/bf16/bf16.h"
+#include "machine/amx.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 /// emulated tiles.
 #include "harness.h"
 
-#include "executor.h"
+#include "core/executor.h"
 
 #include <math.h>
 #include <stdlib.h>

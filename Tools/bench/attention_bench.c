@@ -1,9 +1,7 @@
 /// Times wavefront attention at Huginn-0125's shape (55 heads of 96 columns), and beside it what reading the same keys
 /// and values costs.
 ///
-///     gcc -std=c11 -O3 -fopenmp -ffp-contract=off -fno-math-errno -I Sources/CExecutor/include
-///         Sources/CExecutor/*.c Tools/bench/attention_bench.c -lopenblas -lm -o /tmp/attention_bench        (one line)
-///     /tmp/attention_bench [f32|bf16 [THREADS [REPEATS]]]        ECHELON_ISA chooses the instruction set
+///     Tools/bench/run attention [f32|bf16 [THREADS [REPEATS]]]        ECHELON_ISA chooses the instruction set
 ///
 /// A call runs one attention over each of four caches, the blocks of Huginn's core, so that keys and values come from
 /// memory as in a model. Its rows are the last positions of one sequence. Printed is the median for one attention;

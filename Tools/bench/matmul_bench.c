@@ -1,12 +1,6 @@
 /// Times the kernels of every packed format, and beside every figure what reading the same weights costs.
 ///
-///     clang -std=c11 -O3 -fopenmp -ffp-contract=off -I Sources/CExecutor -I Sources/CExecutor/include
-///         Sources/CExecutor/{amx,matmul_bf16*,matmul_int*}.c Tools/bench/matmul_bench.c -o /tmp/matmul_bench (one
-///         line)
-///     /tmp/matmul_bench [portable|avx2|avx512|amx [REPEATS [N [K]]]]
-///
-/// The compiler should be the one that builds the package, Swift's clang (with -L and the folder of LLVM's libomp,
-/// where that is in no standard place); gcc works too.
+///     Tools/bench/run matmul [portable|avx2|avx512|amx [REPEATS [N [K]]]]
 ///
 /// By default: the machine's best instruction set, 7 repeats, N = 35840 and K = 5280, the gate and up matrix of
 /// Huginn-0125 (378 MB in bf16, so that weights come from memory). Each repeat times a plain read of each format's
@@ -18,10 +12,10 @@
 /// the memory bound. `ratio` compares the quiet time to the next wider format's.
 #define _DEFAULT_SOURCE
 #include "CExecutor.h"
-#include "amx.h"
-#include "matmul_bf16.h"
-#include "matmul_int4.h"
-#include "matmul_int8.h"
+#include "formats/bf16/bf16.h"
+#include "formats/int4/int4.h"
+#include "formats/int8/int8.h"
+#include "machine/amx.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,7 @@
 /// Times what the tape costs beside the instructions' own work: a call, an instruction, a barrier; and what recording
 /// adds to an instruction with a barrier.
 ///
-///     gcc -std=c11 -O3 -fopenmp -ffp-contract=off -fno-math-errno -I Sources/CExecutor/include
-///         Sources/CExecutor/*.c Tools/bench/overhead_bench.c -lopenblas -lm -o /tmp/overhead_bench          (one line)
-///     /tmp/overhead_bench [MAX_THREADS [REPEATS]]
+///     Tools/bench/run overhead [MAX_THREADS [REPEATS]]
 ///
 /// The instructions add two vectors of 16 columns, as little work as there is, for one row. `call` is a tape of one of
 /// them; an instruction's and a barrier's costs are the differences between long and short tapes with and without

@@ -1,0 +1,147 @@
+// A strip on AMX tiles, for the formats whose blocks are tiles as they lie in memory: a panel of a block is a tile of
+// weights of 16 rows of 64 bytes, a block of an input tile is a tile of inputs. Included after AMX_MULTIPLY says which
+// product; sums are of four bytes, f32 or i32. No include guard: this is a template.
+#include "formats/panel_lines.h"
+#include "formats/strip_groups.h"
+#include "machine/amx_tiles.h"
+
+#include <string.h>
+
+enum {
+    CACHE_LINE = 64,
+    /// Blocks that all rows pass over while their weights (32 KiB) stay in the first-level cache, which has 48 KiB on
+    /// processors with AMX. The partial sums in between are stored and loaded exactly, and a bf16 product adds a
+    /// block's sum to the accumulator as a whole, so this number changes no result.
+    CHUNK_BLOCKS = 16,
+    /// How far ahead weights are prefetched while they come from memory.
+    AHEAD_BYTES = 16384,
+};
+
+/// Where one input tile's 32 sums a row lie.
+typedef struct {
+    float *sums;
+    ptrdiff_t stride; ///< bytes from row to row
+} sums_place;
+
+/// Some blocks of a strip.
+typedef struct {
+    const char *weights;
+    int32_t blocks;
+    bool first;        ///< the sums start from zero rather than from what is stored
+    bool prefetch;     ///< the weights come from memory
+    ptrdiff_t x_block; ///< bytes from one block of an input tile to the next
+} chunk;
+
+AMX_TARGET static inline void prefetch_block(const char *weights) {
+    // An address: it may lie past the weights' end.
+    const uintptr_t ahead = (uintptr_t)weights + AHEAD_BYTES;
+    for (uintptr_t line = 0; line < BLOCK_BYTES; line += CACHE_LINE) amx_prefetch(ahead + line);
+}
+
+AMX_TARGET static void one_tile(const chunk *c, const char *x, sums_place place) {
+    if (c->first) {
+        amx_zero(SUMS_00);
+        amx_zero(SUMS_01);
+    } else {
+        amx_load(SUMS_00, place.sums, place.stride);
+        amx_load(SUMS_01, place.sums + ECH_PANEL_N, place.stride);
+    }
+    const char *weights = c->weights;
+    for (int32_t block = 0; block < c->blocks; block++) {
+        if (c->prefetch) prefetch_block(weights);
+        amx_load(X_0, x, AMX_ROW_BYTES);
+        amx_load(W_0, weights, AMX_ROW_BYTES);
+        AMX_MULTIPLY(SUMS_00, X_0, W_0);
+        amx_load(W_1, weights + PANEL_BYTES, AMX_ROW_BYTES);
+        AMX_MULTIPLY(SUMS_01, X_0, W_1);
+        weights += BLOCK_BYTES;
+        x += c->x_block;
+    }
+    amx_store(SUMS_00, place.sums, place.stride);
+    amx_store(SUMS_01, place.sums + ECH_PANEL_N, place.stride);
+}
+
+AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1, sums_place place0, sums_place place1) {
+    if (c->first) {
+        amx_zero(SUMS_00);
+        amx_zero(SUMS_01);
+        amx_zero(SUMS_10);
+        amx_zero(SUMS_11);
+    } else {
+        amx_load(SUMS_00, place0.sums, place0.stride);
+        amx_load(SUMS_01, place0.sums + ECH_PANEL_N, place0.stride);
+        amx_load(SUMS_10, place1.sums, place1.stride);
+        amx_load(SUMS_11, place1.sums + ECH_PANEL_N, place1.stride);
+    }
+    const char *weights = c->weights;
+    for (int32_t block = 0; block < c->blocks; block++) {
+        if (c->prefetch) prefetch_block(weights);
+        amx_load(X_0, x0, AMX_ROW_BYTES);
+        amx_load(W_0, weights, AMX_ROW_BYTES);
+        AMX_MULTIPLY(SUMS_00, X_0, W_0);
+        amx_load(W_1, weights + PANEL_BYTES, AMX_ROW_BYTES);
+        AMX_MULTIPLY(SUMS_01, X_0, W_1);
+        amx_load(X_1, x1, AMX_ROW_BYTES);
+        AMX_MULTIPLY(SUMS_10, X_1, W_0);
+        AMX_MULTIPLY(SUMS_11, X_1, W_1);
+        weights += BLOCK_BYTES;
+        x0 += c->x_block;
+        x1 += c->x_block;
+    }
+    amx_store(SUMS_00, place0.sums, place0.stride);
+    amx_store(SUMS_01, place0.sums + ECH_PANEL_N, place0.stride);
+    amx_store(SUMS_10, place1.sums, place1.stride);
+    amx_store(SUMS_11, place1.sums + ECH_PANEL_N, place1.stride);
+}
+
+/// Writes the sums of all rows and strips. Needs ech_matmul_thread_begin(ECH_ISA_AMX, rows) on this thread.
+AMX_TARGET static void amx_strips(const char *weights, const char *x, ech_strips_size size, float *out,
+                                  ptrdiff_t out_stride) {
+    const int32_t rows = size.rows, blocks = size.blocks;
+    const int32_t height = ech_min(rows, ECH_TILE_ROWS);
+    const int32_t tiles = (rows + height - 1) / height;
+    const int32_t last_rows = rows - (tiles - 1) * height;
+    const ptrdiff_t x_tile = (ptrdiff_t)height * blocks * ECH_ROW_BYTES;
+
+    // The last tile is computed in full even where it has fewer rows (rows do not mix, so what its unused rows hold
+    // does no harm), but `out` has no room for those: its sums are kept here until the end.
+    float last[ECH_STRIPS_AT_ONCE][ECH_TILE_ROWS * ECH_STRIP];
+    const bool last_is_short = last_rows < height;
+    const ptrdiff_t out_bytes = out_stride * (ptrdiff_t)sizeof(float);
+
+    // Up to two tiles read each weight once; there is nothing to keep in the cache for.
+    const int32_t chunk_blocks = tiles <= 2 ? blocks : CHUNK_BLOCKS;
+    for (int32_t block = 0; block < blocks; block += chunk_blocks) {
+        chunk c = {
+            .blocks = ech_min(chunk_blocks, blocks - block),
+            .first = block == 0,
+            .x_block = (ptrdiff_t)height * ECH_ROW_BYTES,
+        };
+        for (int32_t strip = 0; strip < size.strips; strip++) {
+            c.weights = weights + ((ptrdiff_t)strip * blocks + block) * BLOCK_BYTES;
+            const sums_place last_place = {last[strip], ECH_STRIP * (ptrdiff_t)sizeof(float)};
+            for (int32_t tile = 0; tile < tiles; tile += 2) {
+                c.prefetch = tile == 0;
+                const char *x0 = x + tile * x_tile + block * c.x_block;
+                const bool pair = tile + 1 < tiles;
+                const bool ends_short = last_is_short && tile + 2 >= tiles;
+                const sums_place place0 =
+                    ends_short && !pair
+                        ? last_place
+                        : (sums_place){out + (ptrdiff_t)tile * height * out_stride + strip * ECH_STRIP, out_bytes};
+                if (!pair) {
+                    one_tile(&c, x0, place0);
+                    continue;
+                }
+                const sums_place place1 =
+                    ends_short ? last_place : (sums_place){place0.sums + height * out_stride, out_bytes};
+                two_tiles(&c, x0, x0 + x_tile, place0, place1);
+            }
+        }
+    }
+    if (!last_is_short) return;
+    float *rest = out + (ptrdiff_t)(tiles - 1) * height * out_stride;
+    for (int32_t i = 0; i < last_rows; i++)
+        for (int32_t strip = 0; strip < size.strips; strip++)
+            memcpy(rest + i * out_stride + strip * ECH_STRIP, last[strip] + i * ECH_STRIP, ECH_STRIP * sizeof(float));
+}

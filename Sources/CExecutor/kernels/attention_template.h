@@ -1,0 +1,450 @@
+// Wavefront attention: causal attention of ragged rows over the caches. Included by a file for each instruction set,
+// after KERNEL_TARGET says which. No include guard: this is a template. The including file defines
+//   LANES              floats of the instruction set's vectors, at most 16
+//   FMA(a, b, c)       a · b + c of such vectors, by whatever is fastest
+//   PAIR_FMA(a, b, c)  the same where a and b are pairs of bf16 numbers in each lane, of which both products go to the
+//                      lane of c; only where the instruction set has that
+//   SCORE_BLOCKS       blocks of keys, and
+//   VALUE_VECTORS      vectors of values, that are multiplied with
+//   ATTENTION_ROWS     rows at a time, in registers: 2 or 4,
+// and calls attend_heads for the formats of caches that it is for.
+//
+// Rows of one slot go together, so that each key and value is read once for all of them. Yet a row's result depends on
+// its own position and the cache alone: each of its scores is one sum over the columns in order, each column of its
+// result one sum over the positions in order, however many rows and positions the registers hold. The softmax is
+// computed as it goes (Milakov and Gimelshein, arXiv 1805.02867), over blocks of 64 positions that begin at multiples
+// of 64.
+//
+// What is multiplied is made of cells, see cache.h. Where a cell is a pair of bf16 numbers, queries and the softmax's
+// weights are rounded to such too, whether the instruction set multiplies pairs or not, and sums are f32. The weights
+// are divided by the sum of the rounded ones, so that they still add up to one.
+//
+// Unlike everything in vector.h this may fuse a multiplication with an addition: attention's results agree to the bit
+// only within an instruction set.
+
+#include "core/cache.h"
+#include "kernels/row_writer.h"
+#include "kernels/vector.h"
+
+enum { ROWS = ATTENTION_ROWS, BLOCK = ECH_ATTENTION_BLOCK, KEY_BLOCKS = ECH_ATTENTION_BLOCK / ECH_KEY_BLOCK };
+
+/// Rows that are bound by memory. They read keys in the order in which they lie, one block of 16 after another, and
+/// fetch every second line ahead: then the second-level cache's own prefetcher brings the rest. On Zen 4 one row takes
+/// 0.43 ms so, and 0.58 ms with four blocks side by side and each line fetched, when a plain read takes 0.42 ms (bf16,
+/// Huginn-0125 at context 512). For more rows that prefetcher is too slow to notice, and it does not follow smaller
+/// vectors, which read the values a few columns at a time.
+enum { FEW_ROWS = LANES == 16 ? 2 : 0 };
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef uint32_t vec_bits __attribute__((vector_size(4 * LANES)));
+typedef uint16_t vec_halves __attribute__((vector_size(2 * LANES)));
+typedef uint32_t cell __attribute__((may_alias));
+// As they lie in memory.
+typedef float vec_any __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef uint32_t cells_any __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef uint16_t halves_any __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+
+INLINE vec zeros(void) { return (vec){0}; }
+INLINE vec repeated(float x) { return x - zeros(); }
+INLINE vec vec_load(const float *p) { return *(const vec_any *)p; }
+INLINE void vec_store(float *p, vec x) { *(vec_any *)p = x; }
+INLINE vec_bits repeated_cell(cell x) { return x - (vec_bits){0}; }
+INLINE vec_bits load_cells(const cell *p) { return *(const cells_any *)p; }
+
+/// sums + the products of cells, which are floats or pairs.
+INLINE vec add_products(vec sums, vec_bits a, vec_bits b, const bool pairs) {
+    if (!pairs) return FMA((vec)a, (vec)b, sums);
+#if defined(PAIR_FMA)
+    return PAIR_FMA(a, b, sums);
+#else
+    // The upper half of a float's bits is its bf16.
+    const vec_bits upper = repeated_cell(0xffff0000u);
+    return FMA((vec)(a & upper), (vec)(b & upper), FMA((vec)(a << 16), (vec)(b << 16), sums));
+#endif
+}
+
+/// What a group of rows fetches of the next block while it computes with one. The cores' own prefetchers lose track
+/// between heads and at the ends of pages. All groups of a block of rows read the same, and each fetches a share: more
+/// lines at once than a core has miss buffers would make it wait.
+typedef struct {
+    ech_share steps; ///< those of a loop that fetch what the same step will read of the next block
+    int32_t few;     ///< 1 where no more than FEW_ROWS read, else 0
+} lookahead;
+
+INLINE bool fetches(lookahead ahead, int32_t step) { return step >= ahead.steps.begin && step < ahead.steps.end; }
+INLINE void fetch(const cell *line) { __builtin_prefetch(line, 0, 2); }
+
+/// e^x for x ≤ 0, to about one unit in the last place, as in vector.h but with as few operations as fusing allows:
+/// beside the products, attention spends its time here. x is kept above −87.3, where the result is a normal number.
+/// Where the result will be rounded to bf16, which changes it by up to 4e-3 of itself, the series ends with r⁴: what is
+/// left out is below 6e-5.
+INLINE vec fused_exponential(vec x, const bool to_be_rounded) {
+    const vec low = repeated(-87.3f), shifter = repeated(12582912.0f);
+    const vec_bits below = (vec_bits)(x < low);
+    x = (vec)(((vec_bits)low & below) | ((vec_bits)x & ~below));
+    const vec shifted = FMA(x, repeated(1.44269504f), shifter), n = shifted - shifter;
+    vec r, p;
+    if (to_be_rounded) {
+        r = FMA(n, repeated(-0.69314718f), x);
+        p = repeated(1.0f / 24);
+    } else {
+        r = FMA(n, repeated(2.12194440e-4f), FMA(n, repeated(-0.693359375f), x));
+        p = FMA(repeated(1.0f / 5040), r, repeated(1.0f / 720));
+        p = FMA(p, r, repeated(1.0f / 120));
+        p = FMA(p, r, repeated(1.0f / 24));
+    }
+    p = FMA(p, r, repeated(1.0f / 6));
+    p = FMA(p, r, repeated(0.5f));
+    p = FMA(p, r, repeated(1.0f));
+    p = FMA(p, r, repeated(1.0f));
+    return p * (vec)(((vec_bits)shifted + 127u) << 23);
+}
+
+/// The cache entry that a reader at recurrence t takes of a position, see ech_call.depth.
+INLINE int32_t entry_of(int32_t t, int32_t depth, int32_t entries) {
+    if (t >= depth) t = depth > 0 ? depth - 1 : 0;
+    return t % entries;
+}
+
+/// Sizes of a head, in cells.
+typedef struct {
+    int32_t dim16;           ///< the values of a position, or of a pair of positions
+    int32_t key, padded_key; ///< a key of dim columns, and of dim16
+    int64_t block;           ///< the keys, or the values, of 64 positions
+    int64_t entry;           ///< from one entry to the next
+} head_sizes;
+
+INLINE head_sizes sizes_of(const ech_cache_memory *cache, const bool pairs) {
+    const int32_t numbers = pairs ? 2 : 1;
+    return (head_sizes){.dim16 = cache->dim16,
+                        .key = (cache->dim + numbers - 1) / numbers,
+                        .padded_key = cache->dim16 / numbers,
+                        .block = (int64_t)BLOCK * cache->dim16 / numbers,
+                        .entry = cache->entry_stride / numbers};
+}
+
+// MARK: One block of 64 positions
+
+/// Where a block's keys and values lie.
+typedef struct {
+    const cell *keys[KEY_BLOCKS];
+    const cell *values[BLOCK]; ///< by position, or by pair of positions
+} located_block;
+
+/// Whether the first `count` entries are the same.
+INLINE bool are_same(const int32_t *entries, int32_t count) {
+    bool same = true;
+    for (int32_t j = 1; j < count; j++) same = same && entries[j] == entries[0];
+    return same;
+}
+
+/// `keys` and `values` are those of the slot and head, at entry 0 and position `first`. What has to be put together
+/// from several entries is, in `gathered`, which has room for the keys of a block and, where they are pairs, the
+/// values.
+INLINE void locate(located_block *block, const ech_attention_work *work, head_sizes size, const cell *keys,
+                   const cell *values, const int32_t *depth, int32_t count, cell *gathered, const bool pairs) {
+    const ech_cache_memory *cache = work->cache;
+    int32_t entries[BLOCK] = {0};
+    if (cache->recurrent && cache->entries > 1)
+        for (int32_t j = 0; j < count; j++) entries[j] = entry_of(work->recurrence, depth[j], cache->entries);
+
+    const int64_t key_block = (int64_t)ECH_KEY_BLOCK * size.padded_key;
+    for (int32_t b = 0; b < KEY_BLOCKS; b++, keys += key_block, gathered += key_block) {
+        const int32_t *own = entries + b * ECH_KEY_BLOCK;
+        if (are_same(own, ech_min(count - b * ECH_KEY_BLOCK, ECH_KEY_BLOCK))) {
+            block->keys[b] = keys + own[0] * size.entry;
+            continue;
+        }
+        for (int32_t j = 0; j < ECH_KEY_BLOCK; j++)
+            for (int64_t at = j; at < key_block; at += ECH_KEY_BLOCK) gathered[at] = keys[own[j] * size.entry + at];
+        block->keys[b] = gathered;
+    }
+
+    const int32_t numbers = pairs ? 2 : 1;
+    for (int32_t j = 0, u = 0; j < count; j += numbers, u++, values += size.dim16, gathered += size.dim16) {
+        const int32_t *own = entries + j;
+        block->values[u] = values + own[0] * size.entry;
+        if (are_same(own, ech_min(count - j, numbers))) continue;
+        const cell *second = values + own[1] * size.entry;
+        for (int32_t d = 0; d < size.dim16; d++)
+            gathered[d] = (block->values[u][d] & 0xffffu) | (second[d] & 0xffff0000u);
+        block->values[u] = gathered;
+    }
+}
+
+/// The scores of some rows with some blocks of 16 keys. A row's scores are 64 floats from the row's before.
+INLINE void multiply_keys(const int rows, const int blocks, const cell *queries, const cell *const *keys,
+                          head_sizes size, float *scores, const bool pairs, lookahead ahead) {
+    enum { PARTS = ECH_KEY_BLOCK / LANES };
+    vec sums[ROWS][SCORE_BLOCKS * PARTS];
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < blocks * PARTS; v++) sums[i][v] = zeros();
+    for (int32_t c = 0; c < size.key; c++) {
+        vec_bits key[SCORE_BLOCKS * PARTS];
+        const int64_t line = (int64_t)c * ECH_KEY_BLOCK;
+        for (int v = 0; v < blocks * PARTS; v++) key[v] = load_cells(keys[v / PARTS] + line + v % PARTS * LANES);
+        if (fetches(ahead, c) && !(c & ahead.few))
+            for (int b = 0; b < blocks; b++) fetch(keys[b] + line + size.block);
+        for (int i = 0; i < rows; i++) {
+            const vec_bits query = repeated_cell(queries[(int64_t)i * size.padded_key + c]);
+            for (int v = 0; v < blocks * PARTS; v++) sums[i][v] = add_products(sums[i][v], query, key[v], pairs);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < blocks * PARTS; v++) vec_store(scores + i * BLOCK + v * LANES, sums[i][v]);
+}
+
+/// multiply_keys for any number of blocks. Of four, one may lie past the last position: the cache has room for it.
+INLINE void score(const int rows, int32_t blocks, const cell *queries, const cell *const *keys, head_sizes size,
+                  float *scores, const bool pairs, lookahead ahead) {
+    const bool in_order = rows <= FEW_ROWS && ahead.few;
+    for (int32_t b = 0; b < blocks;) {
+        float *to = scores + b * ECH_KEY_BLOCK;
+        if (SCORE_BLOCKS == 4 && !in_order && blocks - b > 2) {
+            multiply_keys(rows, SCORE_BLOCKS, queries, keys + b, size, to, pairs, ahead);
+            b += 4;
+        } else if (SCORE_BLOCKS >= 2 && !in_order && blocks - b > 1) {
+            multiply_keys(rows, SCORE_BLOCKS >= 2 ? 2 : 1, queries, keys + b, size, to, pairs, ahead);
+            b += 2;
+        } else {
+            multiply_keys(rows, 1, queries, keys + b, size, to, pairs, ahead);
+            b += 1;
+        }
+    }
+}
+
+/// The softmax of a block of rows so far.
+typedef struct {
+    vec totals[ECH_ROW_BLOCK];   ///< the sum of a row's weights is that of the lanes
+    float maxima[ECH_ROW_BLOCK]; ///< of its scores; the weights are relative to it
+    float maxima_before[ECH_ROW_BLOCK];
+    float decays[ECH_ROW_BLOCK]; ///< what the last block made of the weights before it
+} running_softmax;
+
+/// The largest of a row's first `count` scores in a block, or −∞; those between them and the end of their 16 become −∞.
+INLINE float largest_score(float *scores, int32_t count) {
+    const v16i lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const v16f nothing = splat(-__builtin_inff());
+    v16f top = nothing;
+    for (int32_t j = 0; j < count; j += 16) {
+        const v16f score = select(lanes < count - j, load(scores + j), nothing);
+        top = select(score > top, score, top);
+        store(scores + j, score);
+    }
+    return largest(top);
+}
+
+/// Raises rows' maxima to the block's scores, of which row i sees the first counts[i].
+INLINE void raise_maxima(running_softmax *softmax, int32_t begin, int32_t rows, float *scores, const int32_t *counts) {
+    for (int32_t i = begin; i < rows; i++) {
+        const float before = softmax->maxima[i], largest = largest_score(scores + i * BLOCK, counts[i]);
+        softmax->maxima_before[i] = before;
+        softmax->maxima[i] = largest > before ? largest : before;
+    }
+    for (int32_t i = begin / LANES * LANES; i < rows; i += LANES)
+        vec_store(softmax->decays + i,
+                  fused_exponential(vec_load(softmax->maxima_before + i) - vec_load(softmax->maxima + i), false));
+}
+
+/// Turns the scores of a row's first `count` positions into weights, as cells. What is between them and the end of
+/// their 16 weighs nothing.
+INLINE void weigh(running_softmax *softmax, int32_t row, float *scores, int32_t count, const bool pairs) {
+    const float maximum = softmax->maxima[row];
+    vec total = softmax->totals[row] * softmax->decays[row];
+    for (int32_t j = 0; j < ech_round_up(count, 16); j += LANES) {
+        // The exponential stops at e^−87; what lies past the row's position has to weigh nothing at all.
+        const vec score = vec_load(scores + j);
+        const vec_bits counts = ~(vec_bits)(score == repeated(-__builtin_inff()));
+        const vec_bits weight = (vec_bits)fused_exponential(score - maximum, pairs) & counts;
+        if (pairs) {
+            // To bf16, ties to even. A NaN's lower half is zero, so that nothing is carried.
+            const vec_bits rounded = (weight + 0x7fffu + ((weight >> 16) & 1u)) & 0xffff0000u;
+            total += (vec)rounded;
+            *(halves_any *)(scores + j / 2) = __builtin_convertvector(rounded >> 16, vec_halves);
+        } else {
+            total += (vec)weight;
+            vec_store(scores + j, (vec)weight);
+        }
+    }
+    softmax->totals[row] = total;
+}
+
+static const lookahead nothing_ahead = {0};
+
+/// results += the weighted values of positions, or pairs, begin ..< end of the block, for some rows and vectors of
+/// columns. `decays` is NULL or what each row's results are multiplied by first.
+INLINE void add_columns(const int rows, const int vectors, float *results, head_sizes size, const float *decays,
+                        const cell *weights, const located_block *block, int32_t column, int32_t begin, int32_t end,
+                        const bool pairs, lookahead ahead) {
+    vec sums[ROWS][VALUE_VECTORS];
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++) {
+            sums[i][v] = vec_load(results + (int64_t)i * size.dim16 + column + v * LANES);
+            if (decays) sums[i][v] *= decays[i];
+        }
+    for (int32_t u = begin; u < end; u++) {
+        vec_bits value[VALUE_VECTORS];
+        const cell *from = block->values[u] + column;
+        for (int v = 0; v < vectors; v++) value[v] = load_cells(from + v * LANES);
+        if (fetches(ahead, u))
+            for (int line = 0; line < vectors * LANES / 16; line++)
+                if (!((column / 16 + line) & ahead.few)) fetch(from + line * 16 + size.block);
+        for (int i = 0; i < rows; i++) {
+            const vec_bits weight = repeated_cell(weights[i * BLOCK + u]);
+            for (int v = 0; v < vectors; v++) sums[i][v] = add_products(sums[i][v], weight, value[v], pairs);
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++) vec_store(results + (int64_t)i * size.dim16 + column + v * LANES, sums[i][v]);
+}
+
+INLINE void add_values(const int rows, float *results, head_sizes size, const float *decays, const cell *weights,
+                       const located_block *block, int32_t begin, int32_t end, const bool pairs, lookahead ahead) {
+    int32_t column = 0;
+    for (; column + VALUE_VECTORS * LANES <= size.dim16; column += VALUE_VECTORS * LANES)
+        add_columns(rows, VALUE_VECTORS, results, size, decays, weights, block, column, begin, end, pairs, ahead);
+    for (; column + 2 * LANES <= size.dim16; column += 2 * LANES)
+        add_columns(rows, 2, results, size, decays, weights, block, column, begin, end, pairs, ahead);
+    for (; column < size.dim16; column += LANES)
+        add_columns(rows, 1, results, size, decays, weights, block, column, begin, end, pairs, ahead);
+}
+
+/// Adds the first position of a pair for a row that does not see the second. What that holds must not reach the row,
+/// not even times a weight of zero.
+INLINE void add_half_pair(float *results, int32_t dim16, cell weight, const cell *values) {
+    for (int32_t column = 0; column < dim16; column += LANES) {
+        const vec_bits first = load_cells(values + column) & 0xffffu;
+        vec_store(results + column, add_products(vec_load(results + column), repeated_cell(weight), first, true));
+    }
+}
+
+/// add_values for rows of which each sees its own count of the block's positions, a later row never fewer.
+INLINE void add_ragged_values(const int rows, const int32_t *counts, float *results, head_sizes size,
+                              const float *decays, const cell *weights, const located_block *block, const bool pairs,
+                              lookahead ahead) {
+    const int32_t numbers = pairs ? 2 : 1, common = counts[0] / numbers;
+    add_values(rows, results, size, decays, weights, block, 0, common, pairs, ahead);
+    for (int i = 0; i < rows; i++, results += size.dim16, weights += BLOCK) {
+        const int32_t whole = counts[i] / numbers;
+        if (whole > common) add_values(1, results, size, NULL, weights, block, common, whole, pairs, nothing_ahead);
+        if (counts[i] % numbers) add_half_pair(results, size.dim16, weights[whole], block->values[whole]);
+    }
+}
+
+// MARK: A block of rows
+
+INLINE int32_t groups_of(int32_t rows) { return rows / ROWS + (ROWS > 2 ? rows % ROWS / 2 : 0) + rows % 2; }
+
+INLINE lookahead lookahead_of(int32_t rows, int32_t group, int32_t steps) {
+    return (lookahead){ech_share_of(steps, group, groups_of(rows)), rows <= FEW_ROWS};
+}
+
+/// Does something for the rows from `begin` on, in groups of as many as fit in registers, with the steps of a loop that
+/// fetch ahead divided among them.
+#define FOR_GROUPS(begin, rows, steps, what)                                                                           \
+    do {                                                                                                               \
+        int32_t i = (begin), group = 0;                                                                                \
+        for (; i + ROWS <= (rows); i += ROWS) what(ROWS, i, lookahead_of((rows) - (begin), group++, steps));           \
+        for (; ROWS > 2 && i + 2 <= (rows); i += 2) what(2, i, lookahead_of((rows) - (begin), group++, steps));        \
+        for (; i < (rows); i++) what(1, i, lookahead_of((rows) - (begin), group++, steps));                            \
+    } while (0)
+
+/// What a block of rows keeps in scratch.
+typedef struct {
+    cell *queries;  ///< padded_key cells a row
+    float *results; ///< dim16 a row
+    float *weights; ///< 64 a row: a block's scores, then its weights, which may take less
+    cell *gathered;
+} row_memory;
+
+INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordered, int32_t rows, int32_t head,
+                   const row_memory *memory, const bool pairs) {
+    const ech_cache_memory *cache = work->cache;
+    const head_sizes size = sizes_of(cache, pairs);
+    const int32_t slot = ordered[0].slot, last = ordered[rows - 1].position;
+    const int64_t offset = ech_cache_head(cache, slot, 0, head) / (pairs ? 2 : 1);
+    const cell *keys = (const cell *)cache->keys + offset, *values = (const cell *)cache->values + offset;
+    const int32_t *depth = work->depth + (int64_t)slot * work->context;
+    int32_t counts[ECH_ROW_BLOCK]; // of the block's positions that a row sees
+    running_softmax softmax = {0};
+    for (int32_t i = 0; i < ECH_ROW_BLOCK; i++) softmax.maxima[i] = -__builtin_inff();
+    memset(memory->results, 0, (size_t)rows * (size_t)size.dim16 * sizeof(float));
+
+    int32_t begin = 0; // the first row that sees the block: positions ascend
+    for (int32_t first = 0;; first += BLOCK, depth += BLOCK, keys += size.block, values += size.block) {
+        while (ordered[begin].position < first) begin++;
+        for (int32_t i = begin; i < rows; i++) counts[i] = ech_min(ordered[i].position - first + 1, BLOCK);
+        const int32_t count = counts[rows - 1], blocks = (count + ECH_KEY_BLOCK - 1) / ECH_KEY_BLOCK;
+        located_block block;
+        locate(&block, work, size, keys, values, depth, count, memory->gathered, pairs);
+        const bool more = last - first >= BLOCK;
+#define SCORE(n, i, ahead)                                                                                             \
+    score(n, blocks, memory->queries + (int64_t)(i)*size.padded_key, block.keys, size, memory->weights + (i)*BLOCK,    \
+          pairs, ahead)
+        FOR_GROUPS(begin, rows, more ? size.key : 0, SCORE);
+#undef SCORE
+        raise_maxima(&softmax, begin, rows, memory->weights, counts);
+        for (int32_t i = begin; i < rows; i++) weigh(&softmax, i, memory->weights + i * BLOCK, counts[i], pairs);
+#define ADD_VALUES(n, i, ahead)                                                                                        \
+    add_ragged_values(n, counts + (i), memory->results + (int64_t)(i)*size.dim16, size, softmax.decays + (i),          \
+                      (const cell *)(memory->weights + (i)*BLOCK), &block, pairs, ahead)
+        FOR_GROUPS(begin, rows, more ? BLOCK / (pairs ? 2 : 1) : 0, ADD_VALUES);
+#undef ADD_VALUES
+        if (!more) break;
+    }
+    for (int32_t i = 0; i < rows; i++) {
+        float *result = memory->results + (int64_t)i * size.dim16;
+        float total = 0;
+        for (int lane = 0; lane < LANES; lane++) total += softmax.totals[i][lane];
+        const v16f reciprocal = splat(1.0f / total);
+        for (int32_t d = 0; d < size.dim16; d += 16) store(result + d, load(result + d) * reciprocal);
+    }
+}
+#undef FOR_GROUPS
+
+/// A row's query for one head, scaled, as cells; what follows its last column is zero.
+INLINE void put_query(const float *from, int32_t dim, v16f scale, cell *to, const bool pairs) {
+    for (int32_t d = 0; d < dim; d += 16) {
+        const v16f query = load_first(from + d, dim - d) * scale;
+        if (pairs) *(v16h_any *)(to + d / 2) = to_bf16(query);
+        else *(v16f_any *)(to + d) = query;
+    }
+}
+
+INLINE void write_head(const ech_attention_work *work, int32_t row, int32_t head, const float *result) {
+    const int32_t dim = work->cache->dim, column = head * dim;
+    row_writer out = writer(&work->out, row);
+    if (dim % 16 == 0 || out.floats) {
+        for (int32_t d = 0; d < dim; d += 16) put(out, column + d, load(result + d), dim - d);
+    } else {
+        // Heads share vectors of the output, which the put of one would zero in another.
+        for (int32_t d = 0; d < dim; d++) {
+            const v16h half = to_bf16(splat(result[d]));
+            out.halves[(column + d) / 32 * out.block + (column + d) % 32] = half[0];
+        }
+    }
+    if (out.halves && head + 1 == work->cache->heads)
+        for (int32_t c = column + dim; c % 32; c++) out.halves[c / 32 * out.block + c % 32] = 0;
+}
+
+/// The work, over a cache of pairs or of floats.
+INLINE void attend_heads(const ech_attention_work *work, const bool pairs) {
+    const int32_t dim = work->cache->dim, dim16 = work->cache->dim16, blocks = work->wavefront->block_count;
+    const int32_t padded_key = sizes_of(work->cache, pairs).padded_key;
+    const v16f scale = splat(1.0f / __builtin_sqrtf((float)dim));
+    row_memory memory = {.results = work->scratch};
+    memory.weights = memory.results + (int64_t)ECH_ROW_BLOCK * dim16;
+    memory.queries = (cell *)memory.weights + ECH_ROW_BLOCK * BLOCK;
+    memory.gathered = memory.queries + (int64_t)ECH_ROW_BLOCK * padded_key;
+    for (int64_t unit = work->begin; unit < work->end; unit++) {
+        const int32_t head = (int32_t)(unit / blocks);
+        const ech_row_block *block = &work->wavefront->blocks[unit % blocks];
+        const ech_ordered_row *ordered = work->wavefront->rows + block->begin;
+        const int32_t rows = block->end - block->begin;
+        for (int32_t i = 0; i < rows; i++)
+            put_query(reader(&work->queries, ordered[i].row) + (int64_t)head * dim, dim, scale,
+                      memory.queries + (int64_t)i * padded_key, pairs);
+        attend(work, ordered, rows, head, &memory, pairs);
+        for (int32_t i = 0; i < rows; i++) write_head(work, ordered[i].row, head, memory.results + (int64_t)i * dim16);
+    }
+}

@@ -1,0 +1,21 @@
+// The kernels for any machine.
+#include "core/executor.h"
+
+#define KERNEL_TARGET
+#include "kernels/rows_template.h"
+
+// Vectors of 4 floats are what every 64-bit machine has; 8 sums and their operands fit in 16 registers.
+#define LANES 4
+#define FMA(a, b, c) ((a) * (b) + (c))
+#define ATTENTION_ROWS 2
+#define SCORE_BLOCKS 1
+#define VALUE_VECTORS 4
+#include "kernels/attention_template.h"
+
+KERNEL_TARGET static void attention(const ech_attention_work *work) {
+    if (work->cache->format == ECH_CACHE_BF16) attend_heads(work, true);
+    else attend_heads(work, false);
+}
+
+#define KERNEL_TABLE ech_kernels_portable
+#include "kernels/kernel_table.h"

@@ -1,0 +1,259 @@
+/// Sessions: the memory that outlives a call. Everything is mapped, so that what is never written costs nothing, and
+/// everything is mapped before a parallel region begins.
+#define _DEFAULT_SOURCE
+#include "core/executor.h"
+#include "core/failure.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#if !defined(MAP_ANONYMOUS)
+#define MAP_ANONYMOUS MAP_ANON
+#endif
+#if !defined(MAP_NORESERVE)
+#define MAP_NORESERVE 0
+#endif
+
+// MARK: Memory
+
+/// The most that is ever mapped at once: an eighth of what a process can address.
+static const int64_t mapping_limit = (int64_t)1 << 44;
+
+static bool map(ech_mapping *mapping, int64_t bytes, int flags, const char *what, char *message) {
+    void *data = MAP_FAILED;
+    if (bytes <= mapping_limit)
+        data = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    if (data == MAP_FAILED)
+        return ech_fail(message, "There is not enough memory for %s, which needs %.1f MB.", what, (double)bytes / 1e6);
+#if defined(MADV_HUGEPAGE)
+    // A wish only. Not for what is mapped to be written here and there: a huge page is there as a whole or not at all.
+    if (!(flags & MAP_NORESERVE)) madvise(data, (size_t)bytes, MADV_HUGEPAGE);
+#endif
+    *mapping = (ech_mapping){data, bytes};
+    return true;
+}
+
+static void unmap(ech_mapping *mapping) {
+    if (mapping->data) munmap(mapping->data, (size_t)mapping->bytes);
+    *mapping = (ech_mapping){0};
+}
+
+/// total += product of the factors; false when that leaves 64 bits.
+static bool add_product(int64_t *total, int64_t a, int64_t b, int64_t c, int64_t d) {
+    int64_t product;
+    return !__builtin_mul_overflow(a, b, &product) && !__builtin_mul_overflow(product, c, &product) &&
+           !__builtin_mul_overflow(product, d, &product) && !__builtin_add_overflow(*total, product, total);
+}
+
+// MARK: Creation
+
+/// Bytes from one piece of a session's mapping to the next.
+enum { PIECE_ALIGNMENT = 64 };
+
+static int64_t element_size(int32_t format) { return format == ECH_CACHE_BF16 ? sizeof(uint16_t) : sizeof(float); }
+
+/// Places the caches, the depths and the marks one after another; returns false when the sum leaves 64 bits.
+static bool lay_out(ech_session *session, const ech_cache *caches, int32_t format, int64_t *total) {
+    // Attention may look at the keys of all 64 positions of a block, of which the context ends some early.
+    const int64_t positions = ech_round_up(session->context, ECH_ATTENTION_BLOCK);
+    *total = 0;
+    for (int32_t i = 0; i < session->cache_count; i++) {
+        ech_cache_memory *memory = &session->caches[i];
+        memory->heads = caches[i].heads;
+        memory->dim = caches[i].dim;
+        memory->dim16 = (int32_t)ech_round_up(caches[i].dim, 16);
+        memory->format = format;
+        memory->recurrent = caches[i].recurrent != 0;
+        memory->entries = memory->recurrent ? session->budget : 1;
+        memory->head_stride = positions * memory->dim16;
+        if (__builtin_mul_overflow(memory->head_stride, (int64_t)memory->heads, &memory->entry_stride) ||
+            __builtin_mul_overflow(memory->entry_stride, (int64_t)memory->entries, &memory->slot_stride) ||
+            !add_product(total, memory->slot_stride, session->slots, 2, element_size(format)))
+            return false;
+    }
+    return add_product(total, session->slots, session->context, 1, sizeof(int32_t) + sizeof(uint8_t)) &&
+           add_product(total, PIECE_ALIGNMENT, 1, 1, 1);
+}
+
+static void place(ech_session *session) {
+    char *next = session->cache_memory.data;
+    for (int32_t i = 0; i < session->cache_count; i++) {
+        ech_cache_memory *memory = &session->caches[i];
+        // 64 positions of 16 columns make every piece a multiple of 64 bytes.
+        const int64_t bytes = memory->slot_stride * session->slots * element_size(memory->format);
+        memory->keys = next;
+        memory->values = next + bytes;
+        next += 2 * bytes;
+    }
+    const int64_t positions = (int64_t)session->slots * session->context;
+    session->depth = (int32_t *)next;
+    session->marked = (uint8_t *)(session->depth + positions);
+}
+
+ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, int32_t slots, int32_t context,
+                                int32_t budget, int32_t cache_format, char message[ECH_MESSAGE_SIZE]) {
+    if (cache_format != ECH_CACHE_F32 && cache_format != ECH_CACHE_BF16) {
+        ech_fail(message, "A session's caches cannot have the format %d; there are f32 (%d) and bf16 (%d).",
+                 cache_format, ECH_CACHE_F32, ECH_CACHE_BF16);
+        return NULL;
+    }
+    if (cache_count < 0 || cache_count > ECH_COUNT_LIMIT || (cache_count > 0 && !caches) || slots < 1 || context < 1 ||
+        budget < 1) {
+        ech_fail(message,
+                 "A session of %d caches with %d slots, a context of %d and a budget of %d cannot be; each of the "
+                 "last three has to be at least 1.",
+                 cache_count, slots, context, budget);
+        return NULL;
+    }
+    if (!ech_caches_check(caches, cache_count, message)) return NULL;
+    ech_session *session = calloc(1, sizeof *session);
+    ech_cache_memory *memory = calloc((size_t)cache_count + 1, sizeof *memory);
+    if (!session || !memory) {
+        free(session);
+        free(memory);
+        ech_fail(message, "There is not enough memory for a session.");
+        return NULL;
+    }
+    *session = (ech_session){
+        .slots = slots, .context = context, .budget = budget, .cache_count = cache_count, .caches = memory};
+    int64_t bytes;
+    if (!lay_out(session, caches, cache_format, &bytes)) {
+        ech_fail(message, "A session with %d slots, a context of %d and a budget of %d is larger than any memory.",
+                 slots, context, budget);
+        ech_session_destroy(session);
+        return NULL;
+    }
+    if (!map(&session->cache_memory, bytes, MAP_NORESERVE, "the session's caches", message)) {
+        ech_session_destroy(session);
+        return NULL;
+    }
+    place(session);
+    return session;
+}
+
+void ech_session_destroy(ech_session *session) {
+    if (!session) return;
+    unmap(&session->cache_memory);
+    unmap(&session->arena);
+    for (int32_t i = 0; i < session->rope_count; i++) free(session->ropes[i].values);
+    free(session->ropes);
+    free(session->caches);
+    free(session);
+}
+
+// MARK: Rotary tables
+
+const ech_rope_table *ech_session_rope(const ech_session *session, float base, int32_t dim) {
+    for (int32_t i = 0; i < session->rope_count; i++)
+        if (session->ropes[i].base == base && session->ropes[i].dim == dim) return &session->ropes[i];
+    return NULL;
+}
+
+/// Computes rows known ..< positions, in float32 throughout, as the published model code does.
+static void fill_rope(ech_rope_table *table, int32_t known, int32_t positions) {
+    for (int32_t pair = 0; pair < table->dim / 2; pair++) {
+        const float frequency = 1.0f / powf(table->base, (float)(2 * pair) / (float)table->dim);
+        for (int32_t position = known; position < positions; position++) {
+            const float angle = (float)position * frequency, cosine = cosf(angle), sine = sinf(angle);
+            float *row = table->values + (int64_t)position * 2 * table->dim + 2 * pair;
+            row[0] = row[1] = cosine;
+            row[table->dim] = -sine;
+            row[table->dim + 1] = sine;
+        }
+    }
+}
+
+/// Extends the table of one base and width to `positions`, which is at most the session's context.
+static bool extend_rope(ech_session *session, float base, int32_t dim, int32_t positions, char *message) {
+    ech_rope_table *table = (ech_rope_table *)ech_session_rope(session, base, dim);
+    if (!table) {
+        ech_rope_table *tables = realloc(session->ropes, ((size_t)session->rope_count + 1) * sizeof *tables);
+        if (!tables) return ech_fail(message, "There is not enough memory for the rotary embedding.");
+        session->ropes = tables;
+        table = &tables[session->rope_count++];
+        *table = (ech_rope_table){.base = base, .dim = dim};
+    }
+    if (table->positions >= positions) return true;
+    // Twice as many as before, so that a growing sequence extends it rarely.
+    int64_t wanted = 2 * (int64_t)table->positions;
+    if (wanted < 256) wanted = 256;
+    if (wanted < positions) wanted = positions;
+    if (wanted > session->context) wanted = session->context;
+    float *values = realloc(table->values, (size_t)wanted * 2 * (size_t)dim * sizeof *values);
+    if (!values)
+        return ech_fail(message, "There is not enough memory for the rotary embedding of %lld positions.",
+                        (long long)wanted);
+    table->values = values;
+    fill_rope(table, table->positions, (int32_t)wanted);
+    table->positions = (int32_t)wanted;
+    return true;
+}
+
+static bool prepare_ropes(ech_session *session, const ech_program *program, const ech_call *call, char *message) {
+    if (program->positions_parameter < 0) return true;
+    const int32_t *positions = call->parameters[program->positions_parameter];
+    int32_t count = 1;
+    for (int32_t i = 0; i < call->rows; i++) count = ech_max(count, positions[i] + 1);
+    for (int32_t i = 0; i < program->instruction_count; i++) {
+        const ech_instruction *instruction = &program->instructions[i];
+        int32_t dim;
+        if (instruction->opcode == ECH_ROPE) dim = program->buffers[instruction->in[0]].width / instruction->i0;
+        else if (instruction->opcode == ECH_PROJECT_ROPE_WRITE) dim = program->caches[instruction->cache].dim;
+        else continue;
+        if (!extend_rope(session, instruction->f0, dim, count, message)) return false;
+    }
+    return true;
+}
+
+// MARK: Arena
+
+bool ech_session_prepare(ech_session *session, const ech_program *program, const ech_call *call, int threads,
+                         ech_arena *arena, char *message) {
+    if (!prepare_ropes(session, program, call, message)) return false;
+    const ech_scratch_need *need = &program->scratch;
+    const int64_t capacity = ech_round_up(call->rows, 16);
+    // Room between two threads' scratch, so that fetching ahead in one does not take lines from the next.
+    const int64_t thread_alignment = 256;
+    int64_t work = 0, scratch = 0, total = 0;
+    bool fits = add_product(&work, need->per_row, capacity, 1, 1);
+    if (work < need->fixed) work = need->fixed;
+    work = ech_round_up(work, 64);
+    scratch = work + (need->best ? ech_round_up(capacity * 8, 64) : 0);
+    scratch = ech_round_up(scratch, thread_alignment);
+    fits = fits && add_product(&total, program->arena_bytes_per_row, capacity, 1, 1);
+    const int64_t scratch_begin = total;
+    fits = fits && add_product(&total, scratch, threads, 1, 1);
+    const int64_t saved_begin = total;
+    fits = fits && add_product(&total, capacity, sizeof(int32_t), 1, 1);
+    // Capacity is a multiple of 16, so each piece begins at a multiple of 64.
+    const int64_t ordered_begin = total;
+    fits = fits && add_product(&total, capacity, sizeof(ech_ordered_row), 1, 1);
+    const int64_t blocks_begin = total;
+    fits = fits && add_product(&total, capacity, sizeof(ech_row_block), 1, 1);
+    const int64_t left_begin = total = ech_round_up(total, sizeof(ech_left));
+    fits = fits && add_product(&total, sizeof(ech_left), threads, 1, 1);
+    if (!fits) return ech_fail(message, "A call of %d rows needs more memory than there can be.", call->rows);
+    if (total > session->arena.bytes) {
+        ech_mapping larger;
+        if (!map(&larger, total, 0, "the values between instructions", message)) return false;
+        unmap(&session->arena);
+        session->arena = larger;
+    }
+    char *data = session->arena.data;
+    *arena = (ech_arena){
+        .buffers = data,
+        .scratch = data + scratch_begin,
+        .scratch_stride = scratch,
+        .best_offset = work,
+        .saved_depth = (int32_t *)(data + saved_begin),
+        .ordered_rows = (ech_ordered_row *)(data + ordered_begin),
+        .row_blocks = (ech_row_block *)(data + blocks_begin),
+        .left = (ech_left *)(data + left_begin),
+        .capacity = (int32_t)capacity,
+    };
+    // What an earlier call left there could bear a ticket of this one.
+    for (int i = 0; i < threads; i++) atomic_init(&arena->left[i].left, 0);
+    return true;
+}
