@@ -25,6 +25,8 @@ public struct OpcodeTraits: Sendable {
     public var storableElements: [ElementType]
     /// The floating point operations in addition to those of a matrix product.
     public var flops: FlopCount
+    /// Whether fusion makes the operation, and no architecture is written in it.
+    public var isFused: Bool
 
     /// Whether the operation only computes its results from its operands and weights, so that it may be moved, merged,
     /// or dropped if nothing reads them. Operations on caches are not pure: their order matters.
@@ -37,7 +39,7 @@ public struct OpcodeTraits: Sendable {
     init(
         _ signature: OpcodeSignature?, _ meaning: String, summary: String, family: OpcodeFamily,
         division: WorkDivision, matrix: MatrixUse? = nil, cache: CacheUse? = nil, storable: [ElementType],
-        flops: FlopCount
+        flops: FlopCount, fused: Bool = false
     ) {
         self.signature = signature
         self.meaning = meaning
@@ -48,6 +50,7 @@ public struct OpcodeTraits: Sendable {
         self.cache = cache
         storableElements = storable
         self.flops = flops
+        isFused = fused
     }
 }
 
@@ -242,7 +245,7 @@ extension Opcode {
                 summary: "Queries, keys and values: product, bias, rotary embedding and cache write in one.",
                 // Bias and rotation of a query and of a key.
                 family: .matrix, division: .outputs, matrix: .multiplied, cache: .write, storable: [],
-                flops: .perResultColumn(2 * (1 + 3)))
+                flops: .perResultColumn(2 * (1 + 3)), fused: true)
         case .linearSiluGate:
             OpcodeTraits(
                 form(["x"], [("w", .weight)]),
@@ -250,32 +253,33 @@ extension Opcode {
                 summary: "Product with gate and up projections, silu of the one times the other, in one.",
                 // No thread sees the whole row that a q8 scale needs.
                 family: .matrix, division: .outputs, matrix: .multiplied, storable: [.bf16],
-                flops: .perResultColumn(4 + 1))
+                flops: .perResultColumn(4 + 1), fused: true)
         case .addNorm:
             OpcodeTraits(
                 form(["a", "b"], [("w", .weight)], [("eps", .float)]),
                 "y = norm(a + b, w).",
                 summary: "Norm of a sum.",
-                family: .norm, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(5))
+                family: .norm, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(5), fused: true)
         case .addNormNorm:
             OpcodeTraits(
                 form(
                     ["a", "b"], [("v", .weight), ("w", .weight)], [("eps", .float)], results: ["x", "y"]),
                 "x = norm(a + b, v); y = norm(x, w).",
                 summary: "Norm of a sum, and the norm of that.",
-                family: .norm, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(9))
+                family: .norm, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(9), fused: true)
         case .addKeepNorm:
             OpcodeTraits(
                 form(["a", "b"], [("w", .weight)], [("eps", .float)], results: ["x", "y"]),
                 "x = a + b; y = norm(x, w).",
                 summary: "A sum, kept, and its norm.",
-                family: .norm, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(5))
+                family: .norm, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(5), fused: true)
         case .linearArgmax:
             OpcodeTraits(
                 form(["x"], [("w", .weight)], results: ["t"]),
                 "t = argmax(x wᵀ); the product is never stored.",
                 summary: "Head and argmax in one: logits are never stored.",
-                family: .matrix, division: .outputs, matrix: .multiplied, storable: [], flops: .perMatrixOutput(1))
+                family: .matrix, division: .outputs, matrix: .multiplied, storable: [], flops: .perMatrixOutput(1),
+                fused: true)
         }
     }
 }

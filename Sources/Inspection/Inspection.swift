@@ -27,6 +27,8 @@ public struct Inspection: Codable, Hashable, Sendable {
     public var caches: [ScheduledCache]
     /// Before all passes, then after each.
     public var stages: [InspectedPass]
+    /// Every kind of operation and instruction that a plan can have, as its record describes it.
+    public var opcodes: [InspectedOpcode]
     /// In the order of the plan's tapes.
     public var functions: [InspectedFunction]
     /// What the functions' predicted milliseconds are predicted from; absent where there are none.
@@ -52,6 +54,7 @@ public struct Inspection: Codable, Hashable, Sendable {
         settings = compiler.settings
         caches = schedule.caches
         stages = record.stages.map { InspectedPass(name: $0.name, summary: $0.summary) }
+        opcodes = TapeOpcode.all.map(InspectedOpcode.init)
         var symbols = SymbolTable(record, schedule)
         functions = try schedule.functions.filter { labels?.contains($0.label) ?? true }.map { scheduled in
             var recorder = FunctionRecorder(scheduled, symbols: symbols)
@@ -68,6 +71,21 @@ public struct Inspection: Codable, Hashable, Sendable {
 public struct InspectedPass: Codable, Hashable, Sendable {
     public var name: String
     public var summary: String
+}
+
+/// A kind of operation, for readers that explain it.
+public struct InspectedOpcode: Codable, Hashable, Sendable {
+    /// The opcode's name.
+    public var name: String
+    public var family: OpcodeFamily
+    /// The meaning in a few plain words.
+    public var summary: String
+
+    init(_ opcode: TapeOpcode) {
+        name = opcode.name
+        family = opcode.family
+        summary = opcode.summary
+    }
 }
 
 /// A matrix or vector, and the tensor of the checkpoint that it is or is cut from.

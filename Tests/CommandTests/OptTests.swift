@@ -133,4 +133,19 @@ import Testing
         #expect(entries.filter { $0.parameters != nil }.map(\.name) == ["specialize-recurrences", "lower-weights"])
         try opt("--json").expectUsageError("--list-passes")
     }
+
+    @Test func `the list of operations has the form and the meaning of every operation`() throws {
+        struct Entry: Decodable {
+            var name: String
+            var form: String
+            var meaning: String
+        }
+        let entries = try EchelonCommand.run("opt", "--list-operations", "--json").json([Entry].self)
+        let text = try EchelonCommand.run("opt", "--list-operations").succeeded().text
+        for entry in entries {
+            #expect(entry.form.contains(entry.name) && text.contains("\(entry.form)\n    \(entry.meaning)\n"))
+        }
+        #expect(entries.contains { $0.name == "wavefront_attention" } && entries.contains { $0.name == "repeat" })
+        try opt("--list-operations", "--list-passes").expectUsageError("one at a time")
+    }
 }

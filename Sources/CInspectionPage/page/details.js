@@ -54,7 +54,7 @@ class DetailsPanel {
     const loop = model.loop(place, number);
     return [
       element("h2", { class: `kind ${familyOf(raw.opcode)}` }, raw.opcode),
-      element("p", { class: "meaning" }, meanings[raw.opcode] || ""),
+      element("p", { class: "meaning" }, meaningOf(raw.opcode)),
       this.rows([
         ["reads", ...this.lines(raw.operands.map(one => value(one, definitions.get(one))))],
         raw.results.length && ["gives", ...this.lines(raw.results.map(one => value(one)))],

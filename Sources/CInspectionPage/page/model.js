@@ -38,40 +38,9 @@ const bytesText = number => (number < 1000 ? `${number} B` : `${scaled(number)}B
 /** A weight's name without what all names share. */
 const shortName = name => name.replace(/^transformer\./, "").replace(/\.weight(?=$|\.)/, "");
 
-const families = {
-  matrix: ["linear", "linear_silu_gate", "linear_argmax", "project_rope_write", "embed"],
-  attention: ["wavefront_attention", "cache_write", "rope"],
-  norm: ["norm", "add_norm", "add_norm_norm", "add_keep_norm"],
-  move: ["slice", "concat", "convert", "copy"],
-};
-const familyOf = opcode => Object.keys(families).find(family => families[family].includes(opcode)) || "other";
-
-const meanings = {
-  embed: "A row of a matrix for each token, scaled.",
-  linear: "Matrix product y = x Wᵀ, summed in f32.",
-  slice: "Some of the columns.",
-  concat: "The columns of both, side by side.",
-  bias: "Adds a vector to every row.",
-  rope: "Rotary embedding: turns pairs of columns by the row's position.",
-  cache_write: "Stores keys and values at the row's position of its sequence.",
-  wavefront_attention: "Each row attends to the positions up to its own in its sequence.",
-  norm: "RMSNorm.",
-  add: "Sum.",
-  silu: "x / (1 + e⁻ˣ).",
-  multiply: "Product, element by element.",
-  mix: "p · a + q · b, with two numbers a row.",
-  argmax: "The column of the largest element.",
-  relative_difference: "‖a − b‖ / ‖a‖ of each row.",
-  convert: "Stores a row in the format that a matrix reads.",
-  repeat: "A loop with carried values.",
-  project_rope_write: "Queries, keys and values: product, bias, rotary embedding and cache write in one.",
-  linear_silu_gate: "Product with gate and up projections, silu of the one times the other, in one.",
-  add_norm: "Norm of a sum.",
-  add_norm_norm: "Norm of a sum, and the norm of that.",
-  add_keep_norm: "A sum, kept, and its norm.",
-  linear_argmax: "Head and argmax in one: logits are never stored.",
-  copy: "Moves a carried value or a result to its place.",
-};
+const opcodes = new Map(data.opcodes.map(one => [one.name, one]));
+const familyOf = opcode => (opcodes.has(opcode) ? opcodes.get(opcode).family : "other");
+const meaningOf = opcode => (opcodes.has(opcode) ? opcodes.get(opcode).summary : "");
 
 /** One function of the plan, with lookups made when they are first asked for. */
 class FunctionModel {

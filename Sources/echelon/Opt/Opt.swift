@@ -19,6 +19,8 @@ struct Opt: ParsableCommand {
                   matrices in bf16, those whose names match in int8
               echelon opt --list-passes
                   what each pass does, its parameters, and which passes it has to follow
+              echelon opt --list-operations
+                  the form of every operation, and what it means
 
             A mistake in the text is reported as FILE:LINE:COLUMN. A pass may run several times.
             """)
@@ -46,19 +48,32 @@ struct Opt: ParsableCommand {
     @Flag(help: "List the passes and what they do.")
     var listPasses = false
 
-    @Flag(help: "With --list-passes, print one JSON array.")
+    @Flag(help: "List the operations and what they mean.")
+    var listOperations = false
+
+    @Flag(help: "With --list-passes or --list-operations, print one JSON array.")
     var json = false
 
     func validate() throws {
-        if json, !listPasses {
-            throw ValidationError("--json is for --list-passes: a module has a text form of its own.")
+        if json, !listPasses, !listOperations {
+            throw ValidationError(
+                "--json is for --list-passes and --list-operations: a module has a text form of its own.")
         }
+        if listPasses, listOperations { throw ValidationError("List passes or operations, one at a time.") }
         if verifyOnly, output != nil { throw ValidationError("--verify-only writes nothing, so --output has no use.") }
         try checkingPasses { try PassPrinter.check(printAfter, Pipeline(parsing: passes)) }
     }
 
     func run() throws {
-        try reportingFailures { if listPasses { try PassList().write(json: json) } else { try optimize() } }
+        try reportingFailures {
+            if listPasses {
+                try PassList().write(json: json)
+            } else if listOperations {
+                try OperationList().write(json: json)
+            } else {
+                try optimize()
+            }
+        }
     }
 
     private func optimize() throws {

@@ -1,0 +1,38 @@
+import IR
+import Testing
+
+/// The records of operations, in so far as one field has to fit another. Tests/RuntimeTests compares them with the
+/// executor's.
+@Suite struct OpcodeTraitsTests {
+    @Test(arguments: Opcode.allCases)
+    func `a record's matrix and cache are symbols of its form`(_ opcode: Opcode) {
+        let traits = opcode.traits
+        let kinds = traits.signature?.symbols.map(\.kind) ?? []
+        #expect((traits.cache != nil) == kinds.contains(.cache))
+        if traits.matrix != nil { #expect(kinds.first == .weight) }
+        if case .perMatrixOutput = traits.flops { #expect(traits.readsMatrix) }
+        if case .perResultColumnAndPosition = traits.flops { #expect(traits.cache == .read) }
+    }
+
+    @Test(arguments: Opcode.allCases)
+    func `q8 results are stored only where a thread has whole rows`(_ opcode: Opcode) {
+        guard opcode.traits.storableElements.contains(.q8) else { return }
+        #expect(opcode.traits.division == .rows)
+    }
+
+    @Test(arguments: Opcode.allCases)
+    func `meanings and summaries are sentences`(_ opcode: Opcode) {
+        for text in [opcode.traits.meaning, opcode.traits.summary] { #expect(text.count > 3 && text.hasSuffix(".")) }
+    }
+
+    @Test func `forms are those of the text`() {
+        #expect(Opcode.rope.form == "%y = rope %x, %position {heads, base}")
+        #expect(Opcode.cacheWrite.form == "cache_write %k, %v, %slot, %position, @cache {recurrence}")
+        #expect(Opcode.addNormNorm.form == "%x, %y = add_norm_norm %a, %b, @v, @w {eps}")
+    }
+
+    @Test func `operations on caches and loops are not pure, and all others are`() {
+        let impure = Opcode.allCases.filter { !$0.traits.isPure }
+        #expect(impure == [.cacheWrite, .wavefrontAttention, .repeat, .projectRopeWrite])
+    }
+}
