@@ -186,32 +186,6 @@ public struct FunctionBuilder {
         one(.convert, [x], as: element, named: hint)
     }
 
-    public mutating func projectRopeWrite(
-        _ x: Value, slot: Value, position: Value, weight: String, bias: String, _ cache: String, heads: Int,
-        base: Float,
-        recurrence: Recurrence, named hint: String? = nil
-    ) -> Value {
-        one(
-            .projectRopeWrite, [x, slot, position], [weight, bias, cache],
-            ["heads": .integer(heads), "base": .float(base), "recurrence": .recurrence(recurrence)], named: hint)
-    }
-
-    public mutating func linearSiluGate(
-        _ x: Value, _ weight: String, as element: ElementType = .f32, named hint: String? = nil
-    ) -> Value {
-        one(.linearSiluGate, [x], [weight], as: element, named: hint)
-    }
-
-    public mutating func addNorm(
-        _ a: Value, _ b: Value, _ weight: String, eps: Float, as element: ElementType = .f32, named hint: String? = nil
-    ) -> Value {
-        one(.addNorm, [a, b], [weight], ["eps": .float(eps)], as: element, named: hint)
-    }
-
-    public mutating func linearArgmax(_ x: Value, _ weight: String, named hint: String? = nil) -> Value {
-        one(.linearArgmax, [x], [weight], named: hint)
-    }
-
     // MARK: Loops
 
     /// Appends a loop.
