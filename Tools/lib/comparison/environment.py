@@ -47,3 +47,11 @@ def machine():
             flags = value.split()
     wanted = ["avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8"]
     return {"name": name, "cores": cores(), "instructions": [flag for flag in wanted if flag in flags]}
+
+
+def commit(root):
+    """The commit that is checked out, and whether files differ from it."""
+    def git(*words):
+        return subprocess.run(["git", "-C", root, *words], capture_output=True, text=True).stdout.strip()
+
+    return git("rev-parse", "--short", "HEAD") + (", with changes" if git("status", "--porcelain", "-uno") else "")

@@ -1,4 +1,4 @@
-"""The measured part of docs/performance.md: what stands between its markers."""
+"""The measured part of docs/measured/performance.md: the text between its markers."""
 import sys
 
 from comparison import summary as summaries
@@ -24,6 +24,7 @@ def machine(summary):
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     instructions = ", ".join(results["machine"]["instructions"])
     lines = [
+        f"Measured on {results['date']} at commit {results['commit']} with `{results['command']}`.\n",
         f"{results['machine']['name']}, {results['machine']['cores']} cores ({instructions}), {results['threads']} "
         f"threads, kernels for {probes[0]['instruction_set']}; {versions}; {len(summary.rounds)} rounds. The machine "
         f"was shared with other work while it was measured: ratios within a row hold, times less so.\n",
@@ -86,10 +87,10 @@ def steps(summary):
         parts.append(table([f"rows (r' = {recurrence}, context {context})", "ms", "floor", "time over floor",
                             "tokens/s", "times autoregressive", "PyTorch bf16, matrices alone, ms"], rows))
         prefill = functions["prefill"]
-        parts.append(f"Prefill of {prefill['rows']} tokens with {prefill['recurrence']} recurrences: "
+        parts.append(f"Prefill of {prefill['rows']} tokens at r = {prefill['recurrence']}: "
                      f"{figure(prefill['ms'] / 1e3)} s, {prefill['ms'] / prefill['floor_ms']:.2f} times its floor. "
-                     f"An instruction of the tape costs {functions['overhead']['instruction_us']:.2f} us beside its "
-                     f"work, a barrier {functions['overhead']['barrier_us']:.2f} us.\n")
+                     f"An instruction of the tape costs {functions['overhead']['instruction_us']:.2f} µs in "
+                     f"addition to its work, a barrier {functions['overhead']['barrier_us']:.2f} µs.\n")
         parts.append(shares(functions["shares"]))
     return "\n".join(parts)
 
@@ -108,23 +109,24 @@ def shares(calls):
     return table(["share of a step, by instruction"] + [summaries.rows_text(call["rows"]) for call in calls], rows)
 
 
-def marks(summary):
-    rows = [[mark.text, ("≤ " if mark.at_most else "≥ ") + f"{mark.limit:g}", figure(mark.value), figure(mark.allowed),
-             mark.verdict] for mark in summaries.marks(summary)]
-    return table(["mark", "wanted", "measured", "floors allow", ""], rows)
+def targets(summary):
+    rows = [[target.text, f"≤ {target.limit:g}", figure(target.value), target.verdict]
+            for target in summaries.targets(summary)]
+    return table(["target", "wanted", "measured", ""], rows)
 
 
 def measured(summary):
-    parts = ["### The machine\n", machine(summary), "### One matrix\n", one_matrix(summary, "mlp.fc"),
-             "![One matrix](performance-matrix.svg)\n", "### All matrices\n", against_torch(summary)]
+    parts = ["## The run\n", machine(summary), "## One matrix\n", one_matrix(summary, "mlp.fc"),
+             "![One matrix](performance-matrix.svg)\n", "## All matrices\n", against_torch(summary)]
     if summary.functions:
-        parts += ["### Steps\n", steps(summary), "![Steps](performance-step.svg)\n"]
-    parts += ["### Marks\n", marks(summary)]
+        parts += ["## Steps\n", steps(summary), "![Steps](performance-step.svg)\n"]
+    parts += ["## Targets\n",
+              "[docs/performance.md](../performance.md#targets) has the reason for each.\n", targets(summary)]
     return "\n".join(parts)
 
 
 def write(results, path):
-    """Replaces what stands between the markers of the page at `path`, which has to have them."""
+    """Replaces the text between the markers of the page at `path`, which has to have them."""
     text = path.read_text() if path.exists() else f"{BEGIN}\n{END}\n"
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
