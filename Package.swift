@@ -118,7 +118,7 @@ let package = Package(
                 "Runtime", "Samplers", "PlanBuilder", "Compiler", "Huginn", "Checkpoints", "Safetensors", "Plans", "IR",
                 "GoldenRuns", "RepositoryFiles",
             ]),
-        .testTarget(name: "SamplersTests", dependencies: ["Samplers", "GoldenRuns"]),
+        .testTarget(name: "SamplersTests", dependencies: ["Samplers", "GoldenRuns", "RepositoryFiles"]),
         .testTarget(name: "CommandTests", dependencies: ["Safetensors", "Samplers", "GoldenRuns", "RepositoryFiles"]),
     ],
     swiftLanguageModes: [.v6],

@@ -1,11 +1,11 @@
 import Runtime
 
-/// What the autoregressive sampler is told, beside ``GenerationSettings``.
+/// The settings of the autoregressive sampler, in addition to ``GenerationSettings``.
 public struct AutoregressiveSettings: Hashable, Sendable, Codable {
-    /// r, the recurrences of every position. With 0 the coda reads the initial state itself, so that a token depends on
+    /// r: the recurrences of every position. With 0 the coda reads the initial state itself, so that a token depends on
     /// what precedes it only through the coda's attention.
     public var recurrence = 32
-    /// Starts each generated position from the state its predecessor ended with, in place of a fresh one.
+    /// Whether a generated position starts from the state that its predecessor ended with instead of a fresh one.
     public var warmStart = false
 
     public init() {}
@@ -16,7 +16,8 @@ public struct AutoregressiveSettings: Hashable, Sendable, Codable {
     }
 }
 
-/// One token after another, each of the same depth: the prompt in one call, then a row a token.
+/// The autoregressive sampler: one token after another at the same depth. The prompt is one call, then each token is a
+/// call of one row. Comments name the steps of docs/sampling.md.
 public struct Autoregressive: SequenceSampler {
     public let settings: AutoregressiveSettings
     public let generation: GenerationSettings
@@ -30,7 +31,7 @@ public struct Autoregressive: SequenceSampler {
     /// The state that the newest evaluated position ended with, one row; nil before the prefill.
     private var lastState: Latents?
 
-    /// - Throws: ``SamplerError`` when a setting is out of range or the prompt does not fit the model.
+    /// - Throws: ``SamplerError`` if a setting is out of range or the prompt does not fit the model.
     public init(
         prompt: [Int32], settings: AutoregressiveSettings = .init(), generation: GenerationSettings = .init(),
         shape: ModelShape
@@ -48,6 +49,7 @@ public struct Autoregressive: SequenceSampler {
 
     public func nextCall() -> SequenceCall? {
         guard finishReason == nil else { return nil }
+        // sampling.md, step A1 if there is no state, else A2.
         let start = lastState == nil ? 0 : tokens.count - 1
         let states: Latents
         if settings.warmStart, let lastState {

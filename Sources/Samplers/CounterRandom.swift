@@ -1,11 +1,11 @@
-/// Random numbers that are a function of (seed, purpose, position, step, element) and of nothing drawn before, so that a
-/// run repeats whatever the threads, the sequences beside it or the order of evaluation.
+/// A source of random numbers that are a function of (seed, purpose, position, step, element) and of nothing drawn
+/// before. So a run repeats with any number of threads, any other sequences and any order of evaluation.
 ///
 /// The generator is Philox-4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3"
 /// (SC 2011, section 3.3): ten rounds of two 32 × 32 → 64 bit products on a counter of four words under a key of two.
 /// The key is the seed; the counter holds element block, position, step and purpose.
 public struct CounterRandom: Hashable, Sendable {
-    /// What a number is drawn for. Distinct purposes are independent streams.
+    /// The purpose of a random number. Distinct purposes are independent streams.
     public enum Purpose: UInt32, Sendable {
         /// The state a position starts from.
         case initialState = 1
@@ -36,7 +36,7 @@ public struct CounterRandom: Hashable, Sendable {
         return Double(bits >> 11) * 0x1p-53
     }
 
-    /// A whole number in 0 ..< `bound` (0 when `bound` is not positive), biased by less than bound / 2⁶⁴.
+    /// A whole number in 0 ..< `bound` (0 if `bound` is not positive), biased by less than bound / 2⁶⁴.
     public func integer(below bound: Int, _ purpose: Purpose, position: Int, step: Int) -> Int {
         let word = words(purpose, position: position, step: step)
         let bits = UInt64(word[0]) << 32 | UInt64(word[1])
@@ -55,7 +55,7 @@ public struct CounterRandom: Hashable, Sendable {
             UInt32(truncatingIfNeeded: words.2[0]), UInt32(truncatingIfNeeded: words.3[0]))
     }
 
-    /// One word of each of several counters, in the low half of 64 bits, where a product of two words fits.
+    /// One word of each of several counters, in the low half of 64 bits, so that a product of two words fits.
     typealias Lanes = SIMD4<UInt64>
 
     /// Ten rounds over the counters in the lanes of `x`, in place.

@@ -3,8 +3,15 @@ import Runtime
 /// Diffusion forcing: a wavefront of positions is refined together, a few recurrences a step, each step drafting one
 /// position more while the oldest settle and become final (Algorithm 2 of arXiv 2510.14961).
 ///
-/// In that algorithm's terms: T is ``draftedTokens``, F is `tokens.count`, c is ``start``, and S and E are the states and prelude
-/// outputs of the active positions, from c on. Between steps, T ends where the active positions end.
+/// In that algorithm's terms: T is ``draftedTokens``, F is `tokens.count`, c is ``start``, and S and E are the states
+/// and prelude outputs of the active positions, from c on. Comments name the steps of docs/sampling.md (D0 … D6).
+///
+/// These invariants hold between calls, after the prefill:
+/// - I1: the active positions start at c and end where T ends: c + S.rows = |T|.
+/// - I2: the final tokens begin T: T[..<F] = ``tokens``.
+/// - I3: the first active position holds a final token: c ≤ F − 1, and c = F − 1 after a freeze.
+/// - I4: at most the wavefront limit, but at least one position is active.
+/// - I5: ``recurrences`` and ``agreements`` have an element for every position of T.
 public struct DiffusionForcing: SequenceSampler {
     public let settings: DiffusionSettings
     public let generation: GenerationSettings
@@ -13,27 +20,28 @@ public struct DiffusionForcing: SequenceSampler {
     public private(set) var finishReason: FinishReason?
     public private(set) var statistics = SamplerStatistics()
 
-    /// The final tokens, then the draft.
+    /// T: the final tokens, then the draft.
     public private(set) var draftedTokens: [Int32]
-    /// The first position that is still refined.
+    /// c: the first position that is still refined.
     public private(set) var start: Int
 
     private let rowTokens: RowTokens
     private let initialStates: InitialStates
     private let wavefrontLimit: Int
     private var awaitsPrefill: Bool
-    /// S, one row an active position.
+    /// S: one row for each active position.
     private var states: Latents
-    /// E, for the first of the active positions; those beyond have none yet.
+    /// E: one row for each active position that the previous step computed. New positions have none yet.
     private var embeddings: Latents
-    /// Per position: its recurrences so far, and the steps that left its token unchanged.
+    /// The number of recurrences of each position so far.
     private var recurrences: [Int]
+    /// The number of steps that left each position's token unchanged.
     private var agreements: [Int]
     private var stepsWithoutFreeze = 0
-    /// How many of the generated tokens were handed out.
+    /// The number of generated tokens that outcomes have reported.
     private var reportedCount = 0
 
-    /// - Throws: ``SamplerError`` when a setting is out of range or the prompt does not fit the model.
+    /// - Throws: ``SamplerError`` if a setting is out of range or the prompt does not fit the model.
     public init(
         prompt: [Int32], settings: DiffusionSettings = .init(), generation: GenerationSettings = .init(),
         shape: ModelShape
@@ -76,7 +84,7 @@ public struct DiffusionForcing: SequenceSampler {
     private func stepInput() -> StepInput {
         let rows = states.rows
         let ema = settings.embeddingEMA
-        // E starts as the prelude of the first T, so that the average of the first step changes nothing. A position
+        // sampling.md, step D1. E starts as the prelude of the first T, so the first step averages nothing. A position
         // drafted later counts as E = 0 at first: its prelude output is merely scaled.
         let averages = ema > 0 && statistics.steps > 0
         var previous = embeddings
@@ -96,7 +104,7 @@ public struct DiffusionForcing: SequenceSampler {
             stateNoise: stateNoise)
     }
 
-    /// How much of a position's state stays and how much fresh state is mixed in.
+    /// The share of a position's state that stays, and the share of fresh noise (sampling.md, step D2).
     private func noiseShares(position: Int) -> (old: Float, new: Float) {
         let share: Float
         switch settings.noiseSchedule {
@@ -131,6 +139,7 @@ public struct DiffusionForcing: SequenceSampler {
         return outcome
     }
 
+    /// sampling.md, step D0.
     private mutating func finishPrefill(_ result: ModelResult, of call: SequenceCall) throws {
         let lastRow = call.tokens.count - 1
         tokens += try rowTokens.choose(lastRow..<lastRow + 1, of: call, from: result, sequence: tokens, step: 0)
@@ -151,10 +160,12 @@ public struct DiffusionForcing: SequenceSampler {
         if let row = result.differences.firstIndex(where: { $0.isNaN }) {
             throw rowTokens.notNumbers("state", position: start + row)
         }
+        // sampling.md, step D4.
         let firstRow = max(tokens.count - 1 - start, 0)
         let draft = try rowTokens.choose(
             firstRow..<rows, of: call, from: result, sequence: draftedTokens, step: statistics.steps)
 
+        // sampling.md, step D3: the call has run the recurrences.
         for position in start..<start + rows { recurrences[position] += settings.innerRecurrence }
         states = result.states
         embeddings = result.embeddings
@@ -167,8 +178,9 @@ public struct DiffusionForcing: SequenceSampler {
             recurrences: Array(recurrences[..<computed.upperBound]), differences: result.differences)
     }
 
-    /// Replaces the draft, which ends one position later than before, and adds positions up to the headway as far as the
-    /// wavefront limit and the context allow. At the limit the wave stands: the newest draft token is not kept.
+    /// Replaces the draft, which ends one position later than before, and adds positions up to the headway as far as
+    /// the wavefront limit and the context allow (sampling.md, step D5). At the limit the wavefront stands: the newest
+    /// draft token is dropped.
     private mutating func advance(draft: [Int32]) {
         let rows = states.rows
         let previous = draftedTokens
@@ -186,7 +198,7 @@ public struct DiffusionForcing: SequenceSampler {
         }
 
         if settings.warmStart {
-            // The last h states in order; where there are fewer, the oldest of them more than once.
+            // The last h states in order; if there are fewer, the oldest of them more than once.
             for index in 0..<growth {
                 let source = max(rows - settings.headway + index, 0)
                 states.append(states.rows(source..<source + 1))
@@ -200,7 +212,7 @@ public struct DiffusionForcing: SequenceSampler {
     }
 
     /// Makes draft tokens final by the freeze rule and drops the states before the last final one, whose state stays
-    /// active because it still predicts the token after it.
+    /// active because it still predicts the token after it (sampling.md, step D6).
     private mutating func freeze(_ differences: [Float]) {
         let settledAfter = settings.recurrence / settings.innerRecurrence
         let end: Int?

@@ -1,4 +1,4 @@
-/// How fresh states are mixed into the states of a step.
+/// The way in which fresh states are mixed into the states of a step.
 public enum NoiseForm: String, Hashable, Sendable, Codable, CaseIterable {
     /// S ← (1 − b) S + b s0
     case linear
@@ -6,7 +6,7 @@ public enum NoiseForm: String, Hashable, Sendable, Codable, CaseIterable {
     case sqrt
 }
 
-/// How the share b of fresh state follows from the state noise β.
+/// The rule that gives the share b of fresh state from the state noise β.
 public enum NoiseSchedule: String, Hashable, Sendable, Codable, CaseIterable {
     /// b = β / (1 + recurrences that the position has had)
     case dampened
@@ -14,7 +14,7 @@ public enum NoiseSchedule: String, Hashable, Sendable, Codable, CaseIterable {
     case constant
 }
 
-/// Which draft tokens become final after a step.
+/// The rule that decides which draft tokens become final after a step.
 public enum FreezeRule: String, Hashable, Sendable, Codable, CaseIterable {
     /// All up to the last position whose state changed by less than the exit threshold.
     case latentDiff = "latent-diff"
@@ -24,38 +24,39 @@ public enum FreezeRule: String, Hashable, Sendable, Codable, CaseIterable {
     case fixed
 }
 
-/// What diffusion forcing is told, beside ``GenerationSettings``: the parameters of Algorithm 2 of arXiv 2510.14961,
-/// with its defaults.
+/// The settings of diffusion forcing, in addition to ``GenerationSettings``: the parameters of Algorithm 2 of arXiv
+/// 2510.14961, with its defaults.
 public struct DiffusionSettings: Hashable, Sendable, Codable {
     /// r: the recurrences of the prefill, and the measure of the freeze rules that count. At least 1 with prefill.
     public var recurrence = 32
     /// r': the recurrences of every active position at each step.
     public var innerRecurrence = 4
-    /// ε: the relative change of a state below which the `latentDiff` rule takes its position as settled.
+    /// ε: the relative change of a state below which the `latentDiff` rule counts its position as settled.
     public var exitThreshold: Float = 0.03
-    /// W: how many positions may be active. The first active position holds a final token, whose state predicts the
-    /// next; so 1 would leave no room for a draft and is taken as 2.
+    /// W: the maximum number of active positions. The first active position holds a final token, whose state predicts
+    /// the next. So 1 would leave no room for a draft and counts as 2.
     public var maxWavefront = 128
-    /// h: by how many positions the draft grows at each step. Beyond 1 the others start from random tokens.
+    /// h: the number of positions by which the draft grows at each step. Those beyond the first start from random
+    /// tokens.
     public var headway = 1
     /// η: the share that a position's previous prelude output keeps.
     public var embeddingEMA: Float = 0.1
-    /// β: how much fresh state is mixed in at each step.
+    /// β: the share of fresh state that is mixed in at each step.
     public var stateNoise: Float = 0.5
-    /// How the fresh state is mixed in.
+    /// The way in which the fresh state is mixed in.
     public var noiseForm = NoiseForm.linear
-    /// How much of it at each step.
+    /// The share of fresh state at each step.
     public var noiseSchedule = NoiseSchedule.dampened
-    /// What makes draft tokens final.
+    /// The rule that makes draft tokens final.
     public var freezeRule = FreezeRule.latentDiff
-    /// Starts new positions from the last active states in place of fresh ones.
+    /// Whether new positions start from the last active states instead of fresh ones.
     public var warmStart = false
-    /// Evaluates the prompt at full depth before the first step. Without, the prompt's positions are the first
-    /// wavefront, and when only a part of the prompt has settled, the algorithm takes the rest of it back into the draft
+    /// Whether the prompt is evaluated at full depth before the first step. Without prefill the prompt's positions are
+    /// the first wavefront. If only a part of the prompt has settled, the algorithm takes the rest back into the draft
     /// and overwrites it with the model's own tokens.
     public var prefill = true
-    /// Ends the generation as stalled after this many steps in a row in which nothing became final: a threshold that the
-    /// noise never lets the states reach would go on for ever. Not part of the algorithm.
+    /// The number of steps in a row without a newly final token after which the generation ends as stalled. A threshold
+    /// that the noise never lets the states reach would otherwise go on forever. Not part of the algorithm.
     public var stallLimit = 1024
 
     public init() {}

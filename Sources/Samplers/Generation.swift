@@ -1,17 +1,18 @@
 import Runtime
 
-/// Runs the samplers of several sequences over one model, a call of each at a time, the rows of like calls together.
+/// A batch of sequences over one model. Each step evaluates one call of every sampler, and calls of one kind share a
+/// call of the model.
 public struct Generation {
-    /// What one sequence gained from one ``step()``.
+    /// The result of one ``step()`` for one sequence.
     public struct Event: Sendable {
         public var slot: Int32
         /// The generated tokens that became final.
         public var newTokens: [Int32] = []
         /// The sampler's state after the step; nil after a prefill.
         public var record: StepRecord?
-        /// The sampler, when the sequence has ended: by its finish reason or by `failure`.
+        /// The sampler if the sequence has ended, by its finish reason or by `failure`; else nil.
         public var ended: (any SequenceSampler)?
-        /// Why the sequence could not go on. Those beside it are not affected.
+        /// The reason why the sequence could not go on. Other sequences are not affected.
         public var failure: SamplerError?
     }
 
@@ -19,7 +20,8 @@ public struct Generation {
     private let maxRows: Int
     private var samplers: [(slot: Int32, sampler: any SequenceSampler)] = []
 
-    /// - Parameter maxRows: the rows that one call should not exceed. A sequence alone may: its rows stay together.
+    /// - Parameter maxRows: the maximum number of rows in a call of several sequences. The rows of one sequence stay
+    ///   together, so its call may have more.
     public init(model: any RecurrentModel, maxRows: Int = .max) {
         self.model = model
         self.maxRows = maxRows
@@ -31,8 +33,8 @@ public struct Generation {
     /// The slots of the sequences that are running.
     public var slots: [Int32] { samplers.map(\.slot) }
 
-    /// Adds a sequence, which from the next ``step()`` on has the model's cache slot `slot`.
-    /// - Throws: ``SamplerError`` when a running sequence has it.
+    /// Adds a sequence, which uses the model's cache slot `slot` from the next ``step()`` on.
+    /// - Throws: ``SamplerError`` if a running sequence uses that slot.
     public mutating func add(_ sampler: any SequenceSampler, slot: Int32) throws {
         guard !slots.contains(slot) else {
             throw SamplerError("Cache slot \(slot) is in use by another sequence; wait for its end or take another.")
@@ -73,7 +75,7 @@ public struct Generation {
         return events
     }
 
-    /// Groups the calls that one call of the model can hold, by index. Calls without a group are nil.
+    /// The groups of calls that one call of the model can hold, by index. A sequence without a call is in no group.
     private func batches(of calls: [SequenceCall?]) -> [[Int]] {
         struct Kind: Hashable {
             var function: RaggedCall.Function
@@ -97,7 +99,7 @@ public struct Generation {
         return batches.map(\.members)
     }
 
-    /// Evaluates calls of one kind as one, and gives each its own rows of the result.
+    /// Evaluates calls of one kind as one call of the model, and returns the rows of each.
     private func evaluate(_ calls: [(slot: Int32, call: SequenceCall)]) throws -> [ModelResult] {
         guard let first = calls.first?.call else { return [] }
         var ragged = RaggedCall(
@@ -122,7 +124,7 @@ public struct Generation {
 
 extension Generation {
     /// Runs `samplers` to their ends, in cache slots 0, 1, ….
-    /// - Parameter onEvent: told of every step of every sequence; its answer false cancels that sequence.
+    /// - Parameter onEvent: called for every step of every sequence; returning false cancels that sequence.
     /// - Returns: the ended samplers, in the order given.
     /// - Throws: what the model or `onEvent` throws, or the first ``SamplerError`` of a sequence.
     public static func run(
@@ -155,7 +157,7 @@ extension StepInput {
 }
 
 extension ModelResult {
-    /// The results of the rows `range` of a call of `rows` rows. What a call does not return stays empty.
+    /// The results of the rows `range` of a call of `rows` rows. Results that the call does not return stay empty.
     fileprivate func part(_ range: Range<Int>, of rows: Int) throws -> ModelResult {
         func part(_ latents: Latents) throws -> Latents {
             if latents.values.isEmpty { return latents }

@@ -1,10 +1,10 @@
 import Runtime
 
-/// Fresh latent states s0: normal with standard deviation sqrt(2 / (5E)), truncated at three of them, times sqrt(E)
-/// (the "like-init" state of arXiv 2502.05171) and times a scale. The width cancels, which leaves sqrt(2/5) · scale
-/// times a standard normal truncated at ±3.
+/// The source of fresh latent states s0: normal with standard deviation sqrt(2 / (5E)), truncated at three of them,
+/// times sqrt(E) (the "like-init" state of arXiv 2502.05171) and times a scale. The width cancels, which leaves
+/// sqrt(2/5) · scale times a standard normal truncated at ±3.
 public struct InitialStates: Hashable, Sendable {
-    /// E.
+    /// E, the width of the model.
     public let width: Int
     /// Multiplies every state; 0 gives zeros, which makes runs comparable across implementations.
     public let scale: Float
@@ -16,7 +16,7 @@ public struct InitialStates: Hashable, Sendable {
         self.random = CounterRandom(seed: seed)
     }
 
-    /// States (positions, E) for `purpose` at `step`; each row depends on its own position alone.
+    /// Fresh states (positions, E) for `purpose` at `step`; each row depends on its own position alone.
     public func states(_ purpose: CounterRandom.Purpose, positions: Range<Int>, step: Int) -> Latents {
         guard scale != 0, width > 0 else { return .zeros(rows: positions.count, width: width) }
         let factor = scale * Float(0.4).squareRoot()
@@ -66,8 +66,8 @@ extension CounterRandom {
 ///
 /// With u uniform in (−1, 1) the quantile is √2 · erfinv(u · K), K = erf(3/√2). As in Giles ("Approximating the erfinv
 /// function", GPU Computing Gems 2, 2011) it is u times a polynomial in w = −log(1 − (uK)²). Both polynomials were
-/// fitted by least squares at Chebyshev points of their ranges, w in 0 … 5.2228 and mantissas in 2/3 … 4/3. The result is
-/// within 4e-6 of the exact quantile.
+/// fitted by least squares at Chebyshev points of their ranges, w in 0 … 5.2228 and mantissas in 2/3 … 4/3. The result
+/// is within 4e-6 of the exact quantile.
 @inline(__always)
 private func truncatedNormalQuantile(_ words: SIMD16<UInt32>) -> SIMD16<Float> {
     typealias Vector = SIMD16<Float>
@@ -77,7 +77,8 @@ private func truncatedNormalQuantile(_ words: SIMD16<UInt32>) -> SIMD16<Float> {
     let u = (Vector(centred) + 0.5) * Float(0x1p-23)
     let x = u * 0.99730020
 
-    // log(y): the exponent that brings the mantissa into 2/3 … 4/3 (0x3F2AAAAB is 2/3), and a polynomial in mantissa − 1.
+    // log(y): the exponent that brings the mantissa into 2/3 … 4/3 (0x3F2AAAAB is 2/3), and a polynomial in mantissa −
+    // 1.
     let y = (1 - x) * (1 + x)
     let bits = unsafeBitCast(y, to: Bits.self)
     let exponent = (bits &- Bits(repeating: 0x3F2A_AAAB)) &>> Bits(repeating: 23)

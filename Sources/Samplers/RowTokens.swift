@@ -1,6 +1,6 @@
 import Runtime
 
-/// Turns a call's results into tokens, checking what the model returned.
+/// The choice of tokens from a call's results, with checks of what the model returned.
 struct RowTokens: Hashable, Sendable {
     var choice: TokenChoice
     var random: CounterRandom
@@ -12,12 +12,12 @@ struct RowTokens: Hashable, Sendable {
         self.shape = shape
     }
 
-    /// What the model has to return for these choices to be made.
+    /// The head that a call needs for these choices: tokens if each is an argmax, else logits.
     var head: RaggedCall.Head { choice.isArgmax ? .token : .logits }
 
-    /// Chooses the token that follows each of the rows `rows` of `call`. The repetition penalty of a row is for the tokens
-    /// that the row has read: those of `sequence` up to its own position.
-    /// - Throws: ``SamplerError`` when logits are not numbers or the result's sizes do not fit the call.
+    /// Chooses the token that follows each of the rows `rows` of `call`. The repetition penalty of a row is for the
+    /// tokens that the row has read: those of `sequence` up to its own position.
+    /// - Throws: ``SamplerError`` if logits are not numbers or the result's sizes do not fit the call.
     func choose(_ rows: Range<Int>, of call: SequenceCall, from result: ModelResult, sequence: [Int32], step: Int)
         throws
         -> [Int32]
@@ -53,8 +53,8 @@ struct RowTokens: Hashable, Sendable {
         }
     }
 
-    /// - Throws: ``SamplerError`` when the states are not one row of the model's width for each row of `call`, or the last
-    /// of them is not made of numbers.
+    /// - Throws: ``SamplerError`` if the states are not one row of the model's width for each row of `call`, or the
+    ///   last of them is not made of numbers.
     func requireStates(_ result: ModelResult, of call: SequenceCall) throws {
         try requireCount(result.states.values.count, call.tokens.count * shape.width, "state elements")
         guard result.states.values.suffix(shape.width).allSatisfy(\.isFinite) else {

@@ -1,4 +1,4 @@
-/// A request that cannot be sampled, or a model whose output cannot be used: a full sentence for the user.
+/// An error for a request that cannot be sampled, or a model whose output cannot be used: a full sentence for the user.
 public struct SamplerError: Error, CustomStringConvertible, Hashable {
     public var description: String
     public init(_ description: String) { self.description = description }
@@ -16,10 +16,10 @@ func checkSetting(_ name: String, _ value: Float, in range: ClosedRange<Float>) 
     }
 }
 
-/// Requires `value` to be at least `least` and to fit 32 bits, which keeps every sum of settings from overflowing.
+/// Requires `value` to be at least `minimum` and to fit 32 bits, so that no sum of settings overflows.
 /// - Throws: ``SamplerError`` naming the setting.
-func checkSetting(_ name: String, _ value: Int, atLeast least: Int) throws {
-    guard value >= least, value <= Int(Int32.max) else {
-        throw SamplerError("The \(name) is \(value); it has to be a whole number from \(least) to \(Int32.max).")
+func checkSetting(_ name: String, _ value: Int, atLeast minimum: Int) throws {
+    guard value >= minimum, value <= Int(Int32.max) else {
+        throw SamplerError("The \(name) is \(value); it has to be a whole number from \(minimum) to \(Int32.max).")
     }
 }

@@ -1,24 +1,29 @@
 import Runtime
 
-/// One sequence being generated, as a state machine: it says which rows to evaluate next and is given their results.
-/// Nothing in it depends on the sequences beside it, so a driver (``Generation``) can put the rows of many into one call.
+/// A sequence being generated, as a state machine: it says which rows to evaluate next and receives their results.
+/// It does not depend on other sequences, so a driver (``Generation``) can put the rows of many into one call.
+///
+///     while let call = sampler.nextCall() {
+///         let outcome = try sampler.receive(evaluate(call), of: call)
+///         print(outcome.newTokens)
+///     }
 public protocol SequenceSampler: Sendable {
     /// The prompt's length in tokens.
     var promptCount: Int { get }
     /// The prompt and the generated tokens that are final.
     var tokens: [Int32] { get }
-    /// Why generation ended; nil while it goes on.
+    /// The reason why the generation ended; nil while it goes on.
     var finishReason: FinishReason? { get }
     var statistics: SamplerStatistics { get }
 
-    /// The rows to evaluate next, or nil when generation has ended. Asking again without a result gives the same call.
+    /// The rows to evaluate next, or nil if the generation has ended. Without a new result the call is the same.
     func nextCall() -> SequenceCall?
 
-    /// Takes the results of the rows of `call`, which has to be what ``nextCall()`` gave since the last result.
-    /// - Throws: ``SamplerError`` when the results cannot be used, such as logits that are not numbers.
+    /// Takes the results of the rows of `call`, which has to be the one that ``nextCall()`` returned last.
+    /// - Throws: ``SamplerError`` if the results cannot be used, such as logits that are not numbers.
     mutating func receive(_ result: ModelResult, of call: SequenceCall) throws -> StepOutcome
 
-    /// Ends generation, keeping what is final.
+    /// Ends the generation and keeps the final tokens.
     mutating func cancel()
 }
 
@@ -27,32 +32,32 @@ extension SequenceSampler {
     public var generated: [Int32] { Array(tokens.dropFirst(promptCount)) }
 }
 
-/// Why a generation ended.
+/// The reason why a generation ended.
 public enum FinishReason: String, Hashable, Sendable, Codable {
     /// A stop token was generated; it is the last token.
     case stop
-    /// As many tokens as were asked for.
+    /// The requested number of tokens was reached.
     case length
     /// The sequence, draft included, fills the model's context.
     case context
-    /// No position became final for so many steps that none is expected to.
+    /// No position became final for ``DiffusionSettings/stallLimit`` steps.
     case stalled
     case cancelled
 }
 
-/// Rows of one sequence at consecutive positions: a ``RaggedCall`` before it has a slot.
+/// A call for the rows of one sequence at consecutive positions: a ``RaggedCall`` without a slot.
 public struct SequenceCall: Hashable, Sendable {
     public var function: RaggedCall.Function
     public var head: RaggedCall.Head
-    /// How often the core runs on every row.
+    /// The number of recurrences of the core for every row.
     public var recurrences: Int
     /// The position of the first row.
     public var start: Int
-    /// One token a row.
+    /// One token for each row.
     public var tokens: [Int32]
-    /// (rows, width)
+    /// The initial states (rows, width).
     public var states: Latents
-    /// For `step` only.
+    /// The additional inputs of `step`; nil for other functions.
     public var step: StepInput?
 
     public init(
@@ -69,7 +74,7 @@ public struct SequenceCall: Hashable, Sendable {
     }
 }
 
-/// What one result changed.
+/// The change that one result made.
 public struct StepOutcome: Hashable, Sendable {
     /// The generated tokens that became final, in order.
     public var newTokens: [Int32]
@@ -82,19 +87,19 @@ public struct StepOutcome: Hashable, Sendable {
     }
 }
 
-/// One line of a trace: a sequence after a step. Encodes to JSON.
+/// A sequence after a step: one entry of a trace. Encodes to JSON.
 public struct StepRecord: Hashable, Sendable, Codable {
-    /// Steps count from 0; the prefill is none.
+    /// The number of the step, from 0. The prefill is not a step.
     public var step: Int
     /// The first position that the step computed (c).
     public var start: Int
-    /// How many tokens are final after the step (F).
+    /// The number of final tokens after the step (F).
     public var frozen: Int
     /// The final tokens and the draft after the step (T).
     public var tokens: [Int32]
-    /// How many recurrences each position has had, from position 0 to the last that the step computed.
+    /// The number of recurrences of each position so far, from position 0 to the last that the step computed.
     public var recurrences: [Int]
-    /// δ of the positions that the step computed, `start` first; empty for samplers that have none.
+    /// δ of the positions that the step computed, `start` first; empty for samplers without a δ.
     public var differences: [Float]
 
     public init(
@@ -109,13 +114,13 @@ public struct StepRecord: Hashable, Sendable, Codable {
     }
 }
 
-/// What a generation cost.
+/// The cost of a generation.
 public struct SamplerStatistics: Hashable, Sendable, Codable {
-    /// Passes of the sampler's loop; the prefill is none.
+    /// Passes of the sampler's loop, without the prefill.
     public var steps = 0
-    /// Recurrences of the core, whatever their number of rows, the prefill's included.
+    /// Recurrences of the core, each counted once for any number of rows, including those of the prefill.
     public var recurrences = 0
-    /// Rows that went through the model, the prefill's included.
+    /// Rows that went through the model, including those of the prefill.
     public var tokensForwarded = 0
 
     mutating func count(_ call: SequenceCall) {
@@ -125,20 +130,20 @@ public struct SamplerStatistics: Hashable, Sendable, Codable {
     }
 }
 
-/// What every sampler is told.
+/// The settings that all samplers share.
 public struct GenerationSettings: Hashable, Sendable, Codable {
-    /// Ends the generation after this many tokens. The parallel sampler freezes several tokens a step and keeps all of
-    /// the step that reaches the number, so that it may return a few more.
+    /// The number of tokens after which the generation ends. Diffusion forcing may freeze several tokens in a step and
+    /// keeps all of the last step, so it may return a few more.
     public var maxNewTokens = 256
     /// Tokens that end the generation when they are generated and final.
     public var stopTokens: Set<Int32> = []
-    /// Goes on after stop tokens.
+    /// Whether the generation goes on after stop tokens.
     public var ignoreStopTokens = false
-    /// Multiplies the random initial states; see ``InitialStates``.
+    /// The scale of the random initial states; see ``InitialStates``.
     public var initScale: Float = 1
-    /// How tokens are chosen from logits.
+    /// The rules by which tokens are chosen from logits.
     public var choice = TokenChoice.greedy
-    /// Of everything random, see ``CounterRandom``.
+    /// The seed of all random numbers; see ``CounterRandom``.
     public var seed: UInt64 = 0
 
     public init() {}
@@ -151,7 +156,7 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
     }
 
     /// Checks a prompt against a model, and these settings.
-    /// - Throws: ``SamplerError`` when it is empty, holds a token that the model lacks, or fills the context.
+    /// - Throws: ``SamplerError`` if it is empty, holds a token that the model lacks, or fills the context.
     func validate(prompt: [Int32], shape: ModelShape) throws {
         try validate()
         guard !prompt.isEmpty else { throw SamplerError("The prompt is empty; it needs at least one token.") }

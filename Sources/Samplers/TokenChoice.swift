@@ -1,10 +1,10 @@
 import Foundation
 
-/// How a token is chosen from logits.
+/// The rules by which a token is chosen from logits.
 ///
-/// The order: the repetition penalty on the logits, the temperature, the softmax, then the filters. Each of top-k, top-p
-/// and min-p keeps a number of the most probable tokens, ties going to the smaller id; the smallest number holds. What is
-/// kept is renormalised once, at the end.
+/// The order is: the repetition penalty on the logits, the temperature, the softmax, then the filters. Each of top-k,
+/// top-p and min-p keeps some of the most probable tokens, and ties go to the smaller id. The filter that keeps the
+/// fewest decides. The kept probabilities are renormalized once, at the end.
 public struct TokenChoice: Hashable, Sendable, Codable {
     /// 0 chooses the token of the largest logit; otherwise logits are divided by this.
     public var temperature: Float = 0
@@ -15,14 +15,14 @@ public struct TokenChoice: Hashable, Sendable, Codable {
     public var topP: Float = 1
     /// Keeps tokens with at least this fraction of the largest probability. 0 keeps all.
     public var minP: Float = 0
-    /// Logits of tokens that the prompt or the generated text holds are divided by this when positive and multiplied by
-    /// it when negative (the penalty of Keskar and others, arXiv 1909.05858, made to lower negative logits too).
+    /// Logits of tokens that the prompt or the generated text holds are divided by this if positive and multiplied by
+    /// it if negative (the penalty of Keskar and others, arXiv 1909.05858, made to lower negative logits too).
     /// 1 changes nothing.
     public var repetitionPenalty: Float = 1
 
     public init() {}
 
-    /// The token of the largest logit, which a model can return without its logits.
+    /// The choice of the largest logit, which a model can make without returning its logits.
     public static let greedy = TokenChoice()
 
     /// Whether the largest unchanged logit decides, so that no logits are needed.
@@ -41,14 +41,15 @@ public struct TokenChoice: Hashable, Sendable, Codable {
 
     /// Chooses from one row of logits.
     /// - Parameters:
-    ///   - logits: one number a token.
-    ///   - seen: one flag a token, for the repetition penalty; may be empty when that is 1.
-    ///   - uniform: the random number in [0, 1) that decides; not evaluated when the temperature is 0.
-    /// - Returns: nil when a logit is NaN or +∞, or all are −∞, so that there is no distribution to choose from.
+    ///   - logits: one number for each token.
+    ///   - seen: one flag for each token, for the repetition penalty; may be empty if that is 1.
+    ///   - uniform: the random number in [0, 1) that decides; not evaluated if the temperature is 0.
+    /// - Returns: nil if a logit is NaN or +∞, or all are −∞, so that there is no distribution to choose from.
     public func choose(
         from logits: UnsafeBufferPointer<Float>, seen: [Bool], uniform: @autoclosure () -> Double
     ) -> Int32? {
         guard repetitionPenalty != 1 else { return chooseUnpenalized(from: logits, uniform: uniform()) }
+        // sampling.md, step T1.
         var penalized = Array(logits)
         for token in 0..<min(seen.count, penalized.count) where seen[token] {
             let logit = penalized[token]
@@ -75,22 +76,24 @@ public struct TokenChoice: Hashable, Sendable, Codable {
         return temperature > 0 ? sample(logits, largest: largest, uniform: uniform()) : Int32(best)
     }
 
-    /// A token and its probability, up to a factor that all share.
+    /// A token and its probability, up to a factor that is the same for all.
     private struct Candidate {
         var token: Int32
         var weight: Double
     }
 
     private func sample(_ logits: UnsafeBufferPointer<Float>, largest: Float, uniform: Double) -> Int32 {
-        // The largest weight is exactly 1. In double, since dividing by a tiny temperature overflows a float.
+        // sampling.md, step T2. The largest weight is exactly 1. In double, because dividing by a tiny temperature
+        // overflows a float.
         let weights = logits.map { exp((Double($0) - Double(largest)) / Double(temperature)) }
         let total = weights.reduce(0, +)
         guard topK > 0 || topP < 1 || minP > 0 else {
             return draw(weights.indices.lazy.map { Candidate(token: Int32($0), weight: weights[$0]) }, total, uniform)
         }
 
-        // Tokens with a probability below (1 − p)/V hold less than 1 − p together, so the others reach p without them and
-        // they need no sorting. The factor keeps a token at the very limit from being lost to rounding.
+        // sampling.md, step T3. Tokens with a probability below (1 − p)/V hold less than 1 − p together. The others
+        // reach p without them, so they need no sorting. The factor keeps a token at the very limit from being lost to
+        // rounding.
         let outside = topP < 1 ? Double(1 - topP) * total / Double(weights.count) * 0.999 : 0
         var floor = max(outside, Double(minP))
         var kept: [Candidate] = []
@@ -119,7 +122,7 @@ public struct TokenChoice: Hashable, Sendable, Codable {
         if topK > 0, candidates.count > topK { candidates.removeSubrange(topK...) }
     }
 
-    /// The candidate within which `uniform` · `total` falls, going through them in order.
+    /// The candidate into whose share of the total weight the random number falls (sampling.md, step T4).
     private func draw(_ candidates: some Sequence<Candidate>, _ total: Double, _ uniform: Double) -> Int32 {
         var remaining = uniform * total
         var last: Int32 = 0
@@ -128,7 +131,7 @@ public struct TokenChoice: Hashable, Sendable, Codable {
             remaining -= candidate.weight
             if remaining < 0 { break }
         }
-        // What rounding leaves beyond the end belongs to the last one.
+        // Rounding can leave a remainder, which goes to the last candidate.
         return last
     }
 }
