@@ -107,7 +107,8 @@ let package = Package(
                 "Huginn", "Compiler", "IR", "Checkpoints", "Safetensors", "ParserFuzzing", "RandomGraphs",
                 "RepositoryFiles",
             ]),
-        .testTarget(name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs"]),
+        .testTarget(
+            name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs", "RepositoryFiles"]),
         .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
         .testTarget(
             name: "InspectionTests",
