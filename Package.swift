@@ -27,8 +27,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     ],
     targets: [
+        // The number types: their names, layouts, rounding and packing.
+        .target(name: "NumberFormats"),
+
         // The tensor IR, and what it means (the interpreter). Knows no model and no machine.
-        .target(name: "IR", path: "IR"),
+        .target(name: "IR", dependencies: ["NumberFormats"], path: "IR"),
 
         // Files of a checkpoint folder.
         .target(name: "Safetensors"),
@@ -45,17 +48,20 @@ let package = Package(
 
         // From architecture to plan.
         .target(name: "Huginn", dependencies: ["IR", "Checkpoints"]),
-        .target(name: "Plans", dependencies: ["IR", "Safetensors"]),
-        .target(name: "Compiler", dependencies: ["IR", "Plans"]),
+        .target(name: "Plans", dependencies: ["IR", "NumberFormats", "Safetensors"]),
+        .target(name: "Compiler", dependencies: ["IR", "NumberFormats", "Plans"]),
 
-        .target(name: "PlanBuilder", dependencies: ["IR", "Checkpoints", "Huginn", "Compiler", "Plans"]),
+        .target(
+            name: "PlanBuilder", dependencies: ["IR", "Checkpoints", "Huginn", "Compiler", "NumberFormats", "Plans"]),
 
         // What the compiler did, for people to look at.
         .target(
             name: "CInspectionPage",
             exclude: ["page"],
             cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
-        .target(name: "Inspection", dependencies: ["IR", "Compiler", "Plans", "PlanBuilder", "CInspectionPage"]),
+        .target(
+            name: "Inspection",
+            dependencies: ["IR", "Compiler", "NumberFormats", "Plans", "PlanBuilder", "CInspectionPage"]),
 
         // From plan to tokens. `unsafeFlags` stay in the C targets: OpenMP and the silence about #embed, which is C23,
         // have no other spelling in SwiftPM.
@@ -69,26 +75,30 @@ let package = Package(
                 .linkedLibrary("omp"), .linkedLibrary("openblas"), .linkedLibrary("m"),
                 .unsafeFlags(openMPFlags),
             ]),
-        .target(name: "Runtime", dependencies: ["Plans", "CExecutor"]),
+        .target(name: "Runtime", dependencies: ["NumberFormats", "Plans", "CExecutor"]),
         .target(name: "Samplers", dependencies: ["Runtime"]),
 
         .executableTarget(
             name: "echelon",
             dependencies: [
-                "IR", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Huginn", "Compiler", "Plans", "PlanBuilder",
-                "Inspection", "Runtime", "Samplers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "IR", "NumberFormats", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Huginn", "Compiler",
+                "Plans",
+                "PlanBuilder", "Inspection", "Runtime", "Samplers",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         // What several test targets share. RepositoryFiles finds the folders of this repository.
         .target(name: "RepositoryFiles", path: "Tests/Support/RepositoryFiles"),
         // Random verified modules for the property tests of the IR and the compiler.
-        .target(name: "RandomGraphs", dependencies: ["IR"], path: "Tests/Support/RandomGraphs"),
+        .target(
+            name: "RandomGraphs", dependencies: ["IR", "NumberFormats"], path: "Tests/Support/RandomGraphs"),
         // The recorded runs of an independent implementation.
         .target(
             name: "GoldenRuns", dependencies: ["Samplers", "RepositoryFiles"], path: "Tests/Support/GoldenRuns"),
         // Damaged module texts for the parser: for the tests, and as a program for longer runs.
         .target(
-            name: "ParserFuzzing", dependencies: ["IR", "Compiler", "Huginn", "Checkpoints", "RandomGraphs"],
+            name: "ParserFuzzing",
+            dependencies: ["IR", "NumberFormats", "Compiler", "Huginn", "Checkpoints", "RandomGraphs"],
             path: "Tests/Support/ParserFuzzing"),
         .executableTarget(
             name: "fuzz-parser",
@@ -96,7 +106,8 @@ let package = Package(
                 "ParserFuzzing", "Compiler", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tools/fuzz-parser"),
-        .testTarget(name: "IRTests", dependencies: ["IR", "RandomGraphs", "ParserFuzzing"]),
+        .testTarget(name: "NumberFormatsTests", dependencies: ["NumberFormats", "RandomGraphs"]),
+        .testTarget(name: "IRTests", dependencies: ["IR", "NumberFormats", "RandomGraphs", "ParserFuzzing"]),
         .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors", "RepositoryFiles"]),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors", "RepositoryFiles"],
@@ -104,20 +115,21 @@ let package = Package(
         .testTarget(
             name: "HuginnTests",
             dependencies: [
-                "Huginn", "Compiler", "IR", "Checkpoints", "Safetensors", "ParserFuzzing", "RandomGraphs",
-                "RepositoryFiles",
+                "Huginn", "Compiler", "IR", "NumberFormats", "Checkpoints", "Safetensors", "ParserFuzzing",
+                "RandomGraphs", "RepositoryFiles",
             ]),
         .testTarget(
-            name: "CompilerTests", dependencies: ["Compiler", "IR", "Plans", "RandomGraphs", "RepositoryFiles"]),
-        .testTarget(name: "PlansTests", dependencies: ["Plans", "Safetensors"]),
+            name: "CompilerTests",
+            dependencies: ["Compiler", "IR", "NumberFormats", "Plans", "RandomGraphs", "RepositoryFiles"]),
+        .testTarget(name: "PlansTests", dependencies: ["NumberFormats", "Plans", "RandomGraphs", "Safetensors"]),
         .testTarget(
             name: "InspectionTests",
             dependencies: ["Inspection", "PlanBuilder", "Compiler", "Checkpoints", "Plans", "RepositoryFiles"]),
         .testTarget(
             name: "RuntimeTests",
             dependencies: [
-                "Runtime", "Samplers", "PlanBuilder", "Compiler", "Huginn", "Checkpoints", "Safetensors", "Plans", "IR",
-                "GoldenRuns", "RepositoryFiles",
+                "Runtime", "Samplers", "PlanBuilder", "Compiler", "Huginn", "Checkpoints", "Safetensors",
+                "NumberFormats", "Plans", "IR", "GoldenRuns", "RepositoryFiles",
             ]),
         .testTarget(name: "SamplersTests", dependencies: ["Samplers", "GoldenRuns", "RepositoryFiles"]),
         .testTarget(name: "CommandTests", dependencies: ["Safetensors", "Samplers", "GoldenRuns", "RepositoryFiles"]),

@@ -1,3 +1,5 @@
+import NumberFormats
+
 /// A function that cannot be built, in a sentence.
 public struct BuilderError: Error, CustomStringConvertible, Hashable {
     public var description: String

@@ -1,3 +1,5 @@
+import NumberFormats
+
 /// The record of an operation: everything that other code has to know about it, written once.
 ///
 /// The verifier asks it for the form and for the types in which results may be stored, the passes for purity and matrix

@@ -1,3 +1,5 @@
+import NumberFormats
+
 /// Why a text is not a module, and where.
 public struct ParseError: Error, CustomStringConvertible, Hashable {
     /// Counted from 1.
@@ -34,12 +36,13 @@ extension Module {
     ///     values    = %name { "," %name }
     ///     symbols   = @name { "," @name }
     ///     types     = type { "," type }
-    ///     type      = ( "f32" | "bf16" | "q8" | "q4" | "i32" ) "[" extent { "," extent } "]"
+    ///     type      = element "[" extent { "," extent } "]"
     ///     extent    = "rows" | integer
     ///
-    /// Names are made of letters, digits, `_` and `.`. Line breaks are spaces, and `// …` is a comment. Operands are
-    /// looked up: a value has to be defined before it is read, once, and is visible in its own loop body only. A loop's
-    /// carried values have the types of its results. Anything else is left to ``verify(_:)``.
+    /// Names are made of letters, digits, `_` and `.`, and an element is the name of an ``ElementType``. Line breaks are
+    /// spaces, and `// …` is a comment. Operands are looked up: a value has to be defined before it is read, once, and is
+    /// visible in its own loop body only. A loop's carried values have the types of its results. ``verify(_:)`` checks
+    /// everything else.
     /// - Throws: ``ParseError`` at the first place where the text is something else.
     public init(parsing text: String) throws {
         var parser = try Parser(text)
@@ -134,7 +137,8 @@ private struct Parser {
 
     mutating func type() throws -> TensorType {
         guard case .word(let word) = token, let element = ElementType(rawValue: word) else {
-            throw unexpected("a type: f32, bf16, q8, q4 or i32 with extents, as in 'f32[rows,288]'")
+            throw unexpected(
+                "a type: \(ElementType.allCases.alternatives) with extents, as in 'f32[rows,288]'")
         }
         try advance()
         try expect("[", " and the extents")

@@ -9,7 +9,7 @@ extension TensorType: CustomStringConvertible {
             case .fixed(let n): String(n)
             }
         }
-        return "\(element.rawValue)[\(extents.joined(separator: ","))]"
+        return "\(element)[\(extents.joined(separator: ","))]"
     }
 }
 

@@ -1,6 +1,8 @@
+import NumberFormats
+
 /// Numbers of one element type in row-major order, with every extent known.
 public struct Tensor: Hashable, Sendable {
-    /// The numbers themselves. Elements of bf16, q8 and q4 are kept as the f32 of the same value.
+    /// The numbers themselves. Elements of all types but i32 are kept as the f32 of the same value.
     public enum Storage: Hashable, Sendable {
         case floats([Float])
         case integers([Int32])
@@ -10,18 +12,11 @@ public struct Tensor: Hashable, Sendable {
     public let shape: [Int]
     public let storage: Storage
 
-    /// Rounds values to what the element type can hold: to the nearest bf16, of two equally near ones the even; to the
-    /// nearest multiple of a scale that follows from the largest magnitude of each row (q8) or of every 32 columns (q4).
+    /// Rounds values to what the element type can hold, see ``NumberFormat/rounded(_:width:)``.
     /// - Precondition: `values` has as many elements as `shape` says.
     public init(_ values: [Float], shape: [Int], element: ElementType = .f32) {
-        let rounded =
-            switch element {
-            case .f32, .i32: values
-            case .bf16: values.map(\.roundedToBF16)
-            case .q8: Quantization.q8(values, width: shape.last ?? 1)
-            case .q4: Quantization.q4(values, width: shape.last ?? 1)
-            }
-        self.init(represented: rounded, shape: shape, element: element)
+        self.init(
+            represented: element.format.rounded(values, width: shape.last ?? 1), shape: shape, element: element)
     }
 
     /// Values that the element type holds already, such as those of a packed matrix, whose scales need not be the ones
@@ -60,15 +55,5 @@ public struct Tensor: Hashable, Sendable {
     }
 
     /// `f32[23,192]`
-    var typeText: String { "\(element.rawValue)[\(shape.map(String.init).joined(separator: ","))]" }
-}
-
-extension Float {
-    /// The nearest bf16 value, of two equally near ones that with an even last bit. NaN stays NaN.
-    public var roundedToBF16: Float {
-        guard !isNaN else { return .nan }
-        let bits = bitPattern
-        // Half of the last kept bit, less one unless that bit is odd; a carry into the exponent is the right one.
-        return Float(bitPattern: (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF_0000)
-    }
+    var typeText: String { "\(element)[\(shape.map(String.init).joined(separator: ","))]" }
 }

@@ -1,3 +1,5 @@
+import NumberFormats
+
 /// Why an operation does not fit its operands, symbols or attributes. It names neither the function nor the operation:
 /// ``VerificationError`` and the builder add where it happened.
 public struct OperationError: Error, CustomStringConvertible, Hashable {
@@ -209,7 +211,7 @@ private struct OperationForm {
     /// N and K of a weight that is to be a matrix `[N,K]` of any element type but i32.
     func matrix(symbol index: Int) throws -> (rows: Int, columns: Int) {
         let weight = try weight(index)
-        guard weight.type.element != .i32, let extents = weight.type.fixedExtents, extents.count == 2 else {
+        guard weight.type.element.weights != nil, let extents = weight.type.fixedExtents, extents.count == 2 else {
             throw OperationError("@\(weight.name) is \(weight.type), expected a matrix [N,K] of numbers")
         }
         return (extents[0], extents[1])
@@ -227,7 +229,8 @@ private struct OperationForm {
     func linear() throws -> Int {
         let (rows, columns) = try matrix(symbol: 0)
         let type = try weight(0).type
-        try expect(0, .rows(type.element.matrixInput, columns), "rows for @\(operation.symbols[0]) : \(type)")
+        let input = type.element.weights?.input ?? type.element
+        try expect(0, .rows(input, columns), "rows for @\(operation.symbols[0]) : \(type)")
         return rows
     }
 

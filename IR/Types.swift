@@ -1,25 +1,4 @@
-/// The type of one element of a tensor.
-public enum ElementType: String, Hashable, Sendable, CaseIterable {
-    /// IEEE 754 single precision: the residual stream, norms, caches, logits.
-    case f32
-    /// bfloat16: what a matrix with bf16 weights reads. Arithmetic on it accumulates in f32.
-    case bf16
-    /// Integers from −127 to 127 times one f32 scale a row. As the type of a matrix, each of its
-    /// rows (an output) has a scale; as the type of a value, each row of the call, quantized when it is stored.
-    case q8
-    /// Integers from −8 to 7 times one bf16 scale for every 32 columns of a row. Only matrices have it; they read q8 rows.
-    case q4
-    /// Tokens, sequence slots, positions.
-    case i32
-}
-
-extension ElementType {
-    /// The element type of the rows that a matrix of this one is applied to.
-    public var matrixInput: ElementType { self == .q4 ? .q8 : self }
-
-    /// Whether its numbers share scales along a row, so that only matrices have it.
-    var isQuantized: Bool { self == .q8 || self == .q4 }
-}
+import NumberFormats
 
 /// One extent of a shape: a number known when compiling, or the number of rows of the call.
 public enum Extent: Hashable, Sendable {

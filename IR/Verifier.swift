@@ -1,3 +1,5 @@
+import NumberFormats
+
 /// What is wrong with a module, and where.
 public struct VerificationError: Error, CustomStringConvertible, Hashable {
     /// The function, when the trouble is inside one.
@@ -73,13 +75,16 @@ private func verifyDeclarations(_ module: Module) throws {
     }
     for weight in module.weights {
         try declare("weight", weight.name)
-        guard weight.type.element != .i32, let extents = weight.type.fixedExtents, (1...2).contains(extents.count),
-            extents.allSatisfy((1...largestCount).contains), !weight.type.element.isQuantized || extents.count == 2
+        guard let layout = weight.type.element.weights, let extents = weight.type.fixedExtents,
+            (1...2).contains(extents.count),
+            extents.allSatisfy((1...largestCount).contains), !layout.isQuantized || extents.count == 2
         else {
+            let quantized = ElementType.weightFormats.filter { $0.format.isQuantized }
+            let others = ElementType.weightFormats.filter { !$0.format.isQuantized }
             throw VerificationError(
                 problem:
-                    "weight @\(weight.name) is \(weight.type), expected f32 or bf16 with one or two extents from 1 to "
-                    + "\(largestCount), or q8 or q4 with two")
+                    "weight @\(weight.name) is \(weight.type), expected \(others.alternatives) with one or two extents "
+                    + "from 1 to \(largestCount), or \(quantized.alternatives) with two")
         }
         try verifyColumns(weight, extents, in: module)
     }
@@ -160,9 +165,11 @@ private struct FunctionVerifier {
             return "\(what) %\(value.name) is \(value.type), expected one element a row, or a width from 1 to "
                 + "\(largestCount)"
         }
-        guard value.type.element != .q4, value.type.element != .q8 || value.type.rowWidth != nil else {
-            return "\(what) %\(value.name) is \(value.type), but q4 is for weights, "
-                + "and q8 for weights and rows of a width"
+        guard let layout = value.type.element.rows else {
+            return "\(what) %\(value.name) is \(value.type), but \(value.type.element) is for weights"
+        }
+        guard !layout.isQuantized || value.type.rowWidth != nil else {
+            return "\(what) %\(value.name) is \(value.type), but \(value.type.element) is for rows of a width"
         }
         scope[value.name] = value.type
         return nil

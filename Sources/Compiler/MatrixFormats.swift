@@ -1,4 +1,5 @@
 import IR
+import NumberFormats
 
 /// Which element type each matrix is stored in: that of the first rule whose pattern matches its name, else the standard
 /// one.

@@ -1,4 +1,5 @@
 import IR
+import NumberFormats
 
 /// What to compile for.
 public struct CompilerOptions: Hashable, Sendable {

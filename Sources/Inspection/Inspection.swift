@@ -1,5 +1,6 @@
 import Compiler
 import IR
+import NumberFormats
 import PlanBuilder
 import Plans
 
@@ -92,7 +93,7 @@ public struct InspectedOpcode: Codable, Hashable, Sendable {
 public struct InspectedWeight: Codable, Hashable, Sendable {
     public var name: String
     /// How the plan stores it; nil when it does not, since a pass replaced it by others.
-    public var format: WeightFormat?
+    public var format: ElementType?
     /// Outputs by inputs; a vector is one row.
     public var rows: Int
     public var columns: Int

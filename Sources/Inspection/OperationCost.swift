@@ -3,7 +3,7 @@ import Plans
 
 /// What one execution of an operation reads, writes and computes.
 ///
-/// Bytes of values are those of their numbers, without padding. A floating point operation is an addition, a
+/// Bytes of values are those of their numbers and scales, without padding. A floating point operation is an addition, a
 /// multiplication, a division, a comparison or one value of an elementary function; what is done once a row and not
 /// once a column (the root of a norm, a quotient of sums) is left out, and so are conversions and moves.
 public struct OperationCost: Codable, Hashable, Sendable {
@@ -53,14 +53,8 @@ public struct OperationCost: Codable, Hashable, Sendable {
 
     private static let cacheElementBytes = 4
 
-    /// A q8 row has a scale besides.
     private static func bytes(_ value: Value) -> Int {
-        switch value.type.element {
-        case .f32, .i32: value.type.width * 4
-        case .bf16: value.type.width * 2
-        case .q8: value.type.width + 4
-        case .q4: (value.type.width + 1) / 2
-        }
+        value.type.element.rows?.contentBytes(width: value.type.width) ?? 0
     }
 }
 
@@ -68,8 +62,9 @@ extension ScheduledWeight {
     /// A module's weight as it would be stored; nil for what no plan can hold.
     init?(inspecting weight: Weight) {
         guard let extents = weight.type.fixedExtents, let columns = extents.last,
-            let format = WeightFormat.allCases.first(where: { $0.element == weight.type.element })
+            weight.type.element.weights != nil
         else { return nil }
-        self.init(name: weight.name, format: format, rows: extents.count == 2 ? extents[0] : 1, columns: columns)
+        self.init(
+            name: weight.name, format: weight.type.element, rows: extents.count == 2 ? extents[0] : 1, columns: columns)
     }
 }

@@ -73,7 +73,7 @@ extension ScheduledFunction {
             }
             return InspectedBuffer(
                 name: buffer.name, type: "\(buffer.element.rawValue)[rows,\(buffer.width)]", place: place,
-                offset: offset, bytes: buffer.element.bytesPerRow(width: buffer.width), first: life?.lowerBound,
+                offset: offset, bytes: buffer.bytesPerRow, first: life?.lowerBound,
                 last: last)
         }
     }

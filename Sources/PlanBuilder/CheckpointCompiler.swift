@@ -67,7 +67,7 @@ public struct CheckpointCompiler {
                 let shape = stored[declaration.columns?.source ?? weight.name]
             else { throw CompilerError("The schedule names a weight that the model lacks: \(weight.name).") }
             let tensor = try checkpoint.tensor(declaration.columns?.source ?? weight.name, shape: shape)
-            let packer = WeightPacker(weight, tensor: tensor, columns: declaration.columns.map { $0.from..<$0.to })
+            let packer = try WeightPacker(weight, tensor: tensor, columns: declaration.columns.map { $0.from..<$0.to })
             try packer.pack(workers: workers) { bytes in
                 try append(bytes)
                 done += bytes.count

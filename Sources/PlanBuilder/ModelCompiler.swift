@@ -2,12 +2,13 @@ import Checkpoints
 import Compiler
 import Huginn
 import IR
+import NumberFormats
 import Plans
 
 /// What to compile a checkpoint for.
 public struct CompilationSettings: Hashable, Sendable {
     /// The format of matrices that no rule is for.
-    public var weights: WeightFormat
+    public var weights: ElementType
     /// Formats of matrices by name, or by the words `embedding` and `head`; the first rule that matches counts.
     public var weightRules: [WeightRule]
     /// The recurrences of a decode to unroll; nil for the checkpoint's own mean.
@@ -22,7 +23,7 @@ public struct CompilationSettings: Hashable, Sendable {
     public var passes: [String]?
 
     public init(
-        weights: WeightFormat = .f32, weightRules: [WeightRule] = [], recurrence: Int? = nil, innerRecurrence: Int = 4,
+        weights: ElementType = .f32, weightRules: [WeightRule] = [], recurrence: Int? = nil, innerRecurrence: Int = 4,
         maxRows: Int? = nil, context: Int? = nil, passes: [String]? = nil
     ) {
         self.weights = weights
@@ -75,8 +76,8 @@ public struct ModelCompiler: Sendable {
         let formats = ["embedding", "head"].map { word in rules.first { $0.pattern == word }?.format }
         if configuration.tiesEmbeddings, let embedding = formats[0], let head = formats[1], embedding != head {
             throw CompilerError(
-                "The checkpoint has one matrix for embedding and head, so it cannot be \(embedding.rawValue) for one and "
-                    + "\(head.rawValue) for the other. Give both the same format.")
+                "The checkpoint has one matrix for embedding and head, so it cannot be \(embedding) for one and "
+                    + "\(head) for the other. Give both the same format.")
         }
         return rules.map { rule in
             switch rule.pattern {
@@ -96,8 +97,8 @@ public struct ModelCompiler: Sendable {
     /// What the settings mean to the compiler: each of `decode` and `step`, with and without `.logits`, is specialized.
     public var options: CompilerOptions {
         CompilerOptions(
-            weights: settings.weights.element,
-            rules: settings.weightRules.map { MatrixFormats.Rule($0.pattern, $0.format.element) },
+            weights: settings.weights,
+            rules: settings.weightRules.map { MatrixFormats.Rule($0.pattern, $0.format) },
             specializations: ["", ".logits"].flatMap { head in
                 [
                     Specialization("decode\(head)", recurrences: settings.recurrence),

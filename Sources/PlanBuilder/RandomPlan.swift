@@ -2,6 +2,7 @@ import Checkpoints
 import Compiler
 import Huginn
 import IR
+import NumberFormats
 import Plans
 
 /// A plan of a model that has no checkpoint: the schedule of a configuration, with random weights made in the packed
@@ -30,10 +31,10 @@ public struct RandomPlan {
         let contents = try model.contents(
             model.lower(), documents: [CheckpointDocument.configuration.rawValue: configurationText])
         let total = contents.schedule.weights.compactMap(\.byteCount).reduce(0, +)
-        var pools: [WeightFormat: RandomWeights] = [:]
+        var pools: [ElementType: RandomWeights] = [:]
         var done = 0
         return try Plan.inMemory(contents, name: name) { weight, append in
-            let pool = pools[weight.format] ?? RandomWeights(weight.format)
+            let pool = try pools[weight.format] ?? RandomWeights(weight.layout)
             pools[weight.format] = pool
             try pool.fill(weight) { bytes in
                 try append(bytes)

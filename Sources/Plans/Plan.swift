@@ -1,4 +1,5 @@
 import Foundation
+import NumberFormats
 import Safetensors
 
 /// A compiled model: the schedule, what it was compiled for, the checkpoint's own documents, and the weights as the
@@ -59,7 +60,7 @@ public struct PlanSettings: Codable, Hashable, Sendable {
     /// The most rows that one call may have.
     public var maxRows: Int
     /// The format of matrices that no rule is for.
-    public var weights: WeightFormat
+    public var weights: ElementType
     /// Formats of matrices by name; the first rule that matches counts.
     public var weightRules: [WeightRule]
     /// The recurrences of a decode and of a step that are unrolled; any other number runs as a loop.
@@ -70,7 +71,7 @@ public struct PlanSettings: Codable, Hashable, Sendable {
     public var passes: [String]?
 
     public init(
-        width: Int, vocabulary: Int, context: Int, maxRows: Int, weights: WeightFormat, weightRules: [WeightRule] = [],
+        width: Int, vocabulary: Int, context: Int, maxRows: Int, weights: ElementType, weightRules: [WeightRule] = [],
         recurrence: Int, innerRecurrence: Int, passes: [String]? = nil
     ) {
         self.width = width
@@ -93,7 +94,7 @@ extension PlanSettings {
             vocabulary: try values.decode(Int.self, forKey: .vocabulary),
             context: try values.decode(Int.self, forKey: .context),
             maxRows: try values.decode(Int.self, forKey: .maxRows),
-            weights: try values.decode(WeightFormat.self, forKey: .weights),
+            weights: try values.decode(ElementType.self, forKey: .weights),
             // Plans from before there were rules have none.
             weightRules: try values.decodeIfPresent([WeightRule].self, forKey: .weightRules) ?? [],
             recurrence: try values.decode(Int.self, forKey: .recurrence),
@@ -106,9 +107,9 @@ extension PlanSettings {
 public struct WeightRule: Codable, Hashable, Sendable {
     /// `*` stands for any characters, `?` for one, `[0-3]` and `[!0-3]` for one of a set or outside it.
     public var pattern: String
-    public var format: WeightFormat
+    public var format: ElementType
 
-    public init(pattern: String, format: WeightFormat) {
+    public init(pattern: String, format: ElementType) {
         self.pattern = pattern
         self.format = format
     }

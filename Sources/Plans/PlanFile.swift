@@ -1,4 +1,5 @@
 import Foundation
+import NumberFormats
 import Safetensors
 
 /// The plan as a file: a safetensors file with the schedule in its metadata, and the checkpoint's documents and the
@@ -47,37 +48,17 @@ enum PlanFile {
             SafetensorsLayout.Declaration(documentPrefix + name, .u8, [text.utf8.count])
         }
         return try SafetensorsLayout(
-            documents + (hasWeights ? contents.schedule.weights.map(declaration) : []), metadata: metadata,
+            documents + (hasWeights ? try contents.schedule.weights.map(declaration) : []), metadata: metadata,
             dataAlignment: dataAlignment, tensorAlignment: weightAlignment)
     }
 
-    /// How a weight appears to readers of safetensors: its own shape, or that of the packed tiles.
-    static func declaration(_ weight: ScheduledWeight) -> SafetensorsLayout.Declaration {
-        switch weight.format {
-        case .f32: return .init(weight.name, .f32, [weight.rows, weight.columns])
-        case .bf16:
-            let block = PackedBF16.block
-            return .init(
-                weight.name, .bf16,
-                [
-                    PackedBF16.roundedUp(weight.rows) / block, PackedBF16.roundedUp(weight.columns) / block,
-                    block / PackedBF16.panel, block / 2, PackedBF16.panel, 2,
-                ])
-        // Scales are of another type than the codes beside them. A shape tells at least the bytes: to each output of an int8
-        // matrix its codes and its scale; those of an int4 matrix by strip and block.
-        case .int8:
-            let (rows, codes) = (
-                rounded(weight.rows, to: PackedInt8.strip), rounded(weight.columns, to: PackedInt8.block)
-            )
-            return .init(weight.name, .i8, [rows, codes + 4])
-        case .int4:
-            return .init(
-                weight.name, .u8,
-                [
-                    rounded(weight.rows, to: PackedInt4.strip) / PackedInt4.strip,
-                    rounded(weight.columns, to: PackedInt4.block) / PackedInt4.block, PackedInt4.blockBytes,
-                ])
+    /// The tensor as which readers of safetensors files see a weight: the shape of the matrix, or that of its packed form.
+    private static func declaration(_ weight: ScheduledWeight) throws -> SafetensorsLayout.Declaration {
+        let tensor = try weight.layout.tensor(rows: weight.rows, columns: weight.columns)
+        guard let type = StoredType(rawValue: tensor.type) else {
+            throw PlanError("The weight \(weight.name) cannot be stored: no file has tensors of \(tensor.type).")
         }
+        return .init(weight.name, type, tensor.extents)
     }
 
     /// In the order in which they are stored.
@@ -259,6 +240,9 @@ extension Plan {
             throw refuse("is malformed: whether it has weights cannot be read. Compile the checkpoint again.")
         }
         for weight in contents.schedule.weights {
+            guard weight.format.weights != nil else {
+                throw refuse("is malformed: the weight \(weight.name) is \(weight.format), which only rows can be.")
+            }
             guard let size = weight.byteCount else {
                 throw refuse("is malformed: the weight \(weight.name) has an impossible size.")
             }

@@ -20,6 +20,9 @@ extension PlanSettings {
                     "the \(name) is \(value), where \(range.lowerBound) to \(range.upperBound) is possible.")
             }
         }
+        for format in [weights] + weightRules.map(\.format) where format.weights == nil {
+            throw PlanError("the weights are \(format), which only rows can be.")
+        }
         try check(width, "width", 1...Limit.size)
         try check(vocabulary, "vocabulary", 1...Limit.size)
         try check(context, "context", 1...Limit.size)
@@ -39,10 +42,11 @@ extension Schedule {
         for weight in weights where !extents.contains(weight.rows) || !extents.contains(weight.columns) {
             throw PlanError("the weight \(weight.name) has the size \(weight.rows) × \(weight.columns).")
         }
-        for weight in weights where weight.format == .int8 && weight.columns > PackedInt8.maxColumns {
+        for weight in weights {
+            guard let layout = weight.format.weights, weight.columns > layout.maxColumns else { continue }
             throw PlanError(
-                "the int8 weight \(weight.name) has \(weight.columns) columns, more than the \(PackedInt8.maxColumns) "
-                    + "that can be summed.")
+                "the \(weight.format) weight \(weight.name) has \(weight.columns) columns, more than the "
+                    + "\(layout.maxColumns) that can be summed.")
         }
         for cache in caches
         where !extents.contains(cache.heads) || !extents.contains(cache.dim) || cache.heads * cache.dim > Limit.width {
@@ -62,8 +66,8 @@ extension Schedule {
             guard (1...Limit.width).contains(port.width) else {
                 throw PlanError("\(port.name) has the width \(port.width).")
             }
-            guard port.element == .f32 || port.element == .i32 else {
-                throw PlanError("\(port.name) is \(port.element.rawValue), which callers do not read or write.")
+            guard port.element.rows?.isRowMajor == true else {
+                throw PlanError("\(port.name) is \(port.element), which callers do not read or write.")
             }
         }
         // Callers hand parameters over by their names.
@@ -100,10 +104,13 @@ extension Schedule {
         guard (1...Limit.width).contains(buffer.width) else {
             throw PlanError("the buffer \(buffer.name) has the width \(buffer.width).")
         }
+        guard buffer.element.rows != nil else {
+            throw PlanError("the buffer \(buffer.name) is \(buffer.element), which only weights can be.")
+        }
         let port: Port
         switch buffer.storage {
         case .arena(let offset):
-            let end = function.arenaBytesPerRow - buffer.element.bytesPerRow(width: buffer.width)
+            let end = function.arenaBytesPerRow - buffer.bytesPerRow
             guard offset >= 0, offset <= end else { throw isNowhere(buffer) }
             return
         case .parameter(let index):

@@ -1,3 +1,5 @@
+import NumberFormats
+
 /// What the executor is told: for each compiled function a static tape of instructions over planned buffers, and the
 /// weights and caches that the tapes refer to by number.
 public struct Schedule: Codable, Hashable, Sendable {
@@ -12,63 +14,37 @@ public struct Schedule: Codable, Hashable, Sendable {
     }
 }
 
-/// How a weight is stored in the plan. `docs/plan-format.md` has the layouts.
-public enum WeightFormat: String, Codable, Hashable, Sendable, CaseIterable {
-    /// Row-major floats, as OpenBLAS reads them. Vectors (norms, biases) are always f32.
-    case f32
-    /// bf16 in packed strips of 32 outputs.
-    case bf16
-    /// Integers from −127 to 127 in packed strips of 32 outputs, with an f32 scale for each output.
-    case int8
-    /// Integers from −8 to 7 in packed strips of 32 outputs, with a bf16 scale for every 32 inputs of an output.
-    case int4
-}
-
 /// One weight of a plan: a matrix of `rows` outputs by `columns` inputs, or a vector (`rows` is 1).
 public struct ScheduledWeight: Codable, Hashable, Sendable {
     /// Also the name of its tensor in the plan file.
     public var name: String
-    public var format: WeightFormat
+    public var format: ElementType
     /// N, the outputs; 1 for a vector.
     public var rows: Int
     /// K, the inputs.
     public var columns: Int
 
-    public init(name: String, format: WeightFormat, rows: Int, columns: Int) {
+    public init(name: String, format: ElementType, rows: Int, columns: Int) {
         self.name = name
         self.format = format
         self.rows = rows
         self.columns = columns
     }
 
-    /// The weight's size in the plan file, in bytes; nil when it overflows or an extent is negative.
-    public var byteCount: Int? {
-        switch format {
-        case .f32: product(rows, columns, 4)
-        case .bf16: product(roundedUp(rows, PackedBF16.block), roundedUp(columns, PackedBF16.block), 2)
-        // To the codes of a row, its scale.
-        case .int8: product(roundedUp(rows, PackedInt8.strip), sum(roundedUp(columns, PackedInt8.block), 4))
-        case .int4:
-            product(
-                roundedUp(rows, PackedInt4.strip).map { $0 / PackedInt4.strip },
-                roundedUp(columns, PackedInt4.block).map { $0 / PackedInt4.block }, PackedInt4.blockBytes)
-        }
-    }
+    /// The weight's size in the plan file, in bytes; nil if it overflows, an extent is negative, or no weight can have the
+    /// format.
+    public var byteCount: Int? { format.weights?.byteCount(rows: rows, columns: columns) }
 
-    private func roundedUp(_ extent: Int, _ multiple: Int) -> Int? {
-        extent < 0 ? nil : sum(extent, multiple - 1).map { $0 / multiple * multiple }
-    }
+    /// Whether it is a vector. Vectors are always f32.
+    public var isVector: Bool { rows == 1 && format == .f32 }
 
-    private func sum(_ a: Int?, _ b: Int) -> Int? {
-        guard let (sum, overflow) = a?.addingReportingOverflow(b) else { return nil }
-        return overflow ? nil : sum
-    }
-
-    private func product(_ factors: Int?...) -> Int? {
-        factors.reduce(1) { partial, factor in
-            guard let partial, let factor, factor >= 0 else { return nil }
-            let (value, overflow) = partial.multipliedReportingOverflow(by: factor)
-            return overflow ? nil : value
+    /// The layout of its format.
+    public var layout: any WeightLayout.Type {
+        get throws {
+            guard let layout = format.weights else {
+                throw PlanError("The weight \(name) cannot be stored: only rows can be \(format).")
+            }
+            return layout
         }
     }
 }
@@ -91,27 +67,6 @@ public struct ScheduledCache: Codable, Hashable, Sendable {
     }
 }
 
-/// Element types of buffers.
-public enum BufferElement: String, Codable, Hashable, Sendable {
-    case f32, i32
-    /// The input of a bf16 matrix, stored in tiles of up to 16 rows by 32 columns.
-    case bf16
-    /// The input of an int8 or int4 matrix: rows of integers with a scale each, in tiles of up to 16 rows by 64 columns.
-    case q8
-
-    /// Bytes that one row of `width` elements takes, rounded up to 64 so that every buffer of the arena stays aligned.
-    public func bytesPerRow(width: Int) -> Int {
-        switch self {
-        case .f32, .i32: return rounded(width * 4, to: 64)
-        case .bf16: return rounded(rounded(width, to: 32) * 2, to: 64)
-        case .q8:
-            let columns = rounded(width, to: 64)
-            // A byte a code; 64 for the scale and the sum of all codes; and an i32 sum for every 32 columns.
-            return rounded(columns + 64 + columns / 32 * 4, to: 64)
-        }
-    }
-}
-
 /// Where a buffer lies.
 public enum BufferStorage: Codable, Hashable, Sendable {
     /// In the arena, at this many bytes for each row of its capacity.
@@ -126,11 +81,14 @@ public enum BufferStorage: Codable, Hashable, Sendable {
 public struct ScheduledBuffer: Codable, Hashable, Sendable {
     /// The IR value that it holds.
     public var name: String
-    public var element: BufferElement
+    public var element: ElementType
     public var width: Int
     public var storage: BufferStorage
 
-    public init(name: String, element: BufferElement, width: Int, storage: BufferStorage) {
+    /// The bytes that an arena reserves for each row; 0 if no row can have the element type.
+    public var bytesPerRow: Int { element.rows?.bytesPerRow(width: width) ?? 0 }
+
+    public init(name: String, element: ElementType, width: Int, storage: BufferStorage) {
         self.name = name
         self.element = element
         self.width = width
@@ -141,10 +99,10 @@ public struct ScheduledBuffer: Codable, Hashable, Sendable {
 /// A parameter or result of a compiled function: rows of `width` elements, row-major, f32 or i32.
 public struct Port: Codable, Hashable, Sendable {
     public var name: String
-    public var element: BufferElement
+    public var element: ElementType
     public var width: Int
 
-    public init(name: String, element: BufferElement, width: Int) {
+    public init(name: String, element: ElementType, width: Int) {
         self.name = name
         self.element = element
         self.width = width

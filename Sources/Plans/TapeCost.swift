@@ -1,4 +1,5 @@
 import IR
+import NumberFormats
 
 /// What a call of a function cannot do without: bytes that come from memory, and multiplications and additions. Counted
 /// on the tape, for consecutive rows of one sequence.
@@ -13,7 +14,7 @@ public struct TapeCost: Hashable, Sendable {
     /// Bytes of keys and values.
     public var cacheBytes = 0
     /// Operations by the format of the weights; a multiplication and an addition are two. Attention counts as f32.
-    public var operations: [WeightFormat: Double] = [:]
+    public var operations: [ElementType: Double] = [:]
     /// Instructions that run, and barriers that all threads wait at: those in loops once an iteration.
     public var instructions = 0
     public var barriers = 0

@@ -1,4 +1,5 @@
 import CExecutor
+import NumberFormats
 
 /// How a model keeps keys and values between calls.
 public enum CacheFormat: String, CaseIterable, Codable, Sendable {
@@ -7,13 +8,16 @@ public enum CacheFormat: String, CaseIterable, Codable, Sendable {
     /// rounds its queries and weights to match, and adds in float32.
     case bf16
 
-    /// Of one number of a key or value.
-    public var bytesPerElement: Int {
+    /// The type of the numbers.
+    public var element: ElementType {
         switch self {
-        case .f32: 4
-        case .bf16: 2
+        case .f32: .f32
+        case .bf16: .bf16
         }
     }
+
+    /// The bytes of one number of a key or value.
+    public var bytesPerElement: Int { element.rows?.contentBytes(width: 1) ?? 0 }
 
     var code: Int32 {
         switch self {

@@ -1,3 +1,4 @@
+import NumberFormats
 import Plans
 
 /// Times one shape of matrix: the product of some rows with each of the plan's matrices of that shape and format in
@@ -48,12 +49,14 @@ public struct MatrixBenchmark {
         count = chosen.count
         self.bytes = bytes
         tape = try SingleTape(
-            Self.function(Array(chosen), like: first), of: plan, maxRows: maxRows, threads: threads)
+            Self.function(Array(chosen), like: first, input: first.layout.input), of: plan, maxRows: maxRows,
+            threads: threads)
     }
 
     /// convert; repeat { linear by each weight }
-    private static func function(_ weights: [Int], like weight: ScheduledWeight) -> ScheduledFunction {
-        let element = weight.format.inputElement
+    private static func function(_ weights: [Int], like weight: ScheduledWeight, input element: ElementType)
+        -> ScheduledFunction
+    {
         let isConverted = element != .f32
         var function = ScheduledFunction(
             name: "matrix", unrolled: nil,
@@ -65,10 +68,10 @@ public struct MatrixBenchmark {
             ],
             instructions: [], arenaBytesPerRow: 0, unplannedBytesPerRow: 0)
         if isConverted {
-            function.buffers.append(
-                ScheduledBuffer(
-                    name: "converted", element: element, width: weight.columns, storage: .arena(offsetPerRow: 0)))
-            function.arenaBytesPerRow = element.bytesPerRow(width: weight.columns)
+            let converted = ScheduledBuffer(
+                name: "converted", element: element, width: weight.columns, storage: .arena(offsetPerRow: 0))
+            function.buffers.append(converted)
+            function.arenaBytesPerRow = converted.bytesPerRow
             function.unplannedBytesPerRow = function.arenaBytesPerRow
             function.instructions.append(Instruction(opcode: .operation(.convert), inputs: [0], outputs: [2]))
         }
@@ -86,16 +89,5 @@ public struct MatrixBenchmark {
     /// - Parameter passes: how often all matrices are gone through in one timing.
     public func time(rows: Int, passes: Int = 1) throws -> Duration {
         try tape.run(rows: rows, recurrences: passes) / (passes * count)
-    }
-}
-
-extension WeightFormat {
-    /// The element type of the rows that are multiplied by weights of this format.
-    var inputElement: BufferElement {
-        switch self {
-        case .f32: .f32
-        case .bf16: .bf16
-        case .int8, .int4: .q8
-        }
     }
 }

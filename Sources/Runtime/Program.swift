@@ -1,4 +1,5 @@
 import CExecutor
+import NumberFormats
 import Plans
 
 /// A function of a plan as the executor holds it: a checked copy of its tape, with pointers into the plan's weights.
@@ -16,10 +17,14 @@ final class Program {
         let buffers = try function.buffers.map(Self.buffer)
         let caches = try schedule.caches.map(ech_cache.init)
         let weights = try schedule.weights.map { weight in
+            guard let format = Self.formats[weight.format] else {
+                throw RuntimeError(
+                    "The plan has weights in a format that this echelon does not know: \(weight.format).")
+            }
             let bytes = try plan.unownedBytes(of: weight)
             return ech_weight(
                 data: bytes.baseAddress, bytes: Int64(bytes.count),
-                format: Int32(Self.format(weight.format).rawValue),
+                format: Int32(format.rawValue),
                 rows: try narrow(weight.rows), columns: try narrow(weight.columns))
         }
         let parameterCount = try narrow(function.parameters.count)
@@ -34,23 +39,18 @@ final class Program {
 
     deinit { ech_program_destroy(handle) }
 
-    private static func format(_ format: WeightFormat) -> ech_format {
-        switch format {
-        case .f32: ECH_WEIGHT_F32
-        case .bf16: ECH_WEIGHT_BF16
-        case .int8: ECH_WEIGHT_INT8
-        case .int4: ECH_WEIGHT_INT4
-        }
-    }
+    /// The executor's weight formats and element types of buffers.
+    private static let formats: [ElementType: ech_format] = [
+        .f32: ECH_WEIGHT_F32, .bf16: ECH_WEIGHT_BF16, .int8: ECH_WEIGHT_INT8, .int4: ECH_WEIGHT_INT4,
+    ]
+    private static let elements: [ElementType: ech_element] = [
+        .f32: ECH_F32, .i32: ECH_I32, .bf16: ECH_BF16, .q8: ECH_Q8,
+    ]
 
     private static func buffer(_ buffer: ScheduledBuffer) throws -> ech_buffer {
-        let element =
-            switch buffer.element {
-            case .f32: ECH_F32
-            case .i32: ECH_I32
-            case .bf16: ECH_BF16
-            case .q8: ECH_Q8
-            }
+        guard let element = elements[buffer.element] else {
+            throw RuntimeError("The plan has a buffer of a type that this echelon does not know: \(buffer.element).")
+        }
         var result = ech_buffer(
             element: Int32(element.rawValue), width: try narrow(buffer.width), storage: 0, index: 0, offset_per_row: 0)
         switch buffer.storage {

@@ -38,7 +38,7 @@ import Testing
         let lowered = try opt("--passes", "fuse-gate,lower-weights=bf16").succeeded()
         #expect(lowered.text.contains("weight @w : bf16[8,4]") && lowered.text.contains("convert %x"))
         #expect(try opt("--passes", "lower-weights=bf16", input: fused).succeeded().text == lowered.text)
-        #expect(try opt("--passes", "lower-weights=f32+w:int8").succeeded().text.contains("weight @w : q8[8,4]"))
+        #expect(try opt("--passes", "lower-weights=f32+w:int8").succeeded().text.contains("weight @w : int8[8,4]"))
     }
 
     @Test func `what opt makes of a plan's source is what compile made of it`() throws {

@@ -1,5 +1,6 @@
 import Compiler
 import IR
+import NumberFormats
 import RandomGraphs
 import Testing
 
@@ -7,12 +8,12 @@ import Testing
 @Suite struct LoweringPropertyTests {
     /// Each format alone, and all of them by the last digit of the matrix's name.
     static let formats = [
-        MatrixFormats(.bf16), MatrixFormats(.q8), MatrixFormats(.q4),
+        MatrixFormats(.bf16), MatrixFormats(.int8), MatrixFormats(.int4),
         MatrixFormats(
             .f32,
             rules: [
-                MatrixFormats.Rule("*[0369]", .q8), MatrixFormats.Rule("*[147]", .bf16),
-                MatrixFormats.Rule("*[258]", .q4),
+                MatrixFormats.Rule("*[0369]", .int8), MatrixFormats.Rule("*[147]", .bf16),
+                MatrixFormats.Rule("*[258]", .int4),
             ]),
     ]
 
@@ -68,7 +69,7 @@ import Testing
 
     // The worst of these graphs is at 0.055 in bf16; a wrong operand or weight is at 1. int4 has worse graphs than the
     // median, so that only that is bounded.
-    @Test(arguments: [(ElementType.bf16, Float(0.01)), (.q8, 0.03), (.q4, 0.3)])
+    @Test(arguments: [(ElementType.bf16, Float(0.01)), (.int8, 0.03), (.int4, 0.3)])
     func `what is lowered stays near f32`(_ element: ElementType, _ median: Float) throws {
         var distances: [Float] = []
         for program in try RandomPrograms.all() {

@@ -57,7 +57,7 @@ import Testing
     @Test func `lower-weights can be left out only where all matrices are f32`() {
         let others = Pipeline.standardNames.filter { $0 != "lower-weights" }
         #expect(Self.refusal(others, for: CompilerOptions(weights: .f32, rules: [.init("*", .f32)])) == nil)
-        for options in [CompilerOptions(weights: .bf16), CompilerOptions(rules: [.init("lm_head*", .q8)])] {
+        for options in [CompilerOptions(weights: .bf16), CompilerOptions(rules: [.init("lm_head*", .int8)])] {
             #expect(Self.refusal(others, for: options)?.contains("lower-weights cannot be left out") == true)
         }
     }
@@ -87,10 +87,10 @@ import Testing
                 == ["specialize-recurrences", "unroll-recurrences", "lower-weights", "unroll-recurrences"])
         let copies = [Specialization("core", recurrences: 2), Specialization("core", recurrences: 3)]
         #expect((passes[0] as? SpecializeRecurrences)?.specializations == copies)
-        #expect((passes[2] as? LowerWeights)?.formats == MatrixFormats(.bf16, rules: [.init("w*", .q8)]))
+        #expect((passes[2] as? LowerWeights)?.formats == MatrixFormats(.bf16, rules: [.init("w*", .int8)]))
         #expect(try Pipeline(parsing: "").passes.isEmpty)
         let rulesAlone = try Pipeline(parsing: "lower-weights=a:int4+b:bf16").passes[0] as? LowerWeights
-        #expect(rulesAlone?.formats == MatrixFormats(.f32, rules: [.init("a", .q4), .init("b", .bf16)]))
+        #expect(rulesAlone?.formats == MatrixFormats(.f32, rules: [.init("a", .int4), .init("b", .bf16)]))
     }
 
     @Test(arguments: [
@@ -117,7 +117,7 @@ import Testing
     @Test func `a gate whose product is stored in q8 stays as it is`() throws {
         let text = """
             weight @w : f32[8,4]
-            weight @o : q8[4,4]
+            weight @o : int8[4,4]
             func @f(%x: f32[rows,4]) -> f32[rows,4] {
               %both = linear %x, @w : f32[rows,8]
               %gate = slice %both {from = 0, to = 4} : f32[rows,4]

@@ -3,6 +3,7 @@ import Compiler
 import Foundation
 import Huginn
 import IR
+import NumberFormats
 import ParserFuzzing
 import RandomGraphs
 import RepositoryFiles
@@ -14,7 +15,7 @@ import Testing
         "Tests/Golden/odd/config.json", "Tests/Golden/micro/config.json", "Tools/wordmath/checkpoint/config.json",
         "Tools/bench/huginn-0125.json",
     ]
-    static let elements = ElementType.allCases.filter { $0 != .i32 }
+    static let elements = ElementType.weightFormats
 
     static func module(_ configuration: String) throws -> Module {
         let json = try String(contentsOf: Repository.root.appending(path: configuration), encoding: .utf8)

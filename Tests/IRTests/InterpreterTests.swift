@@ -1,5 +1,6 @@
 import Foundation
 import IR
+import NumberFormats
 import Testing
 
 /// Operations against numbers worked out by hand.
@@ -194,15 +195,15 @@ import Testing
         #expect(tensor.floats.suffix(2) == [127, -127])
     }
 
-    @Test func `q4 has a bf16 scale for every 32 columns of a row, counted from the row's start`() {
+    @Test func `int4 has a bf16 scale for every 32 columns of a row, counted from the row's start`() {
         // Rows of 40 columns: 32 whose largest is 7, so that they are whole numbers, and 8 whose largest is 700.
         let row = (0..<32).map { Float($0 % 15) - 7 } + [700, -700, 149, 151, 0, 51, 49, -49]
-        let tensor = Tensor(row + row, shape: [2, 40], element: .q4)
+        let tensor = Tensor(row + row, shape: [2, 40], element: .int4)
         let expected = Array(row.prefix(32)) + [700, -700, 100, 200, 0, 100, 0, 0]
         #expect(tensor.floats == expected + expected)
         // 1 / 7 is no bf16 number; what 7 of its nearest one make is what is kept of 1.
         let scale = (Float(1) / 7).roundedToBF16
-        #expect(Tensor([1, -1], shape: [1, 2], element: .q4).floats == [7 * scale, -7 * scale])
+        #expect(Tensor([1, -1], shape: [1, 2], element: .int4).floats == [7 * scale, -7 * scale])
     }
 
     @Test func `products and embeddings of quantized matrices take their numbers times their scales`() throws {
@@ -215,7 +216,7 @@ import Testing
             %d = embed %t, @four {scale = 2.0} : f32[rows,2]
             """,
             returns: ["a", "b", "c", "d"].map { "%\($0) : f32[rows,2]" }.joined(separator: ";"),
-            declarations: "weight @eight : q8[2,2]\nweight @four : q4[2,2]",
+            declarations: "weight @eight : int8[2,2]\nweight @four : int4[2,2]",
             parameters: [("x", Self.rows([[254, 3]])), ("t", Self.column([1]))],
             weights: ["eight": Self.rows([[127, 0.6], [12.7, 0]]), "four": Self.rows([[7, 3.4], [0, 14]])])
         // x is 127 · 2 and 2 · 2, its 3 lying between 1 and 2 of its steps, at the even one.
@@ -226,8 +227,8 @@ import Testing
     }
 
     @Test func `a tensor that is quantized already keeps its scales`() throws {
-        // The nearest to 5 and 2 with a scale from the largest would be 5 and 1.97 in q8, and 5 and 2.14 in q4.
-        for element in [ElementType.q8, .q4] {
+        // The nearest to 5 and 2 with a scale from the largest would be 5 and 1.97 in int8, and 5 and 2.14 in int4.
+        for element in [ElementType.int8, .int4] {
             let weight = Tensor(represented: [5, 2], shape: [1, 2], element: element)
             let results = try Self.run(
                 "%x8 = convert %x : q8[rows,2]\n%y = linear %x8, @w : f32[rows,1]", returns: "%y : f32[rows,1]",

@@ -10,8 +10,8 @@ let canonicalText = """
     weight @qkv : bf16[24,8]
     weight @qk_bias : f32[16]
     weight @ln_f : f32[8]
-    weight @eight : q8[8,8]
-    weight @four : q4[8,8]
+    weight @eight : int8[8,8]
+    weight @four : int4[8,8]
     cache @prelude.0 : f32[2,4]
     cache @core.0 : f32[2,4] recurrent
 

@@ -6,8 +6,8 @@ import Testing
     static let declarations = """
         weight @w : f32[6,4]
         weight @half : bf16[6,4]
-        weight @q8 : q8[6,4]
-        weight @q4 : q4[6,4]
+        weight @eight : int8[6,4]
+        weight @four : int4[6,4]
         weight @odd : f32[5,4]
         weight @v : f32[4]
         weight @v8 : f32[8]
@@ -41,10 +41,10 @@ import Testing
     static let wellFormed = [
         "%r = linear %x, @w : f32[rows,6]",
         "%r = linear %b, @half : f32[rows,6]",
-        "%r = linear %q, @q8 : f32[rows,6]",
-        "%r = linear %q, @q4 : f32[rows,6]",
+        "%r = linear %q, @eight : f32[rows,6]",
+        "%r = linear %q, @four : f32[rows,6]",
         "%r = embed %i, @half {scale = -1.0} : f32[rows,4]",
-        "%r = embed %i, @q4 {scale = -1.0} : f32[rows,4]",
+        "%r = embed %i, @four {scale = -1.0} : f32[rows,4]",
         "%r = slice %x {from = 3, to = 4} : bf16[rows,1]",
         "%r = concat %x, %z : f32[rows,10]",
         "%r = norm %x, @v {eps = 0.0} : bf16[rows,4]",
@@ -56,7 +56,7 @@ import Testing
         "%r = convert %x : q8[rows,4]",
         "%r = silu %x : q8[rows,4]",
         "%r, %s = add_keep_norm %x, %y, @v {eps = 1.0} : f32[rows,4], q8[rows,4]",
-        "%r = linear_silu_gate %q, @q4 : bf16[rows,3]",
+        "%r = linear_silu_gate %q, @four : bf16[rows,3]",
         "cache_write %x, %y, %i, %i, @deep {recurrence = 7}",
         "%r = project_rope_write %x, %i, %i, @qkv, @v8, @deep {heads = 2, base = 1.0, recurrence = 3} : f32[rows,4]",
         "%r = linear_silu_gate %x, @w : bf16[rows,3]",
@@ -91,20 +91,20 @@ import Testing
         ("%r = linear %x, @w : f32[rows,4]", "result 1 (%r) is f32[rows,4], expected f32[rows,6]"),
         ("%r = linear %x, @w : bf16[rows,6]", "result 1 (%r) is bf16[rows,6], expected f32[rows,6]"),
         (
-            "%r = linear %x, @q8 : f32[rows,6]",
-            "operand 1 (%x) is f32[rows,4], expected q8[rows,4], rows for @q8 : q8[6,4]"
+            "%r = linear %x, @eight : f32[rows,6]",
+            "operand 1 (%x) is f32[rows,4], expected q8[rows,4], rows for @eight : int8[6,4]"
         ),
         (
-            "%r = linear %b, @q4 : f32[rows,6]",
-            "operand 1 (%b) is bf16[rows,4], expected q8[rows,4], rows for @q4 : q4[6,4]"
+            "%r = linear %b, @four : f32[rows,6]",
+            "operand 1 (%b) is bf16[rows,4], expected q8[rows,4], rows for @four : int4[6,4]"
         ),
         (
             "%r = silu %x : i32[rows,4]",
             "result 1 (%r) is i32[rows,4], expected f32[rows,4] or bf16[rows,4] or q8[rows,4]"
         ),
         (
-            "%r = silu %x : q4[rows,4]",
-            "result 1 (%r) is q4[rows,4], expected f32[rows,4] or bf16[rows,4] or q8[rows,4]"
+            "%r = silu %x : int4[rows,4]",
+            "result 1 (%r) is int4[rows,4], expected f32[rows,4] or bf16[rows,4] or q8[rows,4]"
         ),
         (
             "%r = linear_silu_gate %x, @w : q8[rows,3]",
@@ -339,8 +339,8 @@ import Testing
     @Test func `parameters have one element or one width a row`() {
         for type in [
             TensorType(.f32, []), .fixed(.f32, 4), .rows(.f32, 0), .rows(.f32, -4), TensorType(.f32, [.rows, .rows]),
-            // Quantized numbers share a row's scale, and only weights are q4.
-            .rows(.q8), .rows(.q4, 4),
+            // Quantized numbers share a row's scale, and only weights are int4.
+            .rows(.q8), .rows(.int4, 4),
         ] {
             let function = Function("f", parameters: [Value("p", type)])
             #expect(throws: VerificationError.self, "\(type)") { try verify(Module(functions: [function])) }
@@ -353,12 +353,17 @@ import Testing
             "weight @w is i32[4], expected f32 or bf16 with one or two extents"
         ),
         (
-            Module(weights: [Weight("w", .fixed(.q8, 4))]),
-            "weight @w is q8[4], expected f32 or bf16 with one or two extents"
+            Module(weights: [Weight("w", .fixed(.int8, 4))]),
+            "weight @w is int8[4], expected f32 or bf16 with one or two extents"
         ),
         (
-            Module(weights: [Weight("w", .fixed(.q4, 4))]),
-            "weight @w is q4[4], expected f32 or bf16 with one or two extents"
+            Module(weights: [Weight("w", .fixed(.int4, 4))]),
+            "weight @w is int4[4], expected f32 or bf16 with one or two extents"
+        ),
+        (
+            Module(weights: [Weight("w", .fixed(.q8, 4, 4))]),
+            "weight @w is q8[4,4], expected f32 or bf16 with one or two extents from 1 to 2147483647, "
+                + "or int8 or int4 with two"
         ),
         (Module(weights: [Weight("w", .fixed(.f32, 1, 2, 3))]), "weight @w is f32[1,2,3], expected"),
         (Module(weights: [Weight("w", .fixed(.f32, 0))]), "weight @w is f32[0], expected"),

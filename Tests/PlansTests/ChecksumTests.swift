@@ -1,4 +1,5 @@
 import Plans
+import RandomGraphs
 import Testing
 
 @Suite struct ChecksumTests {
@@ -24,7 +25,7 @@ import Testing
             let pieces = Array(repeating: size, count: size == 0 ? 3 : 300 / size)
             #expect(Self.checksum(Self.sample, pieces: pieces) == whole, "pieces of \(size)")
         }
-        var random = SeededGenerator(seed: 1)
+        var random = RandomSource(seed: 1)
         for _ in 0..<200 {
             let pieces = (0..<12).map { _ in Int.random(in: 0...70, using: &random) }
             #expect(Self.checksum(Self.sample, pieces: pieces) == whole, "pieces \(pieces)")

@@ -1,4 +1,5 @@
 import Foundation
+import NumberFormats
 import Plans
 import Safetensors
 import Testing
@@ -150,7 +151,7 @@ import Testing
     @Test(arguments: [(Int.max, 7), (7, Int.max), (Int.max, Int.max), (-1, 7), (7, -1), (1 << 32, 1 << 31)])
     func `a weight of an impossible size is refused, not computed with`(_ rows: Int, _ columns: Int) throws {
         let folder = try TemporaryFolder()
-        for format in WeightFormat.allCases {
+        for format in ElementType.weightFormats {
             var sample = SamplePlan()
             sample.contents.schedule.weights[1] = ScheduledWeight(
                 name: "matrix", format: format, rows: rows, columns: columns)

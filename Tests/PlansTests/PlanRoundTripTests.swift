@@ -1,6 +1,8 @@
 import Foundation
+import NumberFormats
 import Plans
 import Safetensors
+import RandomGraphs
 import Testing
 
 @Suite struct PlanRoundTripTests {
@@ -52,7 +54,7 @@ import Testing
 
     @Test func `floats of instructions keep every bit`() throws {
         var sample = SamplePlan()
-        var random = SeededGenerator(seed: 1)
+        var random = RandomSource(seed: 1)
         let floats =
             [0, 1e-6, 0.1, 50000, .leastNonzeroMagnitude, .greatestFiniteMagnitude, -1 / 3]
             + (0..<200).map { _ in Float(bitPattern: UInt32.random(in: 0...0x7F7F_FFFF, using: &random)) }
@@ -77,7 +79,7 @@ import Testing
     }
 
     @Test func `sizes that overflow are no sizes, in every format`() {
-        for format in WeightFormat.allCases {
+        for format in ElementType.weightFormats {
             for (rows, columns) in [(Int.max, 1), (1, Int.max), (Int.max / 2, Int.max / 2), (-1, 4), (4, -1)] {
                 let weight = ScheduledWeight(name: "w", format: format, rows: rows, columns: columns)
                 #expect(weight.byteCount == nil, "\(format), \(rows) × \(columns)")
@@ -87,14 +89,14 @@ import Testing
     }
 
     @Test func `weights and quantized rows take the bytes that their layouts say`() {
-        func bytes(_ format: WeightFormat) -> Int? {
+        func bytes(_ format: ElementType) -> Int? {
             ScheduledWeight(name: "w", format: format, rows: 33, columns: 65).byteCount
         }
         #expect(bytes(.int8) == 64 * 128 + 64 * 4)
         #expect(bytes(.int4) == 2 * 2 * (2 * 512 + 128))
-        #expect(BufferElement.q8.bytesPerRow(width: 64) == 192)
-        #expect(BufferElement.q8.bytesPerRow(width: 65) == 256)
-        #expect(BufferElement.q8.bytesPerRow(width: 5280) == 5312 + 64 + 664 + 40)
+        #expect(Q8Format.bytesPerRow(width: 64) == 192)
+        #expect(Q8Format.bytesPerRow(width: 65) == 256)
+        #expect(Q8Format.bytesPerRow(width: 5280) == 5312 + 64 + 664 + 40)
     }
 
     @Test func `a plan without its weights is all the rest, and says what it lacks to whoever would run it`() throws {

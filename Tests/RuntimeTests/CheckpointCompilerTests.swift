@@ -2,6 +2,7 @@ import Checkpoints
 import Foundation
 import Huginn
 import IR
+import NumberFormats
 import PlanBuilder
 import Plans
 import Safetensors
@@ -13,14 +14,14 @@ import Testing
 
     init() throws { checkpoint = try RandomCheckpoint() }
 
-    func compiler(_ folder: String, _ format: WeightFormat, workers: Int? = nil) throws -> CheckpointCompiler {
+    func compiler(_ folder: String, _ format: ElementType, workers: Int? = nil) throws -> CheckpointCompiler {
         try CheckpointCompiler(
             Checkpoint(folder: checkpoint.path(folder)),
             CompilationSettings(weights: format, recurrence: 2, innerRecurrence: 1), workers: workers)
     }
 
     /// Compiles to a file and gives its bytes.
-    func compiled(_ folder: String, _ format: WeightFormat, workers: Int? = nil) throws -> Data {
+    func compiled(_ folder: String, _ format: ElementType, workers: Int? = nil) throws -> Data {
         let compiler = try compiler(folder, format, workers: workers)
         let path = checkpoint.path("\(UUID().uuidString).plan")
         try compiler.write(compiler.model.lower(), to: path)
@@ -28,8 +29,8 @@ import Testing
         return try Data(contentsOf: URL(filePath: path))
     }
 
-    @Test(arguments: WeightFormat.allCases)
-    func `the number of threads changes no bit of a plan`(_ format: WeightFormat) throws {
+    @Test(arguments: ElementType.weightFormats)
+    func `the number of threads changes no bit of a plan`(_ format: ElementType) throws {
         try checkpoint.write(to: "a", as: .f32)
         let serial = try compiled("a", format, workers: 1)
         for workers in [2, 3, 16] {
@@ -38,8 +39,8 @@ import Testing
         #expect(try compiled("a", format) == serial)
     }
 
-    @Test(arguments: WeightFormat.allCases)
-    func `shards and one file, f32 and bf16 with the same numbers, give the same plan`(_ format: WeightFormat) throws {
+    @Test(arguments: ElementType.weightFormats)
+    func `shards and one file, f32 and bf16 with the same numbers, give the same plan`(_ format: ElementType) throws {
         try checkpoint.write(to: "file", as: .f32)
         let expected = try compiled("file", format)
         for (folder, type, shards) in [("two", StoredType.f32, 2), ("bf16", .bf16, 1), ("seven", .bf16, 7)] {
@@ -50,7 +51,7 @@ import Testing
 
     @Test func `every number of the checkpoint is where the plan's format says, and padding is zero`() throws {
         try checkpoint.write(to: "a", as: .bf16, shards: 3)
-        for format in [WeightFormat.f32, .bf16] {
+        for format in [ElementType.f32, .bf16] {
             let plan = try compiler("a", format).plan()
             for weight in plan.contents.schedule.weights {
                 let expected = try #require(checkpoint.stored(weight))

@@ -1,6 +1,7 @@
 import Compiler
 import Foundation
 import GoldenRuns
+import NumberFormats
 import Plans
 import Runtime
 import Samplers
@@ -11,7 +12,7 @@ import Testing
     static func all(but pass: String) -> [String] { Pipeline.standardNames.filter { $0 != pass } }
 
     /// On one thread: what is computed depends on no number of them, and other tests need theirs.
-    static func model(_ name: String, weights: WeightFormat = .f32, passes: [String], budget: Int = 1) throws
+    static func model(_ name: String, weights: ElementType = .f32, passes: [String], budget: Int = 1) throws
         -> PlanModel
     {
         try PlanModel(
@@ -62,9 +63,9 @@ import Testing
         #expect(steps == Array(run.steps.prefix(10)))
     }
 
-    @Test(arguments: Pipeline.standardNames, [WeightFormat.bf16, .int8])
+    @Test(arguments: Pipeline.standardNames, [ElementType.bf16, .int8])
     func `without a pass, packed and quantized weights give nearly the same logits`(
-        _ pass: String, _ weights: WeightFormat
+        _ pass: String, _ weights: ElementType
     ) throws {
         if pass == "lower-weights" {
             #expect(throws: CompilerError.self) { try Self.logits(weights, passes: Self.all(but: pass)) }
@@ -78,13 +79,13 @@ import Testing
     }
 
     /// Those of plans that all passes made.
-    private static let completeLogits: [WeightFormat: Result<[Float], any Error>] = Dictionary(
-        uniqueKeysWithValues: [WeightFormat.bf16, .int8].map { weights in
+    private static let completeLogits: [ElementType: Result<[Float], any Error>] = Dictionary(
+        uniqueKeysWithValues: [ElementType.bf16, .int8].map { weights in
             (weights, Result { try logits(weights, passes: Pipeline.standardNames) })
         })
 
     /// A prompt through the looping tape, then one token through the one for six recurrences.
-    private static func logits(_ weights: WeightFormat, passes: [String]) throws -> [Float] {
+    private static func logits(_ weights: ElementType, passes: [String]) throws -> [Float] {
         let model = try model("odd", weights: weights, passes: passes)
         let tokens: [Int32] = (0..<19).map { $0 * 37 % 500 }
         let prompt = try InvarianceTests.prefill([(0, tokens)], on: model, recurrences: 6)

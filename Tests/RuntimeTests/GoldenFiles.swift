@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import GoldenRuns
+import NumberFormats
 import PlanBuilder
 import Plans
 import RepositoryFiles
@@ -14,7 +15,7 @@ enum GoldenFiles {
 
     /// Compiles a checkpoint in memory, with the loops unrolled as for the runs.
     static func plan(
-        _ folder: URL, weights: WeightFormat = .f32, recurrence: Int? = nil, innerRecurrence: Int = 4,
+        _ folder: URL, weights: ElementType = .f32, recurrence: Int? = nil, innerRecurrence: Int = 4,
         passes: [String]? = nil
     ) throws -> Plan {
         let settings = CompilationSettings(
@@ -22,7 +23,7 @@ enum GoldenFiles {
         return try CheckpointCompiler(Checkpoint(folder: folder.path), settings).plan()
     }
 
-    static func plan(_ name: String, weights: WeightFormat = .f32) throws -> Plan {
+    static func plan(_ name: String, weights: ElementType = .f32) throws -> Plan {
         try plan(folder.appending(path: name), weights: weights)
     }
 

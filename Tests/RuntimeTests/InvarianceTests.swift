@@ -1,5 +1,6 @@
 import Foundation
 import GoldenRuns
+import NumberFormats
 import Plans
 import Runtime
 import Samplers
@@ -26,8 +27,8 @@ import Testing
                 states: .zeros(rows: tokens.count, width: model.shape.width)))
     }
 
-    @Test(arguments: ["micro", "odd"], [WeightFormat.bf16, .int8, .int4])
-    func `rows are the same to the bit alone and beside other sequences`(_ name: String, _ weights: WeightFormat) throws
+    @Test(arguments: ["micro", "odd"], [ElementType.bf16, .int8, .int4])
+    func `rows are the same to the bit alone and beside other sequences`(_ name: String, _ weights: ElementType) throws
     {
         let model = try PlanModel(GoldenFiles.plan(name, weights: weights), sequences: 3)
         let entries = Self.sequences.enumerated().map { (slot: Int32($0), tokens: $1) }
@@ -42,8 +43,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ["micro", "odd"], WeightFormat.allCases)
-    func `the number of threads changes no bit`(_ name: String, _ weights: WeightFormat) throws {
+    @Test(arguments: ["micro", "odd"], ElementType.weightFormats)
+    func `the number of threads changes no bit`(_ name: String, _ weights: ElementType) throws {
         let plan = try GoldenFiles.plan(name, weights: weights)
         let entries = Self.sequences.enumerated().map { (slot: Int32($0), tokens: $1) }
         let results = try [1, 2, 3].map { threads in
@@ -53,8 +54,8 @@ import Testing
         #expect(results[0] == results[2])
     }
 
-    @Test(arguments: WeightFormat.allCases)
-    func `an unrolled tape computes what the loop does, with every cache budget`(_ weights: WeightFormat) throws {
+    @Test(arguments: ElementType.weightFormats)
+    func `an unrolled tape computes what the loop does, with every cache budget`(_ weights: ElementType) throws {
         let folder = GoldenFiles.folder.appending(path: "odd")
         let unrolled = try GoldenFiles.plan(folder, weights: weights, recurrence: 5, innerRecurrence: 2)
         let looping = try GoldenFiles.plan(folder, weights: weights, recurrence: 0, innerRecurrence: 1)
@@ -122,7 +123,7 @@ import Testing
 
     @Test func `bf16 logits are within 2% of f32's on the word-problem checkpoint`() throws {
         let problems = try GoldenWordProblems()
-        let models = try [WeightFormat.f32, .bf16].map {
+        let models = try [ElementType.f32, .bf16].map {
             try PlanModel(GoldenFiles.plan(GoldenFiles.wordmath, weights: $0))
         }
         for row in problems.rows {

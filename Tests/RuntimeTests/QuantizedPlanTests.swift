@@ -2,6 +2,7 @@ import Checkpoints
 import Compiler
 import GoldenRuns
 import IR
+import NumberFormats
 import PlanBuilder
 import Plans
 import Runtime
@@ -50,13 +51,13 @@ import Testing
         #expect(Self.distance(found.logits.values, expected[2].floats) < 0.02)
     }
 
-    @Test(arguments: [(WeightFormat.int8, Float(0.05)), (.int4, 0.4)])
-    func `quantized logits stay near f32's on the word-problem checkpoint`(_ format: WeightFormat, _ bound: Float)
+    @Test(arguments: [(ElementType.int8, Float(0.05)), (.int4, 0.4)])
+    func `quantized logits stay near f32's on the word-problem checkpoint`(_ format: ElementType, _ bound: Float)
         throws
     {
         let problems = try GoldenWordProblems()
         let row = try #require(problems.rows.first)
-        let logits = try [WeightFormat.f32, format].map { weights in
+        let logits = try [ElementType.f32, format].map { weights in
             let model = try PlanModel(GoldenFiles.plan(GoldenFiles.wordmath, weights: weights))
             return try InvarianceTests.prefill([(0, row.prompt_tokens)], on: model, recurrences: 16).logits.values
         }
@@ -75,8 +76,8 @@ import Testing
         #expect(error?.description.contains("bf16") == true && error?.description.contains("int8") == true)
         for word in ["embedding", "head"] {
             let module = try compiler(WeightRule(pattern: word, format: .int8)).model.lower()
-            #expect(module.weight("transformer.wte.weight")?.type.element == .q8)
-            #expect(module.weights.count { $0.type.element == .q8 } == 1)
+            #expect(module.weight("transformer.wte.weight")?.type.element == .int8)
+            #expect(module.weights.count { $0.type.element == .int8 } == 1)
         }
     }
 
@@ -86,18 +87,12 @@ import Testing
         for weight in plan.contents.schedule.weights {
             let (rows, columns) = (weight.rows, weight.columns)
             let bytes = try plan.unownedBytes(of: weight)
-            let values = (0..<rows * columns).map { index -> Float in
-                let (n, k) = (index / columns, index % columns)
-                return switch weight.format {
-                case .f32: bytes.load(fromByteOffset: index * 4, as: Float.self)
-                case .bf16: PackedBF16.element(bytes.bindMemory(to: UInt16.self), n: n, k: k, columns: columns)
-                case .int8: PackedInt8.element(bytes, n: n, k: k, rows: rows, columns: columns)
-                case .int4: PackedInt4.element(bytes, n: n, k: k, columns: columns)
-                }
+            let layout = try weight.layout
+            let values = (0..<rows * columns).map {
+                layout.element(bytes, n: $0 / columns, k: $0 % columns, rows: rows, columns: columns)
             }
-            let isVector = rows == 1 && weight.format == .f32
             tensors[weight.name] = Tensor(
-                represented: values, shape: isVector ? [columns] : [rows, columns], element: weight.format.element)
+                represented: values, shape: weight.isVector ? [columns] : [rows, columns], element: weight.format)
         }
         return tensors
     }

@@ -2,6 +2,7 @@ import Checkpoints
 import Foundation
 import Huginn
 import IR
+import NumberFormats
 import Plans
 import Safetensors
 
@@ -81,11 +82,10 @@ final class RandomCheckpoint {
         guard let floats = floats(weight) else { return nil }
         if weight.format == .f32 { return floats.withUnsafeBytes(Array.init) }
         guard weight.format == .bf16 else { return nil }
-        var packed = [UInt16](
-            repeating: 0, count: PackedBF16.roundedUp(weight.rows) * PackedBF16.roundedUp(weight.columns))
+        var packed = [UInt16](repeating: 0, count: (weight.byteCount ?? 0) / 2)
         for n in 0..<weight.rows {
             for k in 0..<weight.columns {
-                packed[PackedBF16.offset(n: n, k: k, columns: weight.columns)] =
+                packed[BF16Format.offset(n: n, k: k, columns: weight.columns)] =
                     UInt16(floats[n * weight.columns + k].bitPattern >> 16)
             }
         }

@@ -1,8 +1,9 @@
 import IR
+import NumberFormats
 import Plans
 
 /// Gives every f32 matrix its storage format. A matrix of another element type reads rows of another one too
-/// (``ElementType/matrixInput``), so conversions of its input are inserted, one for each element type that a value is read
+/// (``WeightLayout/input``), so conversions of its input are inserted, one for each element type that a value is read
 /// in. The embedding shares the head's matrix when they are tied, and is read from that format.
 public struct LowerWeights: ParameterizedPass {
     public let name = "lower-weights"
@@ -37,7 +38,7 @@ public struct LowerWeights: ParameterizedPass {
                 var converted: [Value: Value] = [:]
                 return operations.flatMap { operation -> [Operation] in
                     guard operation.opcode.traits.readsMatrix, let input = operation.operands.first,
-                        let element = operation.symbols.first.flatMap({ elements[$0] })?.matrixInput,
+                        let element = operation.symbols.first.flatMap({ elements[$0] })?.weights?.input,
                         input.type.element != element
                     else { return [operation] }
                     // The value as that element type, under the name that it has in another: the key of the pair.
@@ -47,7 +48,7 @@ public struct LowerWeights: ParameterizedPass {
                         lowered.operands[0] = earlier
                         return [lowered]
                     }
-                    let operand = Value(names.next("\(input.name).\(element.rawValue)"), key.type)
+                    let operand = Value(names.next("\(input.name).\(element)"), key.type)
                     converted[key] = operand
                     lowered.operands[0] = operand
                     return [Operation(.convert, [input], results: [operand]), lowered]
@@ -91,15 +92,16 @@ extension LowerWeights {
         var rules: [MatrixFormats.Rule] = []
         for parameter in parameters {
             let parts = parameter.split(separator: ":", omittingEmptySubsequences: false)
-            guard let word = parts.last, let format = WeightFormat(rawValue: String(word)) else {
+            guard let word = parts.last, let format = ElementType.weightFormats.first(where: { $0.name == word })
+            else {
                 throw CompilerError(
                     "lower-weights has the parameter '\(parameter)'; it takes a format "
-                        + "(\(WeightFormat.allCases.map(\.rawValue).joined(separator: ", "))) or PATTERN:FORMAT.")
+                        + "(\(ElementType.weightFormats.map(\.name).joined(separator: ", "))) or PATTERN:FORMAT.")
             }
             if parts.count == 2, !parts[0].isEmpty {
-                rules.append(MatrixFormats.Rule(String(parts[0]), format.element))
+                rules.append(MatrixFormats.Rule(String(parts[0]), format))
             } else if parts.count == 1, standard == nil {
-                standard = format.element
+                standard = format
             } else {
                 throw CompilerError(
                     "lower-weights has the parameter '\(parameter)'; it takes one format for all matrices, and "

@@ -53,7 +53,7 @@ struct BarrierPlacement {
             case .parameter: return nil
             case .result(let index): place = .result(index)
             case .arena(let offset):
-                place = .arena(offset..<offset + buffer.element.bytesPerRow(width: buffer.width))
+                place = .arena(offset..<offset + buffer.bytesPerRow)
             }
             return Access(place: place, writes: writes, ownRowsOf: byRows ? number : nil)
         }

@@ -1,4 +1,5 @@
 import IR
+import NumberFormats
 import Plans
 
 /// Where every value of a function lies: results and parameters in the caller's memory, all else in one arena, in which
@@ -29,7 +30,7 @@ public struct MemoryPlan: Hashable, Sendable {
         var placements: [String: Placement] = [:]
         for (step, action) in code.steps.enumerated() {
             for value in action.reads + action.writes where !external.contains(value.name) {
-                let bytes = try BufferElement(value).bytesPerRow(width: value.type.width)
+                let bytes = try value.rowLayout.bytesPerRow(width: value.type.width)
                 placements[
                     value.name,
                     default: Placement(
@@ -67,18 +68,18 @@ public struct MemoryPlan: Hashable, Sendable {
     }
 }
 
-extension BufferElement {
-    /// The element type of a value's buffer.
-    init(_ value: Value) throws {
-        guard value.type.isRowwise else {
-            throw CompilerError("%\(value.name) cannot be scheduled: its type has no leading `rows` extent.")
-        }
-        switch value.type.element {
-        case .f32: self = .f32
-        case .bf16: self = .bf16
-        case .i32: self = .i32
-        case .q8: self = .q8
-        case .q4: throw CompilerError("%\(value.name) cannot be scheduled: q4 is for weights only.")
+extension Value {
+    /// The layout of the value's buffer.
+    /// - Throws: ``CompilerError`` if no buffer can hold the value.
+    var rowLayout: any RowLayout.Type {
+        get throws {
+            guard type.isRowwise else {
+                throw CompilerError("%\(name) cannot be scheduled: its type has no leading `rows` extent.")
+            }
+            guard let layout = type.element.rows else {
+                throw CompilerError("%\(name) cannot be scheduled: \(type.element) is for weights only.")
+            }
+            return layout
         }
     }
 }

@@ -1,4 +1,5 @@
 import IR
+import NumberFormats
 import Plans
 
 /// Turns a lowered module into what the executor runs: memory planned by liveness, one static tape of instructions per
@@ -73,19 +74,20 @@ private struct TapeBuilder {
     }
 
     private mutating func add(_ value: Value, _ storage: BufferStorage) throws {
+        _ = try value.rowLayout
         numbers[value.name] = buffers.count
         buffers.append(
             ScheduledBuffer(
-                name: value.name, element: try BufferElement(value), width: value.type.width, storage: storage))
+                name: value.name, element: value.type.element, width: value.type.width, storage: storage))
     }
 
     private func ports(_ values: [Value]) throws -> [Port] {
         try values.map { value in
-            guard value.type.element == .f32 || value.type.element == .i32 else {
+            guard try value.rowLayout.isRowMajor else {
                 throw CompilerError(
                     "%\(value.name) in @\(function.name) is \(value.type): what goes in or out has to be f32 or i32.")
             }
-            return Port(name: value.name, element: try BufferElement(value), width: value.type.width)
+            return Port(name: value.name, element: value.type.element, width: value.type.width)
         }
     }
 
@@ -130,38 +132,16 @@ extension ScheduledWeight {
     init(_ weight: Weight) throws {
         var extents = weight.type.shape.compactMap { extent in if case .fixed(let n) = extent { n } else { nil } }
         if extents.count == 1 { extents.insert(1, at: 0) }
-        guard extents.count == 2, let format = WeightFormat(weight.type.element) else {
+        let format = weight.type.element
+        guard extents.count == 2, let layout = format.weights else {
             throw CompilerError("The weight @\(weight.name) is neither a matrix nor a vector of floats.")
         }
-        guard format != .int8 || extents[1] <= PackedInt8.maxColumns else {
+        guard extents[1] <= layout.maxColumns else {
             throw CompilerError(
-                "The weight @\(weight.name) has \(extents[1]) columns; int8 can sum \(PackedInt8.maxColumns). "
+                "The weight @\(weight.name) has \(extents[1]) columns; \(format) can sum \(layout.maxColumns). "
                     + "Give it another format.")
         }
         self.init(name: weight.name, format: format, rows: extents[0], columns: extents[1])
-    }
-}
-
-extension WeightFormat {
-    /// The format that stores weights of an element type; nil for i32.
-    init?(_ element: ElementType) {
-        switch element {
-        case .f32: self = .f32
-        case .bf16: self = .bf16
-        case .q8: self = .int8
-        case .q4: self = .int4
-        case .i32: return nil
-        }
-    }
-
-    /// The element type of a weight that is stored so.
-    public var element: ElementType {
-        switch self {
-        case .f32: .f32
-        case .bf16: .bf16
-        case .int8: .q8
-        case .int4: .q4
-        }
     }
 }
 

@@ -1,3 +1,4 @@
+import NumberFormats
 import Plans
 import Runtime
 
@@ -7,7 +8,7 @@ struct BenchProbe {
     /// The buffer that reading is probed with.
     let bytes: Int
     private(set) var bandwidths: [Double] = []
-    private(set) var peaks: [MachineProbe.Product: [Double]] = [:]
+    private(set) var peaks: [ElementType: [Double]] = [:]
 
     private static let passes = 3
 
@@ -27,7 +28,7 @@ struct BenchProbe {
 
     mutating func sample() throws {
         bandwidths.append(try MachineProbe.readBandwidth(bytes: bytes, threads: threads, repeats: Self.passes))
-        for product in MachineProbe.Product.allCases {
+        for product in MachineProbe.products {
             peaks[product, default: []].append(
                 try MachineProbe.peak(product, threads: threads, repeats: Self.passes))
         }
@@ -35,20 +36,23 @@ struct BenchProbe {
 
     func bandwidth() -> Double { median(bandwidths) }
 
-    func peak(_ product: MachineProbe.Product) -> Double { median(peaks[product] ?? []) }
+    func peak(_ product: ElementType) -> Double { median(peaks[product] ?? []) }
+
+    /// The peak of the products that kernels for weights of a format compute.
+    private func peak(ofWeights format: ElementType) -> Double { peak(format.weights?.product ?? format) }
 
     /// The larger of the two floors, in milliseconds.
-    func floorMs(bytes: Int, operations: [WeightFormat: Double]) -> Double {
+    func floorMs(bytes: Int, operations: [ElementType: Double]) -> Double {
         let reading = Double(bytes) / (bandwidth() * 1e9)
-        let multiplying = operations.map { $0.value / (peak($0.key.product) * 1e12) }.reduce(0, +)
+        let multiplying = operations.map { $0.value / (peak(ofWeights: $0.key) * 1e12) }.reduce(0, +)
         return max(reading, multiplying) * 1e3
     }
 
     func report(_ plan: Plan, instructionSet: String) -> BenchReport.Probe {
         .init(
             readGbS: bandwidth(), readGbSLeast: bandwidths.min() ?? 0, readGbSMost: bandwidths.max() ?? 0,
-            peakTflops: peak(plan.contents.settings.weights.product),
-            peaks: MachineProbe.Product.allCases.map { .init(product: $0.rawValue, tflops: peak($0)) },
+            peakTflops: peak(ofWeights: plan.contents.settings.weights),
+            peaks: MachineProbe.products.map { .init(product: $0.rawValue, tflops: peak($0)) },
             threads: threads, instructionSet: instructionSet)
     }
 }

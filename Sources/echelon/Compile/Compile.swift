@@ -3,6 +3,7 @@ import Checkpoints
 import Compiler
 import Foundation
 import IR
+import NumberFormats
 import PlanBuilder
 import Plans
 
@@ -48,7 +49,7 @@ struct Compile: ParsableCommand {
             Format of the matrices: f32, the reference; bf16, half the bytes a pass; int8, a quarter, with a scale for \
             each output; int4, a seventh, with a scale for every 32 inputs. Rows are quantized to int8 for the last two.
             """)
-    var weights: WeightFormat = .f32
+    var weights: ElementType = .f32
 
     @Option(
         help: ArgumentHelp(
@@ -101,7 +102,7 @@ struct Compile: ParsableCommand {
     /// As far as the choice of passes depends on them.
     private var options: CompilerOptions {
         CompilerOptions(
-            weights: weights.element, rules: weightsFor.map { MatrixFormats.Rule($0.pattern, $0.format.element) })
+            weights: weights, rules: weightsFor.map { MatrixFormats.Rule($0.pattern, $0.format) })
     }
 
     private func passNames() throws -> [String] { try PassChoice.names(passes, without: disablePass) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import NumberFormats
 import Plans
 import Runtime
 import Samplers
@@ -133,7 +134,7 @@ private struct Settings: Encodable {
     var autoregressive: AutoregressiveSettings?
     var kvBudget: Int
     var cacheFormat: CacheFormat
-    var weights: WeightFormat
+    var weights: ElementType
     var threads: Int
     var instructionSet: String
 }

@@ -1,4 +1,5 @@
 import Inspection
+import NumberFormats
 import Plans
 import Runtime
 
@@ -58,7 +59,7 @@ struct InspectPrediction {
         }
         inspection.prediction = InspectedPrediction(
             rows: rows, context: context, threads: probe.threads, readGbS: probe.bandwidth(),
-            peaks: MachineProbe.Product.allCases.map { .init(product: $0.rawValue, tflops: probe.peak($0)) },
+            peaks: MachineProbe.products.map { .init(product: $0.rawValue, tflops: probe.peak($0)) },
             instructionUs: overhead.instruction * 1e6, barrierUs: overhead.barrier * 1e6)
         return inspection
     }

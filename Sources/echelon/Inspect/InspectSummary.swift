@@ -1,5 +1,6 @@
 import Foundation
 import Inspection
+import NumberFormats
 import Plans
 import Runtime
 
@@ -45,7 +46,7 @@ struct InspectSummary {
     }
 
     private var weights: [String] {
-        WeightFormat.allCases.compactMap { format in
+        ElementType.weightFormats.compactMap { format in
             let weights = schedule.weights.filter { $0.format == format }
             if weights.isEmpty { return nil }
             return "\(format.rawValue) weights: \(weights.count), "

@@ -37,7 +37,7 @@ struct TapeListing {
         ]
         for buffer in function.buffers {
             guard case .arena(let offset) = buffer.storage else { continue }
-            let size = buffer.element.bytesPerRow(width: buffer.width)
+            let size = buffer.bytesPerRow
             lines.append(
                 padded("\(offset)", 8) + "  " + padded("\(size)", 8)
                     + "  %\(buffer.name): \(buffer.element.rawValue)[rows,\(buffer.width)]")

@@ -1,16 +1,26 @@
 import ArgumentParser
+import NumberFormats
 import Plans
 import Runtime
 
 // The number formats as arguments of the command line.
 
-extension WeightFormat: ExpressibleByArgument {}
+extension ElementType: ExpressibleByArgument {
+    /// A format of weights: options name no other types.
+    public init?(argument: String) {
+        guard let format = Self.weightFormats.first(where: { $0.name == argument }) else { return nil }
+        self = format
+    }
+
+    public static var allValueStrings: [String] { weightFormats.map(\.name) }
+    public var defaultValueDescription: String { name }
+}
 
 extension WeightRule: ExpressibleByArgument {
     /// Parses `PATTERN=FORMAT`.
     public init?(argument: String) {
         guard let sign = argument.lastIndex(of: "="), sign > argument.startIndex,
-            let format = WeightFormat(rawValue: String(argument[argument.index(after: sign)...]))
+            let format = ElementType(argument: String(argument[argument.index(after: sign)...]))
         else { return nil }
         self.init(pattern: String(argument[..<sign]), format: format)
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import NumberFormats
 import PlanBuilder
 import Plans
 
@@ -6,7 +7,7 @@ import Plans
 struct PlanOptions: ParsableArguments {
     @Option(
         help: "Weight format if MODEL is a checkpoint: f32 (the default), bf16, int8 or int4. A plan keeps its own.")
-    var weights: WeightFormat?
+    var weights: ElementType?
 
     @Option(
         help: ArgumentHelp(

@@ -1,3 +1,4 @@
+import NumberFormats
 import Plans
 import Runtime
 
@@ -43,7 +44,7 @@ struct BenchReport: Encodable {
 
     struct Model: Encodable {
         var name: String
-        var weights: WeightFormat
+        var weights: ElementType
         var cacheFormat: CacheFormat
         var bytes: Int
         var width: Int
@@ -66,7 +67,7 @@ struct BenchReport: Encodable {
     /// One product of `rows` rows with a matrix of n outputs by k inputs.
     struct Matrix: Encodable {
         var name: String
-        var format: WeightFormat
+        var format: ElementType
         var n: Int
         var k: Int
         var rows: Int

@@ -6,8 +6,8 @@ import Testing
         """
         weight @n : f32[4]
         weight @w : bf16[4,4]
-        weight @q : q8[4,4]
-        weight @g : q4[8,4]
+        weight @q : int8[4,4]
+        weight @g : int4[8,4]
         cache @c : f32[2,2]
         func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> \(returns) {
         \(body)

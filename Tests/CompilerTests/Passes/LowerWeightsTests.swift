@@ -126,9 +126,9 @@ import Testing
     /// The standard format int8, but bf16 for the halves of a split matrix, and int4 and f32 for some by name.
     static let mixed = LowerWeights(
         MatrixFormats(
-            .q8,
+            .int8,
             rules: [
-                MatrixFormats.Rule("source", .bf16), MatrixFormats.Rule("mlp.[0-1].*", .q4),
+                MatrixFormats.Rule("source", .bf16), MatrixFormats.Rule("mlp.[0-1].*", .int4),
                 MatrixFormats.Rule("*.plain", .f32), MatrixFormats.Rule("mlp.*", .bf16),
             ]))
 
@@ -163,13 +163,13 @@ import Testing
                 """,
             toGive: """
                 weight @half : bf16[4,4] = @source[:, 2:6]
-                weight @mlp.0.up : q4[4,4]
-                weight @mlp.1.up : q4[4,4]
+                weight @mlp.0.up : int4[4,4]
+                weight @mlp.1.up : int4[4,4]
                 weight @mlp.2.up : bf16[4,4]
                 weight @mlp.plain : f32[4,4]
                 weight @a.plain : f32[4,4]
-                weight @b : q8[4,4]
-                weight @c : q8[4,4]
+                weight @b : int8[4,4]
+                weight @c : int8[4,4]
                 weight @n : f32[4]
                 func @f(%x: f32[rows,4], %tokens: i32[rows]) -> f32[rows,4] {
                   %m = norm %x, @n {eps = 0.5} : f32[rows,4]
@@ -193,7 +193,7 @@ import Testing
     @Test func `a rule that is for no matrix is refused with the names that there are`() throws {
         // @n is a vector, and those stay f32.
         for pattern in ["z*", "n", "@w"] {
-            let pass = LowerWeights(MatrixFormats(.f32, rules: [MatrixFormats.Rule(pattern, .q8)]))
+            let pass = LowerWeights(MatrixFormats(.f32, rules: [MatrixFormats.Rule(pattern, .int8)]))
             let error = #expect(throws: CompilerError.self) { try pass.run(module(Self.text)) }
             #expect(error?.description.contains(pattern) == true)
             #expect(error?.description.contains("w, v") == true)

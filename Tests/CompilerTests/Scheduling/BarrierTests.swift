@@ -1,5 +1,6 @@
 import Compiler
 import IR
+import NumberFormats
 import Plans
 import Testing
 
@@ -84,7 +85,7 @@ import Testing
 
     @Test func `unrolled, a recurrence needs nine barriers, less one where nothing came before`() throws {
         // In bf16, the converted input and the converted state, which takes its place in memory, cost three more a call.
-        for (weights, barriers) in [(ElementType.f32, 17), (.bf16, 20), (.q8, 24)] {
+        for (weights, barriers) in [(ElementType.f32, 17), (.bf16, 20), (.int8, 24)] {
             let function = try Self.lowered(weights).functions[1]
             #expect(function.unrolled == 2)
             #expect(!function.instructions.contains { [.copy, .repeat].contains($0.opcode) })

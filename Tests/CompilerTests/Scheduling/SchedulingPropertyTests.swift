@@ -1,5 +1,6 @@
 import Compiler
 import IR
+import NumberFormats
 import Plans
 import RandomGraphs
 import Testing
@@ -30,7 +31,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [ElementType.f32, .bf16, .q8])
+    @Test(arguments: [ElementType.f32, .bf16, .int8])
     func `nothing is written over a value that is still to be read, in any iteration`(_ weights: ElementType) throws {
         for scheduled in try Self.scheduled(weights) {
             for recurrences in 0...3 {
@@ -40,7 +41,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [ElementType.f32, .bf16, .q8])
+    @Test(arguments: [ElementType.f32, .bf16, .int8])
     func `a barrier stands between any two instructions of which one writes what the other touches`(
         _ weights: ElementType
     ) throws {
@@ -68,7 +69,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [ElementType.f32, .bf16, .q8])
+    @Test(arguments: [ElementType.f32, .bf16, .int8])
     func `tapes compute on an arena of bytes what the functions compute`(_ weights: ElementType) throws {
         for scheduled in try Self.scheduled(weights) {
             let program = scheduled.program
@@ -97,7 +98,7 @@ import Testing
             for buffer in function.buffers {
                 guard case .arena(let offset) = buffer.storage else { continue }
                 #expect(offset % 64 == 0 && offset >= 0, "\(scheduled.place), %\(buffer.name)")
-                #expect(offset + buffer.element.bytesPerRow(width: buffer.width) <= function.arenaBytesPerRow)
+                #expect(offset + buffer.bytesPerRow <= function.arenaBytesPerRow)
             }
         }
         #expect(planned < unplanned * 2 / 3)

@@ -1,4 +1,5 @@
 import IR
+import NumberFormats
 import Plans
 
 /// Runs a tape on bytes: each instruction reads its buffers from an arena and writes them there, and in between the
@@ -63,7 +64,7 @@ struct TapeSimulator {
             return switch buffer.element {
             case .i32: Tensor(words.map(Int32.init(bitPattern:)), shape: shape)
             case .f32: Tensor(words.map(Float.init(bitPattern:)), shape: shape)
-            case .bf16, .q8: Tensor(words.map { Float(bitPattern: $0 << 16) }, shape: shape, element: .bf16)
+            default: Tensor(words.map { Float(bitPattern: $0 << 16) }, shape: shape, element: .bf16)
             }
         }
         func store(_ tensor: Tensor, _ number: Int) {
@@ -128,16 +129,13 @@ struct TapeSimulator {
     private func type(_ buffer: ScheduledBuffer) -> TensorType {
         if let type = types[buffer.name] { return type }
         // The copies that scheduling makes have names of their own. Nothing but copies touches them.
-        guard let element = ElementType(rawValue: buffer.element.rawValue) else { return .rows(.f32, buffer.width) }
-        return element == .i32 ? .rows(.i32) : .rows(element, buffer.width)
+        return buffer.element == .i32 ? .rows(.i32) : .rows(buffer.element, buffer.width)
     }
 
     private func byteCount(_ buffer: ScheduledBuffer, _ rows: Int) -> Int {
-        switch buffer.element {
-        case .f32, .i32: rows * buffer.width * 4
-        case .bf16: rows * buffer.width * 2
-        case .q8: rows * buffer.element.bytesPerRow(width: buffer.width)
-        }
+        // Quantized rows are kept aside, under a mark that fills their whole place in the arena.
+        rows
+            * (buffer.element == .q8 ? buffer.bytesPerRow : buffer.element.rows?.contentBytes(width: buffer.width) ?? 0)
     }
 
     private func unique<Element: Hashable>(_ elements: [Element]) -> [Element] {

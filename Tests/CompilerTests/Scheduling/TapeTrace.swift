@@ -42,7 +42,7 @@ struct TapeTrace {
     }
 
     private func bytes(_ buffer: Int) -> Int {
-        function.buffers[buffer].element.bytesPerRow(width: function.buffers[buffer].width)
+        function.buffers[buffer].bytesPerRow
     }
 
     // MARK: Memory

@@ -2,6 +2,7 @@ import Checkpoints
 import Compiler
 import Huginn
 import IR
+import NumberFormats
 
 /// What the parser meets in earnest: the functions of the architecture, at every stage and in every format.
 public enum ShippedTexts {
@@ -19,7 +20,7 @@ public enum ShippedTexts {
     public static func all() throws -> [String] {
         let huginn = HuginnModule(try HuginnConfiguration(json: configuration, name: "a small configuration"))
         var texts: Set<String> = []
-        for element in ElementType.allCases where element != .i32 {
+        for element in ElementType.weightFormats {
             let copies = [Specialization("decode", recurrences: 2), Specialization("step", recurrences: 3)]
             _ = try Pipeline(CompilerOptions(weights: element, specializations: copies)).run(huginn.module()) {
                 _, module in

@@ -1,4 +1,5 @@
 import IR
+import NumberFormats
 
 /// What the generator makes.
 struct RandomGraph {

@@ -23,7 +23,7 @@ public enum Int4Quantizer {
         var scale: Float = 0
         var error = Double.infinity
         func consider(_ candidate: Float) {
-            let candidate = PackedBF16.nearest(candidate)
+            let candidate = candidate.roundedToBF16
             let candidateError = group.squaredError(scale: candidate, codes: Self.codes)
             if candidateError < error { (scale, error) = (candidate, candidateError) }
         }

@@ -1,11 +1,12 @@
-import Plans
+import NumberFormats
+import RandomGraphs
 import Testing
 
 /// What the searches for scales find, against the plain choice of the scale that reaches the largest magnitude.
 @Suite struct QuantizerTests {
     /// Rows of many kinds: normal numbers, with outliers, of one sign, sparse, tiny and huge.
-    static func row(_ kind: Int, count: Int, _ random: inout SeededGenerator) -> [Float] {
-        func normal(_ random: inout SeededGenerator) -> Float {
+    static func row(_ kind: Int, count: Int, _ random: inout RandomSource) -> [Float] {
+        func normal(_ random: inout RandomSource) -> Float {
             (0..<12).reduce(Float(-6)) { sum, _ in sum + Float.random(in: 0..<1, using: &random) }
         }
         return (0..<count).map { index in
@@ -54,7 +55,7 @@ import Testing
 
     @Test(arguments: 0..<7, [1, 7, 32, 100, 1000])
     func `int8 rows are never further from their codes than with the plain scale`(_ kind: Int, _ count: Int) {
-        var random = SeededGenerator(seed: UInt64(kind * 10 + count))
+        var random = RandomSource(seed: UInt64(kind * 10 + count))
         for _ in 0..<10 {
             let row = Self.row(kind, count: count, &random)
             let (scale, codes) = Self.quantized8(row)
@@ -66,7 +67,7 @@ import Testing
 
     @Test(arguments: 0..<7, [1, 2, 7, 20, 32])
     func `int4 groups are never further from their codes than with the plain scale`(_ kind: Int, _ count: Int) {
-        var random = SeededGenerator(seed: UInt64(kind * 10 + count))
+        var random = RandomSource(seed: UInt64(kind * 10 + count))
         for _ in 0..<30 {
             let group = Self.row(kind, count: count, &random)
             let (scale, codes) = Self.quantized4(group)
@@ -81,7 +82,7 @@ import Testing
     func
         `the searches are worth it: int4 loses a seventh less on normal numbers, int8 a hundredth less where one stands out`()
     {
-        var random = SeededGenerator(seed: 5)
+        var random = RandomSource(seed: 5)
         var (found, plain) = (0.0, 0.0)
         for _ in 0..<300 {
             let group = Self.row(0, count: 32, &random)
@@ -102,7 +103,7 @@ import Testing
     }
 
     @Test func `the same numbers always get the same codes`() {
-        var random = SeededGenerator(seed: 9)
+        var random = RandomSource(seed: 9)
         let row = Self.row(1, count: 32, &random)
         #expect(Self.quantized8(row) == Self.quantized8(row))
         #expect(Self.quantized4(row) == Self.quantized4(row))

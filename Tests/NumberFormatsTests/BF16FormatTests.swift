@@ -1,32 +1,22 @@
-import Plans
+import NumberFormats
+import RandomGraphs
 import Testing
 
-@Suite struct PackedBF16Tests {
-    /// A whole matrix in strips, over memory that held something else before.
-    static func packed(_ source: [Float], rows: Int, columns: Int) -> [UInt16] {
-        let strip = PackedBF16.stripElements(columns: columns)
-        var result = [UInt16](repeating: 0xABCD, count: PackedBF16.roundedUp(rows) / PackedBF16.block * strip)
-        source.withUnsafeBufferPointer { source in
-            result.withUnsafeMutableBufferPointer { result in
-                for first in stride(from: 0, to: rows, by: PackedBF16.block) {
-                    let start = first / PackedBF16.block * strip
-                    PackedBF16.packStrip(
-                        UnsafeBufferPointer(rebasing: source[(first * columns)...]),
-                        rows: min(PackedBF16.block, rows - first), columns: columns,
-                        into: UnsafeMutableBufferPointer(rebasing: result[start..<start + strip]))
-                }
-            }
+@Suite struct BF16FormatTests {
+    /// The 16-bit words of a packed matrix.
+    static func words(_ source: [Float], rows: Int, columns: Int) -> [UInt16] {
+        PackedMatrix(source, rows: rows, columns: columns, BF16Format.self).bytes.withUnsafeBytes {
+            Array($0.bindMemory(to: UInt16.self))
         }
-        return result
     }
 
     /// What a float becomes when it goes through a matrix of one element.
     static func rounded(_ value: Float) -> Float {
-        packed([value], rows: 1, columns: 1).withUnsafeBufferPointer { PackedBF16.element($0, n: 0, k: 0, columns: 1) }
+        PackedMatrix([value], rows: 1, columns: 1, BF16Format.self).element(0, 0)
     }
 
     @Test func `bf16 values come back from every place of matrices of any size, and all else is zero`() {
-        var random = SeededGenerator(seed: 1)
+        var random = RandomSource(seed: 1)
         let sizes =
             [(1, 1), (32, 32), (33, 31), (31, 33), (16, 64), (64, 1), (1, 97)]
             + (0..<20).map { _ in (Int.random(in: 1...100, using: &random), Int.random(in: 1...100, using: &random)) }
@@ -36,23 +26,19 @@ import Testing
                 Float(bitPattern: UInt32.random(in: 0x3000...0x4F00, using: &random) << 16)
                     * (Bool.random(using: &random) ? 1 : -1)
             }
-            let packed = Self.packed(source, rows: rows, columns: columns)
-            let unpacked = packed.withUnsafeBufferPointer { packed in
-                (0..<rows * columns).map {
-                    PackedBF16.element(packed, n: $0 / columns, k: $0 % columns, columns: columns)
-                }
-            }
-            #expect(unpacked == source, "\(rows) × \(columns)")
-            #expect(packed.count { $0 != 0 } == source.count, "\(rows) × \(columns)")
+            let packed = PackedMatrix(source, rows: rows, columns: columns, BF16Format.self)
+            #expect(packed.elements == source, "\(rows) × \(columns)")
+            let words = Self.words(source, rows: rows, columns: columns)
+            #expect(words.count { $0 != 0 } == source.count, "\(rows) × \(columns)")
         }
     }
 
     @Test func `offsets place every element of the padded matrix once`() {
         for columns in [1, 32, 33, 70] {
-            let (height, width) = (64, PackedBF16.roundedUp(columns))
+            let (height, width) = (64, (columns + 31) / 32 * 32)
             let offsets = Set(
                 (0..<height).flatMap { n in
-                    (0..<width).map { PackedBF16.offset(n: n, k: $0, columns: columns) }
+                    (0..<width).map { BF16Format.offset(n: n, k: $0, columns: columns) }
                 })
             #expect(offsets == Set(0..<height * width))
         }
@@ -60,13 +46,13 @@ import Testing
 
     @Test
     func `the layout is the one that the executor reads: pairs of inputs, panels of 16 outputs, blocks of 32 inputs`() {
-        #expect(PackedBF16.offset(n: 0, k: 1, columns: 64) == 1)
-        #expect(PackedBF16.offset(n: 1, k: 0, columns: 64) == 2)
-        #expect(PackedBF16.offset(n: 0, k: 2, columns: 64) == 32)
-        #expect(PackedBF16.offset(n: 16, k: 0, columns: 64) == 512)
-        #expect(PackedBF16.offset(n: 0, k: 32, columns: 64) == 1024)
-        #expect(PackedBF16.offset(n: 32, k: 0, columns: 64) == 2048)
-        #expect(PackedBF16.offset(n: 32, k: 0, columns: 33) == 2048)
+        #expect(BF16Format.offset(n: 0, k: 1, columns: 64) == 1)
+        #expect(BF16Format.offset(n: 1, k: 0, columns: 64) == 2)
+        #expect(BF16Format.offset(n: 0, k: 2, columns: 64) == 32)
+        #expect(BF16Format.offset(n: 16, k: 0, columns: 64) == 512)
+        #expect(BF16Format.offset(n: 0, k: 32, columns: 64) == 1024)
+        #expect(BF16Format.offset(n: 32, k: 0, columns: 64) == 2048)
+        #expect(BF16Format.offset(n: 32, k: 0, columns: 33) == 2048)
     }
 
     @Test(arguments: [
@@ -91,7 +77,7 @@ import Testing
     }
 
     @Test func `rounding gives the nearest of the two neighbours, for random numbers`() {
-        var random = SeededGenerator(seed: 2)
+        var random = RandomSource(seed: 2)
         for _ in 0..<5000 {
             let value = Float(bitPattern: UInt32.random(in: 0...0x7F7E_FFFF, using: &random))
             let below = Float(bitPattern: value.bitPattern & 0xFFFF_0000)
@@ -112,7 +98,7 @@ import Testing
     }
 
     @Test func `packing by blocks is packing one element after another, to the bit, whatever the floats`() {
-        var random = SeededGenerator(seed: 3)
+        var random = RandomSource(seed: 3)
         let special: [UInt32] = [0, 0x8000_0000, 1, 0x7F80_0000, 0xFF80_0000, 0x7F80_0001, 0xFFFF_FFFF, 0x7F7F_FFFF]
         let sizes =
             [(1, 1), (32, 32), (32, 96), (31, 64), (17, 65), (32, 95), (40, 127), (3, 33)]
@@ -124,10 +110,10 @@ import Testing
                         ? special.randomElement(using: &random) ?? 0 : UInt32.random(in: 0...UInt32.max, using: &random)
                 )
             }
-            let packed = Self.packed(source, rows: rows, columns: columns)
+            let packed = Self.words(source, rows: rows, columns: columns)
             var expected = [UInt16](repeating: 0, count: packed.count)
             for index in source.indices {
-                expected[PackedBF16.offset(n: index / columns, k: index % columns, columns: columns)] =
+                expected[BF16Format.offset(n: index / columns, k: index % columns, columns: columns)] =
                     Self.nearest(source[index])
             }
             #expect(packed == expected, "\(rows) × \(columns)")
