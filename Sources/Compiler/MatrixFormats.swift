@@ -1,37 +1,28 @@
 import IR
 import NumberFormats
+import Plans
 
-/// Which element type each matrix is stored in: that of the first rule whose pattern matches its name, else the standard
-/// one.
+/// The formats that matrices are stored in: for each the format of the first rule whose pattern matches its name, or the
+/// standard one if there is no such rule.
 public struct MatrixFormats: Hashable, Sendable {
-    /// An element type for the matrices whose names match a pattern.
-    public struct Rule: Hashable, Sendable {
-        public var pattern: NamePattern
-        public var element: ElementType
-
-        public init(_ pattern: String, _ element: ElementType) {
-            self.pattern = NamePattern(pattern)
-            self.element = element
-        }
-
-        /// Whether the rule is for this weight: by its name, or, for a range of a matrix's columns, by the matrix's.
-        func covers(_ weight: Weight) -> Bool {
-            pattern.matches(weight.name) || weight.columns.map { pattern.matches($0.source) } ?? false
-        }
-    }
-
-    /// The element type of a matrix that no rule is for.
+    /// The format of a matrix that no rule is for.
     public var standard: ElementType
-    /// The first that matches counts.
-    public var rules: [Rule]
+    /// The rules, of which the first that matches counts.
+    public var rules: [WeightRule]
 
-    public init(_ standard: ElementType, rules: [Rule] = []) {
+    public init(_ standard: ElementType, rules: [WeightRule] = []) {
         self.standard = standard
         self.rules = rules
     }
 
-    /// The element type that a matrix is stored in.
-    public func element(of weight: Weight) -> ElementType {
-        rules.first { $0.covers(weight) }?.element ?? standard
+    /// The format that a matrix is stored in.
+    public func format(of weight: Weight) -> ElementType { rules.first { $0.covers(weight) }?.format ?? standard }
+}
+
+extension WeightRule {
+    /// Whether the rule is for this weight: by its name, or, for a range of a matrix's columns, by the matrix's.
+    func covers(_ weight: Weight) -> Bool {
+        let pattern = NamePattern(pattern)
+        return pattern.matches(weight.name) || weight.columns.map { pattern.matches($0.source) } ?? false
     }
 }

@@ -1,5 +1,6 @@
 import IR
 import NumberFormats
+import Plans
 
 /// What to compile for.
 public struct CompilerOptions: Hashable, Sendable {
@@ -9,7 +10,7 @@ public struct CompilerOptions: Hashable, Sendable {
     public var specializations: [Specialization]
 
     public init(
-        weights: ElementType = .f32, rules: [MatrixFormats.Rule] = [], specializations: [Specialization] = []
+        weights: ElementType = .f32, rules: [WeightRule] = [], specializations: [Specialization] = []
     ) {
         self.weights = MatrixFormats(weights, rules: rules)
         self.specializations = specializations

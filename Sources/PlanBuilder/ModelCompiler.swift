@@ -5,21 +5,21 @@ import IR
 import NumberFormats
 import Plans
 
-/// What to compile a checkpoint for.
+/// The choices that a user can make for a compilation. ``PlanSettings`` are their outcome for one checkpoint.
 public struct CompilationSettings: Hashable, Sendable {
     /// The format of matrices that no rule is for.
     public var weights: ElementType
-    /// Formats of matrices by name, or by the words `embedding` and `head`; the first rule that matches counts.
+    /// The formats of matrices by name, or by the words `embedding` and `head`. The first rule that matches counts.
     public var weightRules: [WeightRule]
-    /// The recurrences of a decode to unroll; nil for the checkpoint's own mean.
+    /// The recurrences of a decode to unroll; the checkpoint's own mean if nil.
     public var recurrence: Int?
     /// The recurrences of a diffusion forcing step to unroll.
     public var innerRecurrence: Int
-    /// The most rows a call may have; nil for the context.
+    /// The maximum number of rows in a call; the context if nil.
     public var maxRows: Int?
-    /// The longest sequence; nil for the checkpoint's.
+    /// The length of the longest sequence; the checkpoint's if nil.
     public var context: Int?
-    /// The compiler's passes to run, in order; nil for all in the standard order.
+    /// The compiler's passes to run, in order; all in the standard order if nil.
     public var passes: [String]?
 
     public init(
@@ -36,16 +36,16 @@ public struct CompilationSettings: Hashable, Sendable {
     }
 }
 
-/// From an architecture's configuration to a schedule, which needs no weights: the functions, the compiler's passes, and
-/// the tapes. Deterministic, so that a plan's graphs can be shown again from its configuration at every stage.
+/// Compiles an architecture's configuration to a schedule, which needs no weights: the functions, the compiler's passes,
+/// and the tapes. It is deterministic, so that a plan's graphs can be shown again from its configuration at every stage.
 public struct ModelCompiler: Sendable {
-    /// The most recurrences that are unrolled; each adds some hundred instructions to the tape.
+    /// The maximum number of recurrences that are unrolled. Each adds some hundred instructions to the tape.
     public static let maxUnrolled = UnrollRecurrences.maxIterations
 
     public let configuration: HuginnConfiguration
     public let settings: PlanSettings
 
-    /// - Throws: ``CompilerError`` when the settings do not fit the configuration.
+    /// - Throws: ``CompilerError`` if the settings do not fit the configuration.
     public init(_ configuration: HuginnConfiguration, _ settings: CompilationSettings) throws {
         func bounded(_ value: Int, _ name: String, _ range: ClosedRange<Int>) throws -> Int {
             guard range.contains(value) else {
@@ -56,7 +56,7 @@ public struct ModelCompiler: Sendable {
             return value
         }
         let context = try bounded(settings.context ?? configuration.context, "The context", 1...configuration.context)
-        // A mean beyond what is worth unrolling is no mistake of the user's: such a depth loops.
+        // A mean that is too deep to unroll is no mistake of the user's: such a depth runs as a loop.
         let recurrence = settings.recurrence ?? min(configuration.meanRecurrence, Self.maxUnrolled)
         self.init(
             configuration: configuration,
@@ -70,7 +70,7 @@ public struct ModelCompiler: Sendable {
         _ = try pipeline
     }
 
-    /// The rules with the names of the embedding and the head in place of the words.
+    /// Replaces the words `embedding` and `head` in rules by the names of those matrices.
     private static func rules(_ rules: [WeightRule], _ configuration: HuginnConfiguration) throws -> [WeightRule] {
         let head = HuginnModule(configuration).head
         let formats = ["embedding", "head"].map { word in rules.first { $0.pattern == word }?.format }
@@ -88,17 +88,18 @@ public struct ModelCompiler: Sendable {
         }
     }
 
-    /// For the settings of an existing plan.
+    /// Prepares the compilation that an existing plan came from.
     public init(configuration: HuginnConfiguration, settings: PlanSettings) {
         self.configuration = configuration
         self.settings = settings
     }
 
-    /// What the settings mean to the compiler: each of `decode` and `step`, with and without `.logits`, is specialized.
+    /// The settings as the compiler, which knows no model, takes them: `decode` and `step` are specialized, each with and
+    /// without `.logits`.
     public var options: CompilerOptions {
         CompilerOptions(
             weights: settings.weights,
-            rules: settings.weightRules.map { MatrixFormats.Rule($0.pattern, $0.format) },
+            rules: settings.weightRules,
             specializations: ["", ".logits"].flatMap { head in
                 [
                     Specialization("decode\(head)", recurrences: settings.recurrence),
@@ -108,7 +109,7 @@ public struct ModelCompiler: Sendable {
     }
 
     /// The passes that the settings name.
-    /// - Throws: ``CompilerError`` when they are none that can run together, as those of a newer echelon's plan may be.
+    /// - Throws: ``CompilerError`` if they cannot run together, which may be so in a plan of a newer echelon.
     public var pipeline: Pipeline {
         get throws { try Pipeline(options, passes: settings.passes ?? Pipeline.standardNames) }
     }
@@ -126,7 +127,7 @@ public struct ModelCompiler: Sendable {
         try Compiler.schedule(lowered, specializations: options.specializations)
     }
 
-    /// All of a plan but its weights.
+    /// Everything in a plan except its weights.
     /// - Parameter documents: the checkpoint's text files by name.
     public func contents(_ lowered: Module, documents: [String: String]) throws -> PlanContents {
         PlanContents(settings: settings, schedule: try schedule(lowered), documents: documents)

@@ -1,6 +1,7 @@
 import Compiler
 import IR
 import NumberFormats
+import Plans
 import RandomGraphs
 import Testing
 
@@ -12,8 +13,8 @@ import Testing
         MatrixFormats(
             .f32,
             rules: [
-                MatrixFormats.Rule("*[0369]", .int8), MatrixFormats.Rule("*[147]", .bf16),
-                MatrixFormats.Rule("*[258]", .int4),
+                WeightRule(pattern: "*[0369]", format: .int8), WeightRule(pattern: "*[147]", format: .bf16),
+                WeightRule(pattern: "*[258]", format: .int4),
             ]),
     ]
 
@@ -21,7 +22,7 @@ import Testing
     static func lowered(_ module: Module, _ formats: MatrixFormats) throws -> Module {
         var formats = formats
         formats.rules = formats.rules.filter { rule in
-            module.weights.contains { $0.name.hasPrefix("matrix") && rule.pattern.matches($0.name) }
+            module.weights.contains { $0.name.hasPrefix("matrix") && NamePattern(rule.pattern).matches($0.name) }
         }
         return try LowerWeights(formats).run(module)
     }

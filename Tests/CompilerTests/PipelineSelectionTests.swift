@@ -56,8 +56,12 @@ import Testing
 
     @Test func `lower-weights can be left out only where all matrices are f32`() {
         let others = Pipeline.standardNames.filter { $0 != "lower-weights" }
-        #expect(Self.refusal(others, for: CompilerOptions(weights: .f32, rules: [.init("*", .f32)])) == nil)
-        for options in [CompilerOptions(weights: .bf16), CompilerOptions(rules: [.init("lm_head*", .int8)])] {
+        #expect(
+            Self.refusal(others, for: CompilerOptions(weights: .f32, rules: [.init(pattern: "*", format: .f32)])) == nil
+        )
+        for options in [
+            CompilerOptions(weights: .bf16), CompilerOptions(rules: [.init(pattern: "lm_head*", format: .int8)]),
+        ] {
             #expect(Self.refusal(others, for: options)?.contains("lower-weights cannot be left out") == true)
         }
     }
@@ -87,10 +91,13 @@ import Testing
                 == ["specialize-recurrences", "unroll-recurrences", "lower-weights", "unroll-recurrences"])
         let copies = [Specialization("core", recurrences: 2), Specialization("core", recurrences: 3)]
         #expect((passes[0] as? SpecializeRecurrences)?.specializations == copies)
-        #expect((passes[2] as? LowerWeights)?.formats == MatrixFormats(.bf16, rules: [.init("w*", .int8)]))
+        #expect(
+            (passes[2] as? LowerWeights)?.formats == MatrixFormats(.bf16, rules: [.init(pattern: "w*", format: .int8)]))
         #expect(try Pipeline(parsing: "").passes.isEmpty)
         let rulesAlone = try Pipeline(parsing: "lower-weights=a:int4+b:bf16").passes[0] as? LowerWeights
-        #expect(rulesAlone?.formats == MatrixFormats(.f32, rules: [.init("a", .int4), .init("b", .bf16)]))
+        #expect(
+            rulesAlone?.formats
+                == MatrixFormats(.f32, rules: [.init(pattern: "a", format: .int4), .init(pattern: "b", format: .bf16)]))
     }
 
     @Test(arguments: [

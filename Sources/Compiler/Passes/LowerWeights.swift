@@ -2,9 +2,9 @@ import IR
 import NumberFormats
 import Plans
 
-/// Gives every f32 matrix its storage format. A matrix of another element type reads rows of another one too
-/// (``WeightLayout/input``), so conversions of its input are inserted, one for each element type that a value is read
-/// in. The embedding shares the head's matrix when they are tied, and is read from that format.
+/// Gives every f32 matrix its storage format. The format decides which rows the matrix is applied to
+/// (``WeightLayout/input``), so the pass inserts conversions of its input: one for each element type that a value is read
+/// in. If the embedding and the head share a matrix, the embedding is read from that format too.
 public struct LowerWeights: ParameterizedPass {
     public let name = "lower-weights"
     public let summary =
@@ -17,11 +17,11 @@ public struct LowerWeights: ParameterizedPass {
 
     public init(_ formats: MatrixFormats) { self.formats = formats }
 
-    /// - Parameter element: of all matrices; `f32` changes nothing.
-    public init(_ element: ElementType) { formats = MatrixFormats(element) }
+    /// - Parameter format: the format of all matrices; `f32` changes nothing.
+    public init(_ format: ElementType) { formats = MatrixFormats(format) }
 
     public var necessity: String? {
-        guard formats.standard != .f32 || formats.rules.contains(where: { $0.element != .f32 }) else { return nil }
+        guard formats.standard != .f32 || formats.rules.contains(where: { $0.format != .f32 }) else { return nil }
         return "without it all matrices stay f32, and other formats were asked for"
     }
 
@@ -41,7 +41,7 @@ public struct LowerWeights: ParameterizedPass {
                         let element = operation.symbols.first.flatMap({ elements[$0] })?.weights?.input,
                         input.type.element != element
                     else { return [operation] }
-                    // The value as that element type, under the name that it has in another: the key of the pair.
+                    // The converted value under the name of the original is the key of the pair.
                     let key = Value(input.name, input.type.with(element))
                     var lowered = operation
                     if let earlier = converted[key] {
@@ -58,7 +58,7 @@ public struct LowerWeights: ParameterizedPass {
         return module
     }
 
-    /// The new element type of each f32 matrix that gets another.
+    /// The new element type of each f32 matrix that gets a different one.
     private func lowered(_ module: Module) throws -> [String: ElementType] {
         var matrices: Set<String> = []
         for function in module.functions {
@@ -73,7 +73,7 @@ public struct LowerWeights: ParameterizedPass {
                     + "\(weights.map(\.name).joined(separator: ", ")).")
         }
         let changes = weights.compactMap { weight -> (String, ElementType)? in
-            let element = formats.element(of: weight)
+            let element = formats.format(of: weight)
             return weight.type.element == .f32 && element != .f32 ? (weight.name, element) : nil
         }
         return Dictionary(changes) { first, _ in first }
@@ -85,11 +85,11 @@ public struct LowerWeights: ParameterizedPass {
 extension LowerWeights {
     public static let parameterForm = "FORMAT[+PATTERN:FORMAT...]"
 
-    /// `bf16`, the format of all matrices, and `PATTERN:int8`, that of those whose names match; the first that matches
-    /// counts.
+    /// `bf16` is the format of all matrices, and `PATTERN:int8` that of matrices whose names match. The first pattern that
+    /// matches counts.
     public init(parameters: [Substring]) throws {
         var standard: ElementType?
-        var rules: [MatrixFormats.Rule] = []
+        var rules: [WeightRule] = []
         for parameter in parameters {
             let parts = parameter.split(separator: ":", omittingEmptySubsequences: false)
             guard let word = parts.last, let format = ElementType.weightFormats.first(where: { $0.name == word })
@@ -99,7 +99,7 @@ extension LowerWeights {
                         + "(\(ElementType.weightFormats.map(\.name).joined(separator: ", "))) or PATTERN:FORMAT.")
             }
             if parts.count == 2, !parts[0].isEmpty {
-                rules.append(MatrixFormats.Rule(String(parts[0]), format))
+                rules.append(WeightRule(pattern: String(parts[0]), format: format))
             } else if parts.count == 1, standard == nil {
                 standard = format
             } else {

@@ -101,8 +101,7 @@ struct Compile: ParsableCommand {
 
     /// As far as the choice of passes depends on them.
     private var options: CompilerOptions {
-        CompilerOptions(
-            weights: weights, rules: weightsFor.map { MatrixFormats.Rule($0.pattern, $0.format) })
+        CompilerOptions(weights: weights, rules: weightsFor)
     }
 
     private func passNames() throws -> [String] { try PassChoice.names(passes, without: disablePass) }

@@ -1,4 +1,5 @@
 import Compiler
+import Plans
 import Testing
 
 @Suite struct LowerWeightsTests {
@@ -128,8 +129,8 @@ import Testing
         MatrixFormats(
             .int8,
             rules: [
-                MatrixFormats.Rule("source", .bf16), MatrixFormats.Rule("mlp.[0-1].*", .int4),
-                MatrixFormats.Rule("*.plain", .f32), MatrixFormats.Rule("mlp.*", .bf16),
+                WeightRule(pattern: "source", format: .bf16), WeightRule(pattern: "mlp.[0-1].*", format: .int4),
+                WeightRule(pattern: "*.plain", format: .f32), WeightRule(pattern: "mlp.*", format: .bf16),
             ]))
 
     @Test func `the first rule that matches decides, and a value is converted once for each format that reads it`()
@@ -193,7 +194,7 @@ import Testing
     @Test func `a rule that is for no matrix is refused with the names that there are`() throws {
         // @n is a vector, and those stay f32.
         for pattern in ["z*", "n", "@w"] {
-            let pass = LowerWeights(MatrixFormats(.f32, rules: [MatrixFormats.Rule(pattern, .int8)]))
+            let pass = LowerWeights(MatrixFormats(.f32, rules: [WeightRule(pattern: pattern, format: .int8)]))
             let error = #expect(throws: CompilerError.self) { try pass.run(module(Self.text)) }
             #expect(error?.description.contains(pattern) == true)
             #expect(error?.description.contains("w, v") == true)
