@@ -1,13 +1,13 @@
-// What the searches for scales ask of a run of weights: how far it is from its codes, and which scale suits them best. A
-// compilation asks this of every weight some twenty times, so the loops are plain ones over pointers, with partial sums that
-// need not wait for each other.
+// The steps of a search for the scale of some weights: the distance of the weights from their codes, and the scale that suits
+// codes best. A compilation takes them some twenty times for every weight, so the loops are plain ones over pointers, with
+// partial sums that do not wait for each other.
 
-/// Runs of weights whose largest magnitude is below this become zeros: a factor from them to codes could overflow. Weights
+/// Weights whose largest magnitude is below this become zeros, because a factor from them to codes could overflow. Weights
 /// that small change no sum.
 let smallestQuantized: Float = 1e-35
 
-/// The nearest code, ties to even. Adding 1.5 · 2²³ to a number below 2²² leaves no bits below 1; rounding functions are calls
-/// on machines without SSE 4.1.
+/// The nearest code, ties to even. Adding 1.5 · 2²³ to a number below 2²² leaves no bits below 1. This is faster than the
+/// rounding functions, which are calls on machines without SSE 4.1.
 @inline(__always)
 private func nearest(_ exact: Float, _ lowest: Float, _ largest: Float) -> Float {
     let rounded = (exact + 0x1.8p23) - 0x1.8p23

@@ -5,16 +5,16 @@ import Huginn
 import IR
 import Plans
 
-/// From a checkpoint to a plan: the schedule of its architecture, and its weights packed as the schedule says.
+/// Compiles a checkpoint to a plan: the schedule of its architecture, and its weights packed as the schedule says.
 public struct CheckpointCompiler {
     public let checkpoint: Checkpoint
-    /// The half that needs no weights.
+    /// The part of the compilation that needs no weights.
     public let model: ModelCompiler
-    /// Threads that convert and pack weights. Their number changes no bit of the plan.
+    /// The number of threads that convert and pack weights. It changes no bit of the plan.
     public let workers: Int
 
-    /// - Parameter workers: nil for as many as the machine has cores.
-    /// - Throws: ``CompilerError`` when the settings do not fit the checkpoint.
+    /// - Parameter workers: one for each core of the machine if nil.
+    /// - Throws: ``CompilerError`` if the settings do not fit the checkpoint.
     public init(
         _ checkpoint: Checkpoint, _ settings: CompilationSettings = CompilationSettings(), workers: Int? = nil
     ) throws {
@@ -23,18 +23,18 @@ public struct CheckpointCompiler {
         model = try ModelCompiler(checkpoint.configuration, settings)
     }
 
-    /// Told of the bytes of weights stored so far and of all, which never become fewer. What it throws ends the
-    /// compilation. It is called from several threads, but never by two at once.
+    /// Receives the bytes of weights stored so far, which never decrease, and of all weights. An error that it throws ends
+    /// the compilation. It is called from several threads, but never by two at once.
     public typealias Progress = (_ done: Int, _ total: Int) throws -> Void
 
     /// Compiles to a plan file, which appears only when it is complete.
-    /// - Parameter lowered: what ``ModelCompiler/lower(observe:)`` gave.
+    /// - Parameter lowered: the result of ``ModelCompiler/lower(observe:)``.
     public func write(_ lowered: Module, to path: String, progress: @escaping Progress = { _, _ in }) throws {
         let contents = try contents(lowered)
         try Plan.write(contents, to: path, weights: source(lowered, contents, progress))
     }
 
-    /// Compiles to a plan file that can be looked at and not run; the checkpoint's tensors are not read.
+    /// Compiles to a plan file that can be inspected but not run. The checkpoint's tensors are not read.
     public func writeWithoutWeights(_ lowered: Module, to path: String) throws {
         try Plan.writeWithoutWeights(contents(lowered), to: path)
     }

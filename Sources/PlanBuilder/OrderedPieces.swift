@@ -2,9 +2,9 @@ import Foundation
 
 /// Pieces of a stream that are made on several threads at once and handed on one at a time, in order.
 ///
-/// Each worker takes the next piece, makes it in memory of its own, and waits for its turn to hand it on; so as many
-/// pieces exist at a time as there are workers, however long the stream is. The worker with the earliest piece never
-/// waits for another, so any number of threads makes progress, one included.
+/// Each worker takes the next piece, makes it in memory of its own, and waits for its turn to hand it on. So there are
+/// never more pieces than workers, however long the stream is. The worker with the earliest piece never waits for another,
+/// so any number of threads makes progress, including one.
 struct OrderedPieces {
     let count: Int
     let workers: Int
@@ -13,7 +13,7 @@ struct OrderedPieces {
     ///   - memory: makes the memory of one worker, which it uses for all its pieces.
     ///   - make: makes a piece in a worker's memory. Called from several threads at once.
     ///   - deliver: hands on a piece. Called from any thread, but by one at a time, with pieces in order.
-    /// - Throws: the first thing that `make` or `deliver` throws. Nothing is delivered after that.
+    /// - Throws: the first error that `make` or `deliver` throws. Nothing is delivered after that.
     func run<Memory>(
         memory: @Sendable () -> Memory, make: @Sendable (_ piece: Int, Memory) throws -> Void,
         deliver: (Memory) throws -> Void
@@ -39,7 +39,7 @@ struct OrderedPieces {
         if let failure = queue.failure { throw failure }
     }
 
-    /// Who makes which piece, and whose turn it is.
+    /// Hands out the pieces to workers and keeps their order.
     // Unchecked: everything mutable is used under `condition`.
     private final class Queue: @unchecked Sendable {
         private let condition = NSCondition()
@@ -58,7 +58,7 @@ struct OrderedPieces {
 
         var failure: (any Error)? { locked { error } }
 
-        /// The next piece to make; nil when there is none left, or after a failure.
+        /// The next piece to make; nil if all are taken, or after a failure.
         func take() -> Int? {
             locked {
                 guard error == nil, taken < count else { return nil }
@@ -67,7 +67,7 @@ struct OrderedPieces {
             }
         }
 
-        /// - Returns: false when the turn will never come, since something failed.
+        /// - Returns: false if the turn will never come, because something failed.
         func waitForTurn(of piece: Int) -> Bool {
             locked {
                 while error == nil, delivered != piece { condition.wait() }

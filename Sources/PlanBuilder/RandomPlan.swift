@@ -6,7 +6,7 @@ import NumberFormats
 import Plans
 
 /// A plan of a model that has no checkpoint: the schedule of a configuration, with random weights made in the packed
-/// form. What it generates means nothing, but takes the time that the real model takes.
+/// form. The text that it generates means nothing, but takes as long as that of the real model.
 public struct RandomPlan {
     private let model: ModelCompiler
     private let configurationText: String
@@ -14,19 +14,19 @@ public struct RandomPlan {
 
     /// - Parameters:
     ///   - json: the text of a `config.json`.
-    ///   - name: what messages call it.
-    /// - Throws: what is wrong with the configuration, or with the settings for it.
+    ///   - name: the name of the model in messages.
+    /// - Throws: an error that says what is wrong with the configuration, or with the settings for it.
     public init(configuration json: String, name: String, _ settings: CompilationSettings) throws {
         model = try ModelCompiler(HuginnConfiguration(json: json, name: name), settings)
         configurationText = json
         self.name = name
     }
 
-    /// What the plan is compiled for.
+    /// The settings that the plan is compiled for.
     public var settings: PlanSettings { model.settings }
 
     /// Compiles, and fills the weights.
-    /// - Parameter progress: told of the bytes filled so far and of all. What it throws ends the work.
+    /// - Parameter progress: receives the bytes filled so far and of all weights. An error that it throws ends the work.
     public func plan(progress: CheckpointCompiler.Progress = { _, _ in }) throws -> Plan {
         let contents = try model.contents(
             model.lower(), documents: [CheckpointDocument.configuration.rawValue: configurationText])

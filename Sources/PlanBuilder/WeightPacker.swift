@@ -32,8 +32,8 @@ struct WeightPacker {
 
     /// - Parameters:
     ///   - workers: threads to work on, at least 1.
-    ///   - append: gets the weight's stored bytes in order, from any of the threads but one at a time.
-    /// - Throws: what reading the tensor or `append` throws.
+    ///   - append: receives the weight's stored bytes in order, from any of the threads but one at a time.
+    /// - Throws: an error of reading the tensor or of `append`, or ``PlanError`` for a number that the format cannot store.
     func pack(workers: Int, _ append: (UnsafeRawBufferPointer) throws -> Void) throws {
         // A bias of several extents is one vector: its rows follow each other.
         if weight.isVector && tensor.stored.rowCount != 1 {
@@ -96,7 +96,7 @@ struct WeightPacker {
     ) {
         guard let start = floats.baseAddress else { return }
         for row in 0..<rows {
-            // The two may overlap, and then lie in ascending order.
+            // If the two overlap, the target lies before the source.
             (start + row * columns.count).update(from: start + row * length + columns.lowerBound, count: columns.count)
         }
     }

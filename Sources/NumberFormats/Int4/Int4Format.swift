@@ -10,15 +10,16 @@ public enum Int4Format: StripLayout {
     public static func rounded(_ values: [Float], width: Int) -> [Float] {
         roundedInGroups(values, of: group, width: width) { group in
             let magnitude = group.reduce(Float(0)) { max($0, abs($1)) }
-            let scale = (magnitude / maxCode).roundedToBF16
+            let scale = (magnitude / codes.upperBound).roundedToBF16
             guard scale > 0 else { return group.map { _ in 0 } }
-            return group.map { min(max(($0 / scale).rounded(.toNearestOrEven), -maxCode - 1), maxCode) * scale }
+            return group.map {
+                min(max(($0 / scale).rounded(.toNearestOrEven), codes.lowerBound), codes.upperBound) * scale
+            }
         }
     }
 
-    /// The largest code. ``rounded(_:width:)`` makes scales for it; the smallest code, −8, is left to searches for better
-    /// scales.
-    private static let maxCode: Float = 7
+    /// The codes. ``rounded(_:width:)`` makes scales for the largest one; only searches for better scales use the smallest.
+    static let codes: ClosedRange<Float> = -8...7
 
     public static var input: ElementType { .q8 }
     /// Kernels unpack nibbles to bytes.

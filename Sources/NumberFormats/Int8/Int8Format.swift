@@ -20,6 +20,9 @@ public enum Int8Format: StripLayout {
     public static let blockBytes = 32 * blockColumns
     public static let trailingBytes = 4
 
+    /// The largest code; the smallest is its negative, as in q8 rows.
+    static let maxCode = Q8Format.maxCode
+
     private static let quad = 4
 
     /// The codes of an output and its scale are a row of the tensor, although the file has all scales behind all codes.
