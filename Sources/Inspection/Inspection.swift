@@ -106,11 +106,6 @@ public struct InspectedWeight: Codable, Hashable, Sendable {
     public var to: Int?
 }
 
-extension ScheduledFunction {
-    /// `decode.r32`, or `decode` for the looping form: as the IR names it.
-    public var label: String { unrolled.map { "\(name).r\($0)" } ?? name }
-}
-
 /// The names that all functions share, as numbers.
 struct SymbolTable {
     private(set) var types: [String] = []

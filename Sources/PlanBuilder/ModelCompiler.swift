@@ -100,10 +100,10 @@ public struct ModelCompiler: Sendable {
         CompilerOptions(
             weights: settings.weights,
             rules: settings.weightRules,
-            specializations: ["", ".logits"].flatMap { head in
+            specializations: FunctionName.Head.allCases.flatMap { head in
                 [
-                    Specialization("decode\(head)", recurrences: settings.recurrence),
-                    Specialization("step\(head)", recurrences: settings.innerRecurrence),
+                    Specialization(FunctionName(.decode, head).description, recurrences: settings.recurrence),
+                    Specialization(FunctionName(.step, head).description, recurrences: settings.innerRecurrence),
                 ]
             })
     }

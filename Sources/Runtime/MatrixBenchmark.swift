@@ -20,7 +20,8 @@ public struct MatrixBenchmark {
     public static func shapes(of plan: Plan) -> [[Int]] {
         let schedule = plan.contents.schedule
         var used: [Int] = []
-        for function in schedule.functions where function.name == "decode" && function.unrolled == nil {
+        for function in schedule.functions
+        where function.name == FunctionName(.decode).description && function.unrolled == nil {
             for instruction in function.instructions where instruction.opcode.operation?.traits.readsMatrix == true {
                 guard let index = instruction.weights.first, !used.contains(index) else { continue }
                 used.append(index)

@@ -176,7 +176,7 @@ public final class PlanModel: RecurrentModel {
 
     /// The unrolled tape when there is one for this number of recurrences, else the looping one.
     private func program(for call: RaggedCall) throws -> (index: Int, program: Program) {
-        let name = call.head == .logits ? "\(call.function.rawValue).logits" : call.function.rawValue
+        let name = FunctionName(call.function, call.head).description
         let functions = plan.contents.schedule.functions
         let unrolled = functions.firstIndex { $0.name == name && $0.unrolled == call.recurrences }
         guard let index = unrolled ?? functions.firstIndex(where: { $0.name == name && $0.unrolled == nil }) else {

@@ -1,3 +1,5 @@
+import Plans
+
 /// What a sampler knows of a model: its sizes, and three compiled functions that it can call with rows of any mix of
 /// sequences. ``PlanModel`` is the real one; a test's can be ten lines.
 public protocol RecurrentModel: AnyObject {
@@ -83,24 +85,8 @@ public struct StepInput: Hashable, Sendable {
 
 /// One call of a compiled function over ragged rows.
 public struct RaggedCall: Hashable, Sendable {
-    /// A compiled function, by the name that plans have for it.
-    public enum Function: String, Hashable, Sendable {
-        /// Prelude, `recurrences` of the core, coda, head; meant for the many rows of prompts.
-        case prefill
-        /// The same for one row a sequence.
-        case decode
-        /// One step of diffusion forcing: prelude, embedding EMA, state noise, `recurrences` of the core, coda, head,
-        /// and the change of every state. Needs `step`.
-        case step
-    }
-
-    /// What the head returns of every row.
-    public enum Head: String, Hashable, Sendable {
-        /// The token of the largest logit.
-        case token
-        /// All logits, and the latents before the coda.
-        case logits
-    }
+    public typealias Function = FunctionName.Kind
+    public typealias Head = FunctionName.Head
 
     public var function: Function
     public var head: Head

@@ -1,4 +1,5 @@
 import IR
+import Plans
 
 /// A function compiled for one number of recurrences, next to the one that takes any number.
 public struct Specialization: Hashable, Sendable {
@@ -13,7 +14,7 @@ public struct Specialization: Hashable, Sendable {
     }
 
     /// The copy's name, `decode.r32`.
-    public var name: String { "\(function).r\(recurrences)" }
+    public var name: String { ScheduledFunction.label(function, unrolled: recurrences) }
 }
 
 /// Copies functions with their number of recurrences fixed, so that later passes can unroll the copies while the
