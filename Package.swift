@@ -78,12 +78,18 @@ let package = Package(
         .target(name: "Runtime", dependencies: ["NumberFormats", "Plans", "CExecutor"]),
         .target(name: "Samplers", dependencies: ["Runtime"]),
 
+        // The JSON that commands print, for them and for their tests.
+        .target(
+            name: "Reports",
+            dependencies: [
+                "IR", "NumberFormats", "Compiler", "Inspection", "Plans", "Runtime", "Safetensors", "Samplers",
+            ]),
+
         .executableTarget(
             name: "echelon",
             dependencies: [
                 "IR", "NumberFormats", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Huginn", "Compiler",
-                "Plans",
-                "PlanBuilder", "Inspection", "Runtime", "Samplers",
+                "Plans", "PlanBuilder", "Inspection", "Runtime", "Samplers", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -132,7 +138,9 @@ let package = Package(
                 "NumberFormats", "Plans", "IR", "GoldenRuns", "RepositoryFiles",
             ]),
         .testTarget(name: "SamplersTests", dependencies: ["Samplers", "GoldenRuns", "RepositoryFiles"]),
-        .testTarget(name: "CommandTests", dependencies: ["Safetensors", "Samplers", "GoldenRuns", "RepositoryFiles"]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["Safetensors", "Samplers", "Inspection", "Reports", "GoldenRuns", "RepositoryFiles"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

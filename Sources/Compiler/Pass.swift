@@ -21,7 +21,7 @@ extension Pass {
 }
 
 /// A pass that another one has to run after.
-public struct Predecessor: Hashable, Sendable, Encodable {
+public struct Predecessor: Hashable, Sendable, Codable {
     public var pass: String
     /// What the other way round would lose: a clause that can stand behind a colon.
     public var reason: String

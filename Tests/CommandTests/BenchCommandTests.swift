@@ -1,94 +1,12 @@
 import Foundation
+import Plans
+import Reports
 import Testing
 
 /// `bench`: what it prints, not how fast anything is.
 @Suite struct BenchCommandTests {
-    private struct Report: Decodable {
-        struct Probe: Decodable {
-            struct Peak: Decodable {
-                var product: String
-                var tflops: Double
-            }
-            var readGbS: Double
-            var readGbSLeast: Double
-            var readGbSMost: Double
-            var peakTflops: Double
-            var peaks: [Peak]
-            var threads: Int
-            var instructionSet: String
-        }
-        struct Matrix: Decodable {
-            var name: String
-            var format: String
-            var n: Int
-            var k: Int
-            var rows: Int
-            var bytes: Int
-            var ms: Double
-            var bestMs: Double
-            var floorMs: Double
-        }
-        struct Function: Decodable {
-            var name: String
-            var rows: Int
-            var context: Int
-            var recurrence: Int
-            var bytes: Int
-            var operations: Double
-            var ms: Double
-            var floorMs: Double
-        }
-        struct Prefill: Decodable {
-            var rows: Int
-            var recurrence: Int
-            var tokensPerSecond: Double
-        }
-        struct Autoregressive: Decodable {
-            var recurrence: Int
-            var tokensPerSecond: Double
-        }
-        struct Diffusion: Decodable {
-            var rows: Int
-            var innerRecurrence: Int
-            var tokensPerSecond: Double
-            var gain: Double
-        }
-        struct Tape: Decodable {
-            var name: String
-            var instructions: Int
-            var barriers: Int
-            var arenaBytesPerRow: Int
-        }
-        struct Share: Decodable {
-            var kind: String
-            var executions: Int
-            var ms: Double
-            var share: Double
-        }
-        struct Shares: Decodable {
-            var name: String
-            var rows: Int
-            var ms: Double
-            var kinds: [Share]
-            var barriers: Share
-        }
-        struct Overhead: Decodable {
-            var instructionUs: Double
-            var barrierUs: Double
-        }
-        var probe: Probe
-        var matrices: [Matrix]
-        var functions: [Function]
-        var prefill: Prefill?
-        var autoregressive: Autoregressive?
-        var diffusion: [Diffusion]
-        var tapes: [Tape]
-        var shares: [Shares]
-        var overhead: Overhead?
-    }
-
-    private func report(_ arguments: String...) throws -> Report {
-        try EchelonCommand.run(["bench", "--quick", "--json", "--threads", "2"] + arguments).json(Report.self)
+    private func report(_ arguments: String...) throws -> BenchReport {
+        try EchelonCommand.run(["bench", "--quick", "--json", "--threads", "2"] + arguments).json(BenchReport.self)
     }
 
     @Test func `json has every figure, with times and floors that are times`() throws {
@@ -108,7 +26,7 @@ import Testing
             #expect(matrix.ms > 0 && matrix.bestMs > 0 && matrix.bestMs <= matrix.ms && matrix.floorMs > 0)
             #expect([1, 8].contains(matrix.rows))
         }
-        for matrix in report.matrices where matrix.format == "bf16" {
+        for matrix in report.matrices where matrix.format == .bf16 {
             #expect(matrix.bytes >= 2 * matrix.n * matrix.k)
         }
 
@@ -171,7 +89,7 @@ import Testing
     func `a configuration is measured with random weights`(_ weights: String) throws {
         let report = try report("--config", TestModels.odd + "/config.json", "--weights", weights)
         #expect(report.functions.count == 4)
-        #expect(report.matrices.allSatisfy { $0.format == weights })
+        #expect(report.matrices.allSatisfy { $0.format.rawValue == weights })
         #expect(report.functions.allSatisfy { $0.ms > 0 })
     }
 

@@ -1,4 +1,6 @@
 import Foundation
+import Plans
+import Reports
 import Safetensors
 import Testing
 
@@ -34,42 +36,22 @@ import Testing
     }
 
     @Test func `json tells the settings and the functions`() throws {
-        struct Report: Decodable {
-            struct Settings: Decodable, Equatable {
-                var width: Int
-                var vocabulary: Int
-                var context: Int
-                var maxRows: Int
-                var weights: String
-                var recurrence: Int
-                var innerRecurrence: Int
-            }
-            struct Function: Decodable {
-                var name: String
-                var unrolled: Int?
-                var instructions: Int
-            }
-            var plan: String
-            var bytes: Int
-            var settings: Settings
-            var functions: [Function]
-        }
         let folder = try TemporaryFolder()
         let path = folder.file("odd.plan")
         let run = try compile(
             to: path, "--json", "--weights", "bf16", "--recurrence", "3", "--inner-recurrence", "2", "--max-rows", "32",
             "--context", "64")
-        let report = try run.json(Report.self)
+        let report = try run.json(CompileReport.self)
         #expect(report.plan == path)
         #expect(try report.bytes == Data(contentsOf: URL(filePath: path)).count)
         #expect(
             report.settings
-                == .init(
-                    width: 160, vocabulary: 517, context: 64, maxRows: 32, weights: "bf16", recurrence: 3,
-                    innerRecurrence: 2))
-        #expect(report.functions.contains { $0.name == "decode" && $0.unrolled == 3 })
-        #expect(report.functions.contains { $0.name == "step" && $0.unrolled == 2 })
-        #expect(report.functions.allSatisfy { $0.instructions > 0 })
+                == PlanSettings(
+                    width: 160, vocabulary: 517, context: 64, maxRows: 32, weights: .bf16, recurrence: 3,
+                    innerRecurrence: 2, passes: report.settings.passes))
+        #expect(report.functions.contains { $0.sizes.name == "decode" && $0.sizes.unrolled == 3 })
+        #expect(report.functions.contains { $0.sizes.name == "step" && $0.sizes.unrolled == 2 })
+        #expect(report.functions.allSatisfy { $0.sizes.instructions > 0 })
 
         let twenty = [String](repeating: "1", count: 33).joined(separator: ",")
         try EchelonCommand.run("generate", path, "--tokens", twenty).expectRefusal("--max-rows")
@@ -101,11 +83,6 @@ import Testing
     @Test func `of several patterns the first that matches counts, and head and embedding are words for matrices`()
         throws
     {
-        struct Matrix: Decodable {
-            var name: String
-            var format: String
-        }
-        struct Report: Decodable { var matrices: [Matrix] }
         let folder = try TemporaryFolder()
         let plan = folder.file("odd.plan")
         _ = try compile(
@@ -113,12 +90,12 @@ import Testing
             "--weights-for", "head=int8", "--weights-for", "lm_head.weight=int4")
         let report = try EchelonCommand.run(
             "bench", plan, "--quick", "--only", "matrices", "--rows", "1", "--repeats", "1", "--json"
-        ).json(Report.self)
+        ).json(BenchReport.self)
         let formats = Dictionary(report.matrices.map { ($0.name, $0.format) }) { first, _ in first }
-        #expect(formats["coda.0.mlp.fc"] == "f32")
-        #expect(formats["prelude.0.mlp.fc"] == "int4")
-        #expect(formats["lm_head"] == "int8")
-        #expect(formats["prelude.0.attn.Wqkv"] == "bf16")
+        #expect(formats["coda.0.mlp.fc"] == .f32)
+        #expect(formats["prelude.0.mlp.fc"] == .int4)
+        #expect(formats["lm_head"] == .int8)
+        #expect(formats["prelude.0.attn.Wqkv"] == .bf16)
 
         // The embedding is read row by row and no matrix of a product, so its size tells.
         func size(_ options: String...) throws -> Int {

@@ -1,4 +1,5 @@
 import Foundation
+import Reports
 import Testing
 
 /// The command under test, run as a user runs it: a process of its own.
@@ -49,9 +50,7 @@ struct CommandRun {
 
     /// Decodes standard output, which is one JSON value.
     func json<Value: Decodable>(_ type: Value.Type, _ location: SourceLocation = #_sourceLocation) throws -> Value {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try decoder.decode(type, from: succeeded(location).output)
+        try ReportJSON.value(type, from: succeeded(location).output)
     }
 
     /// Expects what every failure looks like: status 1, one line on standard error, and nothing on standard output.

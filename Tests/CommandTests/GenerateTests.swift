@@ -1,5 +1,7 @@
 import Foundation
 import GoldenRuns
+import Reports
+import Samplers
 import Testing
 
 private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
@@ -45,7 +47,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
         let report = try run.json(GenerationReport.self)
         #expect(report.text == "7 + 5 = 12\n#### 12", "the stop token has no text")
         #expect(report.tokens.last == 634, "the stop token is among the tokens")
-        #expect(report.stopReason == "stop")
+        #expect(report.stopReason == .stop)
         #expect(report.steps > 0 && report.recurrences > report.steps)
         #expect(abs(report.tokensPerSecond * report.seconds - Double(report.tokens.count)) < 1e-6)
     }
@@ -53,7 +55,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
     @Test func `as many tokens as asked for end with the reason length`() throws {
         let report = try generate([question, "--sampler", "autoregressive", "--max-new-tokens", "3"])
         #expect(report.tokens.count == 3)
-        #expect(report.stopReason == "length")
+        #expect(report.stopReason == .length)
     }
 
     @Test func `--ignore-eos goes on after the stop token`() throws {
@@ -74,7 +76,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
     @Test(arguments: ["diffusion", "autoregressive"])
     func `the trace has every step, and its end is the result`(_ sampler: String) throws {
         let (report, trace) = try traced([question, "--sampler", sampler])
-        #expect(trace.sampler == sampler)
+        #expect(trace.sampler.rawValue == sampler)
         #expect(trace.promptTokens == report.promptTokens)
         #expect(trace.steps.map(\.step) == Array(0..<report.steps))
         for step in trace.steps {

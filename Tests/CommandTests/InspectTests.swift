@@ -1,34 +1,9 @@
 import Foundation
+import Inspection
+import Reports
 import Testing
 
 @Suite struct InspectTests {
-    private struct Summary: Decodable {
-        struct Function: Decodable, Equatable {
-            var name: String
-            var unrolled: Int?
-            var instructions: Int
-            var barriers: Int
-            var arenaBytesPerRow: Int
-            var unplannedBytesPerRow: Int
-            var label: String { unrolled.map { "\(name).r\($0)" } ?? name }
-        }
-        struct Weight: Decodable { var name: String }
-        struct Cache: Decodable { var name: String }
-        var bytes: Int
-        var weights: [Weight]
-        var caches: [Cache]
-        var functions: [Function]
-    }
-
-    private struct Tapes: Decodable {
-        struct Function: Decodable {
-            struct Instruction: Decodable { var opcode: String }
-            var label: String
-            var tape: [Instruction]
-        }
-        var functions: [Function]
-    }
-
     @Test func `the summary lists every function with its sizes`() throws {
         let summary = try self.summary()
         let text = try EchelonCommand.run("inspect", TestModels.oddPlan, "--no-probe").succeeded().text
@@ -55,7 +30,7 @@ import Testing
             #expect(text.contains("arena: \(function.arenaBytesPerRow) bytes a row"))
             #expect(text.components(separatedBy: "------ barrier").count - 1 == function.barriers)
 
-            let detail = try EchelonCommand.run(arguments + ["--json", "--no-probe"]).json(Tapes.self)
+            let detail = try EchelonCommand.run(arguments + ["--json", "--no-probe"]).json(Inspection.self)
             #expect(detail.functions.map(\.label) == [function.label], "only that function")
             #expect(detail.functions[0].tape.count == function.instructions)
         }
@@ -67,17 +42,13 @@ import Testing
     }
 
     @Test func `a stage may be one function's alone, and json`() throws {
-        struct Stage: Decodable {
-            var stage: String
-            var graph: String
-        }
         let plan = try TestModels.oddPlan
         let module = try EchelonCommand.run("inspect", plan, "--stage", "source").succeeded().text
         let arguments = ["inspect", plan, "--stage", "source", "--function", "step"]
         let step = try EchelonCommand.run(arguments).succeeded().text
         #expect(step.count < module.count)
         #expect(module.contains(step.trimmingCharacters(in: .newlines)))
-        let report = try EchelonCommand.run(arguments + ["--json"]).json(Stage.self)
+        let report = try EchelonCommand.run(arguments + ["--json"]).json(StageReport.self)
         #expect(report.stage == "source" && report.graph == step)
     }
 
@@ -123,50 +94,30 @@ import Testing
     }
 
     @Test func `json predicts what the summary does, and says from what`() throws {
-        struct Predicted: Decodable {
-            struct Prediction: Decodable {
-                var rows: Int
-                var context: Int
-                var threads: Int
-                var readGbS: Double
-            }
-            struct Function: Decodable {
-                var label: String
-                var predictedMs: Double?
-            }
-            var prediction: Prediction?
-            var functions: [Function]
-
-            func ms(_ label: String) -> Double { functions.first { $0.label == label }?.predictedMs ?? 0 }
-        }
         let arguments = ["inspect", try TestModels.oddPlan, "--json"]
         let report = try EchelonCommand.run(arguments + ["--rows", "8", "--context", "20", "--threads", "1"])
-            .json(Predicted.self)
+            .json(Inspection.self)
         let prediction = try #require(report.prediction)
         #expect(prediction.rows == 8 && prediction.context == 20 && prediction.threads == 1 && prediction.readGbS > 0)
         #expect(report.functions.allSatisfy { $0.predictedMs ?? 0 > 0 })
         // Six recurrences of the core against four.
-        #expect(report.ms("decode.r6") > report.ms("step.r4"))
+        let milliseconds = Dictionary(uniqueKeysWithValues: report.functions.map { ($0.label, $0.predictedMs ?? 0) })
+        #expect(try #require(milliseconds["decode.r6"]) > #require(milliseconds["step.r4"]))
 
-        let unmeasured = try EchelonCommand.run(arguments + ["--no-probe"]).json(Predicted.self)
+        let unmeasured = try EchelonCommand.run(arguments + ["--no-probe"]).json(Inspection.self)
         #expect(unmeasured.prediction == nil && unmeasured.functions.allSatisfy { $0.predictedMs == nil })
         try EchelonCommand.run(arguments + ["--rows", "129"]).expectRefusal("--rows", "128")
     }
 
     @Test func `a plan without weights says so, and its times are predicted all the same`() throws {
-        struct Report: Decodable {
-            struct Function: Decodable { var predictedMs: Double }
-            var hasWeights: Bool
-            var functions: [Function]
-        }
         let folder = try TemporaryFolder()
         let bare = folder.file("bare.plan")
         _ = try EchelonCommand.run("compile", TestModels.odd, "--no-weights", "-o", bare).succeeded()
         for (plan, hasWeights) in [(bare, false), (try TestModels.oddPlan, true)] {
             let text = try EchelonCommand.run("inspect", plan, "--no-probe").succeeded().text
             #expect(text.prefix { $0 != "\n" }.contains("without weights") == !hasWeights)
-            let json = try EchelonCommand.run("inspect", plan, "--json").json(Report.self)
-            #expect(json.hasWeights == hasWeights && json.functions.allSatisfy { $0.predictedMs > 0 })
+            let json = try EchelonCommand.run("inspect", plan, "--json").json(Inspection.self)
+            #expect(json.hasWeights == hasWeights && json.functions.allSatisfy { $0.predictedMs ?? 0 > 0 })
         }
     }
 
@@ -217,7 +168,7 @@ import Testing
         #expect(try Set(folder.contents) == ["step.dot", "step.gv", "all.json", "page.html"])
     }
 
-    private func summary() throws -> Summary {
-        try EchelonCommand.run("inspect", TestModels.oddPlan, "--json", "--no-probe").json(Summary.self)
+    private func summary() throws -> Inspection {
+        try EchelonCommand.run("inspect", TestModels.oddPlan, "--json", "--no-probe").json(Inspection.self)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import GoldenRuns
+import Reports
 import Safetensors
 import Testing
 
@@ -87,19 +88,15 @@ import Testing
     }
 
     @Test func `--json says what was written`() throws {
-        struct Report: Decodable, Equatable {
-            var output: String
-            var positions: Int
-            var vocabulary: Int
-            var width: Int
-            var recurrence: Int
-        }
         let folder = try TemporaryFolder()
         let output = folder.file("logits.safetensors")
         let report = try EchelonCommand.run(
             "logits", TestModels.oddPlan, "--tokens", "1,2", "--recurrence", "3", "--output", output, "--json"
-        ).json(Report.self)
-        #expect(report == Report(output: output, positions: 2, vocabulary: 517, width: 160, recurrence: 3))
+        ).json(LogitsReport.self)
+        #expect(
+            report
+                == LogitsReport(
+                    output: output, positions: 2, vocabulary: 517, width: 160, recurrence: 3, seconds: report.seconds))
     }
 
     private struct Output {

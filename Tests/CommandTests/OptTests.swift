@@ -1,4 +1,5 @@
 import Foundation
+import Reports
 import Testing
 
 /// `opt`, as somebody at a shell uses it.
@@ -110,17 +111,7 @@ import Testing
     }
 
     @Test func `the list of passes tells what compile's help tells, and more`() throws {
-        struct Entry: Decodable {
-            struct Predecessor: Decodable {
-                var pass: String
-                var reason: String
-            }
-            var name: String
-            var summary: String
-            var parameters: String?
-            var follows: [Predecessor]
-        }
-        let entries = try EchelonCommand.run("opt", "--list-passes", "--json").json([Entry].self)
+        let entries = try EchelonCommand.run("opt", "--list-passes", "--json").json([PassReport].self)
         let text = try EchelonCommand.run("opt", "--list-passes").succeeded().text
         let help = try EchelonCommand.run("compile", "--help").succeeded().text
         for entry in entries {
@@ -131,16 +122,12 @@ import Testing
         }
         #expect(entries.count >= 11)
         #expect(entries.filter { $0.parameters != nil }.map(\.name) == ["specialize-recurrences", "lower-weights"])
+        #expect(entries.filter { $0.necessity != nil }.map(\.name) == ["lower-weights"])
         try opt("--json").expectUsageError("--list-passes")
     }
 
     @Test func `the list of operations has the form and the meaning of every operation`() throws {
-        struct Entry: Decodable {
-            var name: String
-            var form: String
-            var meaning: String
-        }
-        let entries = try EchelonCommand.run("opt", "--list-operations", "--json").json([Entry].self)
+        let entries = try EchelonCommand.run("opt", "--list-operations", "--json").json([OperationReport].self)
         let text = try EchelonCommand.run("opt", "--list-operations").succeeded().text
         for entry in entries {
             #expect(entry.form.contains(entry.name) && text.contains("\(entry.form)\n    \(entry.meaning)\n"))

@@ -1,35 +1,14 @@
 import Foundation
+import Inspection
+import Reports
 import Testing
 
 /// `compile --passes`, `--disable-pass` and `--no-weights`.
 @Suite struct PassChoiceTests {
-    private struct Report: Decodable {
-        struct Settings: Decodable {
-            var passes: [String]
-            var weights: String
-        }
-        struct Function: Decodable {
-            struct Call: Decodable {
-                var recurrences: Int
-                var instructions: Int
-                var barriers: Int
-                var weightBytes: Int
-            }
-            var name: String
-            var unrolled: Int?
-            var instructions: Int
-            var call: Call
-        }
-        var bytes: Int
-        var hasWeights: Bool
-        var settings: Settings
-        var functions: [Function]
-    }
-
     private static let huginn = TestModels.repository.appending(path: "Tools/bench/huginn-0125.json").path
 
-    private func compile(_ options: String..., to path: String) throws -> Report {
-        try EchelonCommand.run(["compile", TestModels.odd, "-o", path, "--json"] + options).json(Report.self)
+    private func compile(_ options: String..., to path: String) throws -> CompileReport {
+        try EchelonCommand.run(["compile", TestModels.odd, "-o", path, "--json"] + options).json(CompileReport.self)
     }
 
     // MARK: Passes
@@ -39,7 +18,7 @@ import Testing
         let path = folder.file("odd.plan")
         let report = try compile("--passes", "split-adapter,fuse-argmax,fuse-gate", to: path)
         #expect(report.settings.passes == ["split-adapter", "fuse-argmax", "fuse-gate"])
-        #expect(report.functions.allSatisfy { $0.unrolled == nil })
+        #expect(report.functions.allSatisfy { $0.sizes.unrolled == nil })
 
         let last = try EchelonCommand.run("inspect", path, "--stage", "fuse-gate").succeeded().text
         #expect(last.contains("linear_silu_gate") && last.contains("linear_argmax") && !last.contains("add_norm"))
@@ -53,31 +32,27 @@ import Testing
     @Test func `a plan without a pass generates what the whole one does, with more instructions`() throws {
         let folder = try TemporaryFolder()
         let path = folder.file("odd.plan")
-        let whole = try EchelonCommand.run("inspect", TestModels.oddPlan, "--json").json(Sizes.self)
+        let whole = try EchelonCommand.run("inspect", TestModels.oddPlan, "--json").json(Inspection.self)
         let options = ["--tokens", "1,2,3,4,5", "--init-scale", "0", "--ignore-eos", "--max-new-tokens", "8"]
         let expected = try EchelonCommand.run(["generate", TestModels.oddPlan] + options).succeeded().text
         let report = try compile("--disable-pass", "fuse-gate", "--disable-pass", "fuse-residual-norm", to: path)
-        #expect(!report.settings.passes.contains("fuse-gate") && report.settings.passes.contains("fuse-argmax"))
+        let passes = try #require(report.settings.passes)
+        #expect(!passes.contains("fuse-gate") && passes.contains("fuse-argmax"))
         for (function, fused) in zip(report.functions, whole.functions) {
-            #expect(function.instructions > fused.instructions)
+            #expect(function.sizes.instructions > fused.instructions)
         }
         #expect(try EchelonCommand.run(["generate", path] + options).succeeded().text == expected)
-    }
-
-    private struct Sizes: Decodable {
-        struct Function: Decodable { var instructions: Int }
-        var functions: [Function]
     }
 
     @Test func `a loop costs what its copies cost: instructions and weights once a recurrence`() throws {
         let folder = try TemporaryFolder()
         let unrolled = try compile(to: folder.file("a")).functions
         let looping = try compile("--disable-pass", "unroll-recurrences", to: folder.file("b")).functions
-        let copy = try #require(unrolled.first { $0.name == "step" && $0.unrolled == 4 })
-        let loop = try #require(looping.first { $0.name == "step" && $0.unrolled == 4 })
+        let copy = try #require(unrolled.first { $0.sizes.name == "step" && $0.sizes.unrolled == 4 })
+        let loop = try #require(looping.first { $0.sizes.name == "step" && $0.sizes.unrolled == 4 })
         #expect(copy.call.recurrences == 4 && loop.call.recurrences == 4)
-        #expect(copy.call.instructions == copy.instructions)
-        #expect(loop.call.instructions > loop.instructions && loop.instructions < copy.instructions)
+        #expect(copy.call.instructions == copy.sizes.instructions)
+        #expect(loop.call.instructions > loop.sizes.instructions && loop.sizes.instructions < copy.sizes.instructions)
         #expect(loop.call.weightBytes == copy.call.weightBytes)
     }
 
@@ -105,10 +80,10 @@ import Testing
         let start = ContinuousClock.now
         let report = try EchelonCommand.run(
             "compile", "--config", Self.huginn, "--no-weights", "--weights", "int8", "-o", path, "--json"
-        ).json(Report.self)
+        ).json(CompileReport.self)
         #expect(ContinuousClock.now - start < .seconds(10))
         #expect(!report.hasWeights && report.bytes < 4_000_000)
-        let step = try #require(report.functions.first { $0.name == "step" && $0.unrolled == 4 })
+        let step = try #require(report.functions.first { $0.sizes.name == "step" && $0.sizes.unrolled == 4 })
         // Each block's matrices once for each time that it runs: 2 + 4 × 4 + 2 blocks of some 395 million weights.
         #expect(step.call.weightBytes > 20 * 390_000_000)
 

@@ -1,100 +1,17 @@
 import Foundation
+import Reports
 import Testing
 
 /// `profile`: that table and trace are of what ran, not how fast anything is.
 @Suite struct ProfileCommandTests {
-    private struct Report: Decodable {
-        struct Generated: Decodable {
-            var sampler: String
-            var tokens: Int
-        }
-        struct Calls: Decodable {
-            var name: String
-            var count: Int
-            var minRows: Int
-            var maxRows: Int
-            var ms: Double
-            var share: Double
-            var floorMs: Double
-            var floorShare: Double
-        }
-        struct Kind: Decodable {
-            var kind: String
-            var count: Int
-            var ms: Double
-            var share: Double
-            var bytes: Int
-            var gbS: Double
-            var floorMs: Double
-            var floorShare: Double
-        }
-        struct Barriers: Decodable {
-            var count: Int
-            var ms: Double
-            var share: Double
-        }
-        var generation: Generated?
-        var wallMs: Double
-        var betweenCallsMs: Double
-        var calls: [Calls]
-        var tapeMs: Double
-        var kinds: [Kind]
-        var barriers: Barriers
-        var events: Int
-        var droppedEvents: Int
-    }
-
-    private struct Trace: Decodable {
-        struct Event: Decodable {
-            struct Arguments: Decodable {
-                var name: String?
-                var call: Int?
-                var index: Int?
-                var function: String?
-                var opcode: String?
-                var output: String?
-                var weights: String?
-                var rows: Int?
-                var context: Int?
-                var bytes: Int?
-                var gbS: Double?
-                var floorUs: Double?
-                var floorShare: Double?
-                var before: Int?
-            }
-            var ph: String
-            var name: String
-            var cat: String?
-            var tid: Int?
-            var ts: Double?
-            var dur: Double?
-            var args: Arguments
-
-            /// Nanoseconds, which the file has exactly.
-            var start: Int { Int(((ts ?? -1) * 1000).rounded()) }
-            var end: Int { start + Int(((dur ?? -1) * 1000).rounded()) }
-        }
-        var traceEvents: [Event]
-
-        var tracks: [Int: String] {
-            let names = traceEvents.filter { $0.ph == "M" && $0.name == "thread_name" }
-            return Dictionary(uniqueKeysWithValues: names.map { ($0.tid ?? -1, $0.args.name ?? "") })
-        }
-        func events(_ category: String, _ track: Int) -> [Event] {
-            traceEvents.filter { $0.ph == "X" && $0.cat == category && $0.tid == track }
-        }
-    }
-
-    private func profile(_ arguments: [String], threads: Int = 2) throws -> (report: Report, trace: Trace) {
+    private func profile(_ arguments: [String], threads: Int = 2) throws -> (report: ProfileReport, trace: Timeline) {
         let folder = try TemporaryFolder()
         let path = folder.file("trace.json")
         let report = try EchelonCommand.run(
             ["profile", "--json", "--threads", "\(threads)", "-o", path] + arguments
-        ).json(Report.self)
+        ).json(ProfileReport.self)
         #expect(try folder.contents == ["trace.json"])
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return (report, try decoder.decode(Trace.self, from: Data(contentsOf: URL(filePath: path))))
+        return (report, try Timeline(from: Data(contentsOf: URL(filePath: path))))
     }
 
     // MARK: What is recorded
@@ -106,7 +23,7 @@ import Testing
         let threads = trace.tracks.filter { $0.value.hasPrefix("thread ") }.keys.sorted()
         #expect((1...2).contains(threads.count) && trace.tracks.values.contains("calls"))
 
-        let calls = trace.traceEvents.filter { $0.cat == "call" }
+        let calls = trace.traceEvents.filter { $0.cat == .call }
         #expect(calls.count == 2 && report.calls.map(\.count) == [2])
         #expect(calls.allSatisfy { $0.args.rows == 5 && $0.args.context == 20 && $0.tid == 0 })
         #expect(calls[0].start == 0 && calls[0].end <= calls[1].start)
@@ -115,9 +32,9 @@ import Testing
 
         let executions = report.kinds.map(\.count).reduce(0, +)
         for thread in threads {
-            let instructions = trace.events("instruction", thread)
+            let instructions = trace.events(.instruction, thread)
             #expect(instructions.count == executions)
-            let all = (instructions + trace.events("barrier", thread)).sorted {
+            let all = (instructions + trace.events(.barrier, thread)).sorted {
                 ($0.start, $0.end) < ($1.start, $1.end)
             }
             for (event, next) in zip(all, all.dropFirst()) { #expect(event.end <= next.start, "events overlap") }
@@ -131,7 +48,7 @@ import Testing
     @Test func `an instruction tells what it reads and makes, and how fast`() throws {
         let (_, trace) = try profile(
             [TestModels.wordmathBF16Plan, "--rows", "2", "--context", "8", "--repeats", "1"], threads: 1)
-        let instructions = trace.events("instruction", 1)
+        let instructions = trace.events(.instruction, 1)
         #expect(instructions.allSatisfy { $0.args.function == "step.r4" && $0.args.opcode == $0.name })
         #expect(instructions.map(\.args.index) == Array(0..<instructions.count))
         let gates = instructions.filter { $0.name == "linear_silu_gate" }
@@ -146,7 +63,7 @@ import Testing
             #expect(share > 0 && abs((gate.args.floorShare ?? 0) - share) < 0.01)
         }
         // One thread waits for nobody.
-        #expect(trace.events("barrier", 1).isEmpty)
+        #expect(trace.events(.barrier, 1).isEmpty)
     }
 
     @Test func `the table's parts are all of the time`() throws {
@@ -163,7 +80,7 @@ import Testing
             #expect(abs(kind.floorMs / kind.ms - kind.floorShare) <= 1e-6)
         }
         // The trace's events are the table's.
-        let ofKind = Dictionary(grouping: trace.traceEvents.filter { $0.cat == "instruction" }, by: \.name)
+        let ofKind = Dictionary(grouping: trace.traceEvents.filter { $0.cat == .instruction }, by: \.name)
         for kind in report.kinds {
             let threads = Double(trace.tracks.count - 1)
             let ms = Double((ofKind[kind.kind] ?? []).map { $0.end - $0.start }.reduce(0, +)) / 1e6 / threads
@@ -177,7 +94,7 @@ import Testing
             [TestModels.wordmathPlan, "--function", function, "--rows", "\(rows)", "--context", "3", "--repeats", "1"])
         #expect(report.calls.map(\.name) == [label])
         #expect(report.calls.map(\.maxRows) == [rows])
-        #expect(trace.traceEvents.first { $0.cat == "call" }?.args.context == 3)
+        #expect(trace.traceEvents.first { $0.cat == .call }?.args.context == 3)
     }
 
     // MARK: Generations
@@ -187,11 +104,11 @@ import Testing
         let prompt = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam have?"
         let expected = try generate([prompt, "--sampler", sampler])
         let (report, trace) = try profile([prompt, "--sampler", sampler], threads: 1)
-        #expect(report.generation?.sampler == sampler)
+        #expect(report.generation?.sampler.rawValue == sampler)
         #expect(report.generation?.tokens == expected.tokens.count)
         #expect(report.calls.map(\.count).reduce(0, +) == expected.steps + 1, "the prefill is a call and no step")
         #expect(report.droppedEvents == 0)
-        let calls = trace.traceEvents.filter { $0.cat == "call" }
+        let calls = trace.traceEvents.filter { $0.cat == .call }
         #expect(calls.map(\.args.call) == Array(0..<expected.steps + 1))
         #expect(calls.first?.args.rows == expected.promptTokens.count && calls.first?.args.function == "prefill")
         #expect(report.betweenCallsMs > 0)
@@ -213,7 +130,7 @@ import Testing
         let (generation, trace) = try profile(
             model + ["--prompt-length", "20", "--max-new-tokens", "5", "--sampler", "autoregressive"], threads: 1)
         #expect(generation.generation?.tokens == 5)
-        #expect(trace.traceEvents.first { $0.cat == "call" }?.args.rows == 20)
+        #expect(trace.traceEvents.first { $0.cat == .call }?.args.rows == 20)
         let (given, _) = try profile(model + ["--tokens", "5,6,7", "--max-new-tokens", "2"], threads: 1)
         #expect(given.calls.contains { $0.name == "prefill" && $0.maxRows == 3 })
     }
@@ -237,9 +154,9 @@ import Testing
         #expect(report.events == limit && report.droppedEvents == whole.events - limit)
         #expect(report.calls.map(\.count) == [2])
         #expect(abs(report.kinds.map(\.share).reduce(report.barriers.share, +) - 1) < 1e-6)
-        #expect(trace.events("instruction", 1).count == limit)
-        let calls = trace.traceEvents.filter { $0.cat == "call" }
-        #expect(trace.events("instruction", 1).allSatisfy { $0.end <= calls[calls.count - 1].end })
+        #expect(trace.events(.instruction, 1).count == limit)
+        let calls = trace.traceEvents.filter { $0.cat == .call }
+        #expect(trace.events(.instruction, 1).allSatisfy { $0.end <= calls[calls.count - 1].end })
         let run = try EchelonCommand.run(["profile"] + arguments + ["--max-events", "\(limit)", "--threads", "1"])
         #expect(try run.succeeded().text.contains("dropped \(report.droppedEvents) events"))
     }
@@ -297,5 +214,17 @@ import Testing
     {
         try EchelonCommand.run("profile", "missing.plan").expectRefusal("missing.plan")
         try EchelonCommand.run("profile", "-o", "/nowhere/trace.json").expectRefusal("/nowhere/trace.json")
+    }
+}
+
+extension Timeline {
+    /// The names of the tracks.
+    fileprivate var tracks: [Int: String] {
+        let names = traceEvents.filter { $0.ph == "M" && $0.name == "thread_name" }
+        return Dictionary(uniqueKeysWithValues: names.map { ($0.tid ?? -1, $0.args.name ?? "") })
+    }
+
+    fileprivate func events(_ category: Category, _ track: Int) -> [Event] {
+        traceEvents.filter { $0.ph == "X" && $0.cat == category && $0.tid == track }
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import PlanBuilder
 import Plans
+import Reports
 import Runtime
 
 /// What `bench` can measure by itself.

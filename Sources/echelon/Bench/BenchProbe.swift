@@ -1,5 +1,6 @@
 import NumberFormats
 import Plans
+import Reports
 import Runtime
 
 /// Samples of what the machine can do, taken throughout a run, so that what it lends to others meanwhile is in them.

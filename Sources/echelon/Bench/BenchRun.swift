@@ -1,4 +1,5 @@
 import Plans
+import Reports
 import Runtime
 
 /// One run of all measurements. They go round by round, each round measuring everything once and probing the machine, so
@@ -62,7 +63,7 @@ struct BenchRun {
         if !decodes.isEmpty { add(decodes, functions, to: &report) }
         report.tapes = plan.contents.schedule.functions.map(FunctionReport.init)
         report.shares = shares
-        report.overhead = .init(instructionUs: overhead.instruction * 1e6, barrierUs: overhead.barrier * 1e6)
+        report.overhead = .init(overhead)
         return report
     }
 
@@ -127,7 +128,7 @@ struct BenchRun {
             show("shares of a step of \(rows) rows")
             let (_, profile) = try model.profile(
                 calls.step(context..<context + rows, recurrences: settings.innerRecurrence))
-            shares.append(.init(profile, name: "step", rows: rows))
+            shares.append(.init(profile, name: FunctionName(.step).description, rows: rows))
         }
         return shares
     }
@@ -181,14 +182,15 @@ struct BenchRun {
 
     private func step(_ samples: Samples<Step>) -> BenchReport.Function {
         function(
-            "step", rows: samples.subject.rows, context: context, recurrence: settings.innerRecurrence,
+            .step, rows: samples.subject.rows, context: context, recurrence: settings.innerRecurrence,
             seconds: samples.seconds)
     }
 
     private func function(
-        _ name: String, rows: Int, context: Int, recurrence: Int, seconds: [Double]
+        _ kind: FunctionName.Kind, rows: Int, context: Int, recurrence: Int, seconds: [Double]
     ) -> BenchReport.Function {
         let schedule = plan.contents.schedule
+        let name = FunctionName(kind).description
         // The looping tape does the same work as an unrolled one.
         let cost =
             schedule.functions.first { $0.name == name && $0.unrolled == nil }.map {
@@ -207,7 +209,7 @@ struct BenchRun {
         _ seconds: Double, _ functions: [BenchReport.Function]
     ) -> (BenchReport.Prefill, [BenchReport.Function]) {
         let rows = min(Self.promptRows, context, settings.maxRows)
-        let prefill = function("prefill", rows: rows, context: 0, recurrence: prefillRecurrence, seconds: [seconds])
+        let prefill = function(.prefill, rows: rows, context: 0, recurrence: prefillRecurrence, seconds: [seconds])
         let report = BenchReport.Prefill(
             rows: rows, recurrence: prefillRecurrence, ms: prefill.ms, floorMs: prefill.floorMs,
             tokensPerSecond: Double(rows) / seconds)
@@ -216,7 +218,7 @@ struct BenchRun {
 
     private func add(_ decodes: [Double], _ steps: [Samples<Step>], to report: inout BenchReport) {
         report.functions.append(
-            function("decode", rows: 1, context: context, recurrence: settings.recurrence, seconds: decodes))
+            function(.decode, rows: 1, context: context, recurrence: settings.recurrence, seconds: decodes))
         let rate = 1 / median(decodes)
         report.autoregressive = .init(recurrence: settings.recurrence, tokensPerSecond: rate)
         report.diffusion = steps.map {

@@ -1,4 +1,5 @@
 import Foundation
+import Reports
 
 /// A report as text for people.
 struct BenchTable {

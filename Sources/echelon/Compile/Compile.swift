@@ -6,6 +6,7 @@ import IR
 import NumberFormats
 import PlanBuilder
 import Plans
+import Reports
 
 struct Compile: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
-import NumberFormats
 import Plans
+import Reports
 import Runtime
 import Samplers
 
@@ -57,7 +57,8 @@ struct Generate: ParsableCommand {
         let textTools = try? tools.get()
         let defaults = try plan.generationConfiguration()
         let model = try opening.model(plan, cacheBudget: sampling.cacheBudget())
-        let sampler = try sampling.sampler(of: promptTokens, on: model, defaults: defaults)
+        let spec = sampling.spec(plan.contents.settings, defaults: defaults)
+        let sampler = try spec.sampler(of: promptTokens, shape: model.shape)
 
         let start = ContinuousClock.now
         var output = GeneratedText(
@@ -75,14 +76,14 @@ struct Generate: ParsableCommand {
         let rest = try output.finish()
 
         if let trace {
-            let steps = Trace(sampler: sampling.sampler, promptTokens: promptTokens, steps: records)
-            try Terminal.write(Terminal.json(steps), to: trace)
+            let steps = GenerationTrace(sampler: spec.kind, promptTokens: promptTokens, steps: records)
+            try Terminal.write(ReportJSON.text(of: steps), to: trace)
         }
-        let report = Report(
+        let report = GenerationReport(
             tokens: ended.generated, text: output.text, promptTokens: promptTokens, steps: ended.statistics.steps,
             recurrences: ended.statistics.recurrences, seconds: seconds,
             tokensPerSecond: seconds > 0 ? Double(ended.generated.count) / seconds : 0,
-            stopReason: ended.finishReason, settings: try settings(plan, defaults, model))
+            stopReason: ended.finishReason, settings: settings(spec, model))
         if json {
             try Terminal.writeJSON(report)
         } else {
@@ -92,56 +93,18 @@ struct Generate: ParsableCommand {
         }
     }
 
-    private func summary(_ report: Report) -> String {
+    private func summary(_ report: GenerationReport) -> String {
         "\(report.tokens.count) tokens in \(decimals(report.seconds, 2)) s, "
             + "\(decimals(report.tokensPerSecond, 1)) tokens/s, \(report.steps) steps, "
-            + "\(report.recurrences) recurrences, \(sampling.sampler.rawValue)"
+            + "\(report.recurrences) recurrences, \(report.settings.sampler.rawValue)"
             + (report.stopReason.map { ", ended by \($0.rawValue)" } ?? "")
     }
 
-    private func settings(_ plan: Plan, _ defaults: GenerationConfiguration, _ model: PlanModel) throws -> Settings {
-        let compiled = plan.contents.settings
-        let diffusion = sampling.sampler == .diffusion
-        return Settings(
-            sampler: sampling.sampler, generation: try sampling.generation(defaults),
-            diffusion: diffusion ? sampling.diffusion(compiled) : nil,
-            autoregressive: diffusion ? nil : sampling.autoregressive(compiled),
-            kvBudget: sampling.kvBudget, cacheFormat: model.cacheFormat, weights: compiled.weights,
-            threads: model.threads,
+    private func settings(_ spec: SamplerSpec, _ model: PlanModel) -> GenerationReport.Settings {
+        .init(
+            sampler: spec.kind, generation: spec.generation, diffusion: spec.diffusion,
+            autoregressive: spec.autoregressive, kvBudget: sampling.kvBudget, cacheFormat: model.cacheFormat,
+            weights: model.plan.contents.settings.weights, threads: model.threads,
             instructionSet: model.instructionSet)
     }
-}
-
-/// What `generate --json` prints.
-private struct Report: Encodable {
-    /// The generated tokens, a stop token included.
-    var tokens: [Int32]
-    /// Their text, without the stop token.
-    var text: String
-    var promptTokens: [Int32]
-    var steps: Int
-    var recurrences: Int
-    var seconds: Double
-    var tokensPerSecond: Double
-    var stopReason: FinishReason?
-    var settings: Settings
-}
-
-private struct Settings: Encodable {
-    var sampler: SamplerKind
-    var generation: GenerationSettings
-    var diffusion: DiffusionSettings?
-    var autoregressive: AutoregressiveSettings?
-    var kvBudget: Int
-    var cacheFormat: CacheFormat
-    var weights: ElementType
-    var threads: Int
-    var instructionSet: String
-}
-
-/// What `generate --trace` writes.
-private struct Trace: Encodable {
-    var sampler: SamplerKind
-    var promptTokens: [Int32]
-    var steps: [StepRecord]
 }

@@ -4,6 +4,7 @@ import Foundation
 import Inspection
 import PlanBuilder
 import Plans
+import Reports
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -150,14 +151,9 @@ struct Inspect: ParsableCommand {
         return InspectSummary(try predictedInspection(plan, record, compiler), plan, name: self.plan).text
     }
 
-    private struct StageReport: Encodable {
-        var stage: String
-        var graph: String
-    }
-
     private func jsonText(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {
         guard let stage else { return try predictedInspection(plan, record, compiler).json() }
-        return try Terminal.json(StageReport(stage: stage, graph: try text(plan, record, compiler)))
+        return try ReportJSON.text(of: StageReport(stage: stage, graph: try text(plan, record, compiler)))
     }
 
     private func dot(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {

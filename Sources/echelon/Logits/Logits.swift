@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import PlanBuilder
 import Plans
+import Reports
 import Runtime
 import Safetensors
 import Samplers
@@ -40,15 +41,6 @@ struct Logits: ParsableCommand {
 
     @OptionGroup var opening: ModelOptions
 
-    private struct Report: Encodable {
-        var output: String
-        var positions: Int
-        var vocabulary: Int
-        var width: Int
-        var recurrence: Int
-        var seconds: Double
-    }
-
     func run() throws { try reportingFailures(writeLogits) }
 
     private func writeLogits() throws {
@@ -83,7 +75,7 @@ struct Logits: ParsableCommand {
         }
         if json {
             try Terminal.writeJSON(
-                Report(
+                LogitsReport(
                     output: output, positions: rows, vocabulary: model.shape.vocabulary, width: model.shape.width,
                     recurrence: recurrence, seconds: seconds))
         }

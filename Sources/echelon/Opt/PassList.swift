@@ -1,28 +1,18 @@
 import Compiler
+import Reports
 
-/// The passes for `--list-passes`.
+/// The list of passes that `--list-passes` prints.
 struct PassList {
-    private struct Entry: Encodable {
-        var name: String
-        var summary: String
-        /// Absent when it takes none.
-        var parameters: String?
-        var follows: [Predecessor]
-    }
-
-    private let entries = Pipeline(CompilerOptions()).passes.map { pass in
-        Entry(
-            name: pass.name, summary: pass.summary,
-            parameters: (type(of: pass) as? any ParameterizedPass.Type)?.parameterForm, follows: pass.follows)
-    }
+    // A pass may be necessary only for some options: packed formats make lower-weights so.
+    private let reports = Pipeline(CompilerOptions(weights: .bf16)).passes.map { PassReport($0) }
 
     func write(json: Bool) throws {
-        if json { return try Terminal.writeJSON(entries) }
+        if json { return try Terminal.writeJSON(reports) }
         try Terminal.write(
-            entries.map { entry in
-                let heading = entry.name + (entry.parameters.map { "=" + $0 } ?? "")
-                let order = entry.follows.map { "\n    after \($0.pass): \($0.reason)" }.joined()
-                return "\(heading)\n    \(entry.summary)\(order)\n"
+            reports.map { pass in
+                let heading = pass.name + (pass.parameters.map { "=" + $0 } ?? "")
+                let order = pass.follows.map { "\n    after \($0.pass): \($0.reason)" }.joined()
+                return "\(heading)\n    \(pass.summary)\(order)\n"
             }.joined())
     }
 }

@@ -1,13 +1,11 @@
 import ArgumentParser
 import Checkpoints
 import Plans
+import Reports
 import Runtime
 import Samplers
 
-enum SamplerKind: String, CaseIterable, ExpressibleByArgument, Encodable {
-    case diffusion, autoregressive
-}
-
+extension SamplerKind: ExpressibleByArgument {}
 extension NoiseForm: ExpressibleByArgument {}
 extension NoiseSchedule: ExpressibleByArgument {}
 extension FreezeRule: ExpressibleByArgument {}
@@ -116,26 +114,20 @@ struct SamplingOptions: ParsableArguments {
         (1...16).contains(innerRecurrence) ? innerRecurrence : DiffusionSettings().innerRecurrence
     }
 
-    /// A sampler that continues a prompt.
-    /// - Parameter defaults: what holds where the command line does not say.
-    func sampler(
-        of prompt: [Int32], on model: PlanModel, defaults: GenerationConfiguration
-    ) throws -> any SequenceSampler {
-        let generation = try generation(defaults)
-        let compiled = model.plan.contents.settings
-        switch sampler {
-        case .diffusion:
-            return try DiffusionForcing(
-                prompt: prompt, settings: diffusion(compiled), generation: generation, shape: model.shape)
-        case .autoregressive:
-            return try Autoregressive(
-                prompt: prompt, settings: autoregressive(compiled), generation: generation,
-                shape: model.shape)
-        }
+    /// The sampler that the options select, with its settings.
+    /// - Parameters:
+    ///   - compiled: The settings of the plan, which give defaults.
+    ///   - defaults: The checkpoint's defaults for generation.
+    func spec(_ compiled: PlanSettings, defaults: GenerationConfiguration) -> SamplerSpec {
+        let settings: SamplerSpec.Settings =
+            switch sampler {
+            case .diffusion: .diffusion(diffusion(compiled))
+            case .autoregressive: .autoregressive(autoregressive(compiled))
+            }
+        return SamplerSpec(generation: generation(defaults), settings: settings)
     }
 
-    /// The settings that all samplers share.
-    func generation(_ defaults: GenerationConfiguration) throws -> GenerationSettings {
+    private func generation(_ defaults: GenerationConfiguration) -> GenerationSettings {
         var settings = GenerationSettings()
         settings.maxNewTokens = maxNewTokens ?? defaults.maxNewTokens ?? settings.maxNewTokens
         settings.stopTokens = Set(defaults.stopTokens.compactMap(Int32.init(exactly:)))
@@ -150,8 +142,7 @@ struct SamplingOptions: ParsableArguments {
         return settings
     }
 
-    /// - Parameter compiled: what the plan was compiled for, and holds where the command line does not say.
-    func diffusion(_ compiled: PlanSettings) -> DiffusionSettings {
+    private func diffusion(_ compiled: PlanSettings) -> DiffusionSettings {
         var settings = DiffusionSettings()
         settings.recurrence = recurrence ?? compiled.recurrence
         settings.innerRecurrence = innerRecurrence
@@ -169,7 +160,7 @@ struct SamplingOptions: ParsableArguments {
         return settings
     }
 
-    func autoregressive(_ compiled: PlanSettings) -> AutoregressiveSettings {
+    private func autoregressive(_ compiled: PlanSettings) -> AutoregressiveSettings {
         var settings = AutoregressiveSettings()
         settings.recurrence = recurrence ?? compiled.recurrence
         settings.warmStart = warmStart

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Plans
+import Reports
 import Runtime
 
 extension RaggedCall.Function: ExpressibleByArgument {}
@@ -123,8 +124,8 @@ struct Profile: ParsableCommand {
         switch work {
         case .generation(let prompt):
             let tokens = try prompt.tokens({ try TextTools(plan) }, prompting)
-            let sampler = try sampling.sampler(of: tokens, on: model, defaults: plan.generationConfiguration())
-            (recorder, generated) = try run.generation(sampler, kind: sampling.sampler)
+            let spec = sampling.spec(plan.contents.settings, defaults: try plan.generationConfiguration())
+            (recorder, generated) = try run.generation(spec.sampler(of: tokens, shape: model.shape), kind: spec.kind)
         case .call(let call):
             recorder = try run.repeated(call, repeats: repeats ?? 3)
         }

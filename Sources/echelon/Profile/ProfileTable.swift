@@ -1,3 +1,5 @@
+import Reports
+
 /// A profile as text for people.
 struct ProfileTable {
     private let report: ProfileReport

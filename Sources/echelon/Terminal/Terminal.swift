@@ -1,4 +1,5 @@
 import Foundation
+import Reports
 import Safetensors
 
 /// Writing to the user: results to standard output, everything about them to standard error.
@@ -59,15 +60,6 @@ enum Terminal {
         try file.commit()
     }
 
-    /// One JSON object or array on standard output, its keys in snake case and in alphabetical order.
-    static func writeJSON(_ value: some Encodable) throws { try write(json(value) + "\n") }
-
-    static func json(_ value: some Encodable) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
-    }
+    /// Writes one JSON object or array to standard output, as ``ReportJSON`` spells it.
+    static func writeJSON(_ value: some Encodable) throws { try write(ReportJSON.text(of: value) + "\n") }
 }

@@ -1,14 +1,19 @@
 import Foundation
 import Safetensors
 
-/// Writes a timeline in the Chrome trace event format, which Perfetto and chrome://tracing open: one JSON object with an
-/// array of events, one a line ("Trace Event Format", Google, 2016). Events go to the file as they come, so that a trace
-/// takes no memory; the file appears when it is complete.
-struct TraceWriter {
+/// Writes a ``Timeline`` in the Chrome trace event format, which Perfetto and chrome://tracing open: one JSON object with
+/// an array of events, one per line. Events are written to the file as they come and take no memory. The file appears
+/// only when it is complete.
+package struct TimelineWriter {
     /// A row of the timeline.
-    struct Track {
+    package struct Track {
         var number: Int
         var name: String
+
+        package init(number: Int, name: String) {
+            self.number = number
+            self.name = name
+        }
     }
 
     private let file: AtomicFile
@@ -16,11 +21,11 @@ struct TraceWriter {
     private var line: [UInt8] = []
     private var isFirst = true
 
-    /// There is one process; viewers want a number for it.
+    /// The number of the only process, which viewers require.
     private static let process = 1
 
-    /// - Parameter start: the time that becomes 0, in nanoseconds.
-    init(path: String, process name: String, tracks: [Track], start: Int) throws {
+    /// - Parameter start: The time in nanoseconds that becomes 0.
+    package init(path: String, process name: String, tracks: [Track], start: Int) throws {
         file = try AtomicFile(path: path)
         self.start = start
         try write("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n")
@@ -41,16 +46,16 @@ struct TraceWriter {
 
     /// Writes an event with a duration ("complete" in the format's terms).
     /// - Parameters:
-    ///   - name: as JSON, and `arguments` likewise: text that many events share is encoded once.
-    ///   - from, to: nanoseconds.
-    mutating func event(
-        name: String, category: StaticString, track: Int, from: Int, to: Int, arguments: TraceArguments
+    ///   - name: The name as JSON. Like `arguments` it is encoded already, since many events share their text.
+    ///   - from, to: The start and the end in nanoseconds.
+    package mutating func event(
+        name: String, category: Timeline.Category, track: Int, from: Int, to: Int, arguments: TimelineArguments
     ) throws {
         begin()
         append("{\"ph\":\"X\",\"name\":")
         append(name)
-        append(",\"cat\":\"\(category)\",\"pid\":\(Self.process),\"tid\":\(track),\"ts\":")
-        // The format's times are microseconds; nanoseconds are their thousandths.
+        append(",\"cat\":\"\(category.rawValue)\",\"pid\":\(Self.process),\"tid\":\(track),\"ts\":")
+        // The format has microseconds; nanoseconds are their thousandths.
         line.appendThousandths(from - start)
         append(",\"dur\":")
         line.appendThousandths(to - from)
@@ -61,7 +66,7 @@ struct TraceWriter {
     }
 
     /// Ends the events and puts the file in place.
-    func finish() throws {
+    package func finish() throws {
         try write("\n]}\n")
         try file.commit()
     }
@@ -81,31 +86,35 @@ struct TraceWriter {
     private func write(_ text: String) throws { try Array(text.utf8).withUnsafeBytes { try file.append($0) } }
 }
 
-/// The members of an event's `args`, as JSON.
-struct TraceArguments {
+/// The members of an event's `args`, encoded as JSON.
+package struct TimelineArguments {
+    package typealias Key = Timeline.Arguments.CodingKeys
+
     fileprivate var bytes: [UInt8] = []
 
-    mutating func add(_ name: StaticString, _ text: String) { add(name, json: jsonString(text)) }
+    package init() {}
 
-    mutating func add(_ name: StaticString, _ number: Int) { add(name, json: "\(number)") }
+    package mutating func add(_ name: Key, _ text: String) { add(name, json: jsonString(text)) }
 
-    /// A number with three places. One that is none, or too large for that to mean anything, is left out.
-    mutating func add(_ name: StaticString, _ number: Double) {
+    package mutating func add(_ name: Key, _ number: Int) { add(name, json: "\(number)") }
+
+    /// Adds a number with three decimal places. NaN and numbers too large for three places to mean anything are left out.
+    package mutating func add(_ name: Key, _ number: Double) {
         guard abs(number) < 1e12 else { return }
         add(name, json: "")
         bytes.appendThousandths(Int((number * 1000).rounded()))
     }
 
-    private mutating func add(_ name: StaticString, json: String) {
-        bytes += "\(bytes.isEmpty ? "" : ",")\"\(name)\":\(json)".utf8
+    private mutating func add(_ name: Key, json: String) {
+        bytes += "\(bytes.isEmpty ? "" : ",")\"\(name.rawValue)\":\(json)".utf8
     }
 }
 
-/// A string as JSON, whatever is in it.
-func jsonString(_ text: String) -> String {
+/// A string as JSON.
+package func jsonString(_ text: String) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .withoutEscapingSlashes
-    // Strings always have an encoding.
+    // Every string can be encoded.
     guard let data = try? encoder.encode(text) else { return "\"\"" }
     return String(decoding: data, as: UTF8.self)
 }

@@ -1,0 +1,41 @@
+import Reports
+import Runtime
+import Samplers
+
+/// A sampler and all its settings, with the defaults filled in.
+struct SamplerSpec {
+    enum Settings {
+        case diffusion(DiffusionSettings)
+        case autoregressive(AutoregressiveSettings)
+    }
+
+    /// The settings that all samplers share.
+    var generation: GenerationSettings
+    /// The settings of the sampler itself.
+    var settings: Settings
+
+    var kind: SamplerKind {
+        switch settings {
+        case .diffusion: .diffusion
+        case .autoregressive: .autoregressive
+        }
+    }
+
+    var diffusion: DiffusionSettings? {
+        if case .diffusion(let settings) = settings { settings } else { nil }
+    }
+
+    var autoregressive: AutoregressiveSettings? {
+        if case .autoregressive(let settings) = settings { settings } else { nil }
+    }
+
+    /// Makes a sampler that continues a prompt.
+    func sampler(of prompt: [Int32], shape: ModelShape) throws -> any SequenceSampler {
+        switch settings {
+        case .diffusion(let settings):
+            try DiffusionForcing(prompt: prompt, settings: settings, generation: generation, shape: shape)
+        case .autoregressive(let settings):
+            try Autoregressive(prompt: prompt, settings: settings, generation: generation, shape: shape)
+        }
+    }
+}
