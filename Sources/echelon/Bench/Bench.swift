@@ -5,51 +5,53 @@ import Plans
 import Reports
 import Runtime
 
-/// What `bench` can measure by itself.
+/// The parts that `bench` can measure separately.
 enum BenchPart: String, CaseIterable, ExpressibleByArgument {
     case matrices, functions
 }
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure a model beside what the machine can do.",
+        abstract: "Measure a model and compare it with the limits of the machine.",
         discussion: """
-            Probes the machine first (how fast it reads memory, how fast it multiplies), and again throughout; then times \
-            the model's matrices and its compiled functions. Beside each time stands its floor, the larger of the bytes over \
-            the probed bandwidth and the operations over the probed peak, and the time as a multiple of it.
+            Probes how fast the machine reads memory and multiplies, and times the model's matrices and its compiled \
+            functions. Each time is printed with its floor, which is the larger of bytes over bandwidth and operations \
+            over peak, and as a multiple of the floor. The probes are repeated throughout the run.
 
               echelon bench huginn.plan
                   a compiled model
               echelon bench --config Tools/bench/huginn-0125.json --weights bf16
-                  a model of a configuration with random weights: no checkpoint is needed
+                  a configuration with random weights; no checkpoint is needed
               echelon bench --quick
-                  a glance at the small model inside this program
+                  a short run with the small model embedded in this program
 
-            A step is one pass of diffusion forcing over that many rows; its tokens/s are of one token a step. The \
-            machine's other work shows in every figure: compare only what one run gives. ECHELON_ISA=avx2 and the like \
-            choose the instruction set. docs/performance.md explains the figures.
+            A step is one pass of diffusion forcing over the given number of rows; its tokens/s assume one token per \
+            step. Other work on the machine disturbs every figure, so compare only figures of one run. The environment \
+            variable ECHELON_ISA, for example ECHELON_ISA=avx2, selects the instruction set. docs/performance.md \
+            explains the figures.
             """)
 
-    @Argument(help: "A plan, or a checkpoint folder to compile in memory (default: the model inside this program).")
+    @Argument(help: "A plan, or a checkpoint folder to compile in memory (default: the embedded model).")
     var model: String?
 
     @OptionGroup var configuration: ConfigurationOptions
 
     @Option(
         parsing: .unconditional,
-        help: "Row counts to measure (default: 1,8,16,32,64,96,128, as far as the model allows).")
+        help: "Row counts to measure (default: those of 1,8,16,32,64,96,128 that the model allows).")
     var rows: RowCounts?
 
     @Option(parsing: .unconditional, help: "Positions before the rows of a step (default: 512, or as many as fit).")
     var context: Int?
 
     @Option(
-        parsing: .unconditional, help: "Times that everything is measured; medians are reported (default: 5).")
+        parsing: .unconditional,
+        help: "Number of times that everything is measured; the medians are reported (default: 5).")
     var repeats: Int?
 
     @Option(
         parsing: .unconditional,
-        help: "Recurrences of the prefill (default: the model's, which takes a while for a large one).")
+        help: "Recurrences of the prefill (default: the model's, which is slow for a large model).")
     var prefillRecurrence: Int?
 
     @Option(help: "Measure only one part: matrices or functions.")
@@ -57,21 +59,21 @@ struct Bench: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Leave out one of the compiler's passes when MODEL is a checkpoint or a configuration. May be given again.",
+            "Leave out a compiler pass if MODEL is a checkpoint or a configuration. May be given several times.",
             valueName: "pass"))
     var disablePass: [String] = []
 
-    @Flag(help: "A short run with few rows, for a glance: --rows 1,8 --context 32 --repeats 2 --prefill-recurrence 1.")
+    @Flag(help: "Do a short run: --rows 1,8 --context 32 --repeats 2 --prefill-recurrence 1.")
     var quick = false
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print one JSON object with all figures.")
     var json = false
 
     @OptionGroup var opening: ModelOptions
 
     func validate() throws {
         if model != nil, configuration.config != nil {
-            throw ValidationError("--config takes the place of a plan or checkpoint.")
+            throw ValidationError("--config replaces the plan or checkpoint; give one of the two.")
         }
         try checkingPasses { _ = try PassChoice.names(nil, without: disablePass) }
     }
@@ -84,7 +86,9 @@ struct Bench: ParsableCommand {
         var settings = opening.planning.settings()
         settings.passes = try PassChoice.names(nil, without: disablePass)
         if let model, case .plan = try ModelSource(path: model), !disablePass.isEmpty {
-            throw CommandError("--disable-pass is for what bench compiles itself, and \(model) is a plan already.")
+            throw CommandError(
+                "--disable-pass is only for checkpoints and configurations, which bench compiles; \(model) is a plan already."
+            )
         }
         let measured = try MeasuredModel(path: model, configuration, settings, opening)
         let size = try size(measured.settings)
@@ -119,7 +123,7 @@ struct Bench: ParsableCommand {
         return Size(rowCounts: rowCounts, context: min(context ?? (quick ? 32 : 512), room))
     }
 
-    /// The row counts asked for, or those of the usual ones that one call can have with a position before them.
+    /// The given row counts, or the default ones that fit into a call with at least one position before them.
     private func usableRows(_ settings: PlanSettings) throws -> [Int] {
         let most = min(settings.maxRows, settings.context - 1)
         guard most >= 1 else {

@@ -2,7 +2,7 @@ import Plans
 import Runtime
 import Samplers
 
-/// The calls that samplers make of a model, over made-up tokens of one sequence.
+/// The calls that samplers make, over made-up tokens of one sequence.
 struct BenchCalls {
     let model: PlanModel
     private let states: InitialStates
@@ -20,7 +20,7 @@ struct BenchCalls {
         call(.decode, positions, recurrences: recurrences)
     }
 
-    /// A step of diffusion forcing with all that its sampler draws for it.
+    /// A step of diffusion forcing, with the noise that its sampler draws.
     func step(_ positions: Range<Int>, recurrences: Int) -> RaggedCall {
         let rows = positions.count
         var call = call(.step, positions, recurrences: recurrences)
@@ -35,9 +35,9 @@ struct BenchCalls {
         return call
     }
 
-    /// Made-up tokens, for a model that need not have a tokenizer.
+    /// Made-up tokens, which need no tokenizer.
     static func tokens(_ positions: Range<Int>, vocabulary: Int) -> [Int32] {
-        // Neighbours read rows of the embedding that lie apart.
+        // Neighbouring tokens read distant rows of the embedding.
         positions.map { Int32($0 * 31 % vocabulary) }
     }
 
@@ -49,8 +49,8 @@ struct BenchCalls {
             states: states.states(.initialState, positions: positions, step: 0))
     }
 
-    /// Has the positions `range` written, so that others can come after them: in calls of at most `rows` rows, and with
-    /// one recurrence, as nothing is asked of what they hold.
+    /// Writes the positions of `range`, so that other positions can follow, in calls of at most `rows` rows. One recurrence
+    /// is enough, because the contents do not matter.
     func fill(_ range: Range<Int>, rows: Int) throws {
         for start in stride(from: range.lowerBound, to: range.upperBound, by: rows) {
             try Interrupt.check()
@@ -58,7 +58,7 @@ struct BenchCalls {
         }
     }
 
-    /// Seconds that a call takes.
+    /// The seconds that a call takes.
     func time(_ call: RaggedCall) throws -> Double {
         let start = ContinuousClock.now
         _ = try model.evaluate(call)

@@ -3,10 +3,10 @@ import Plans
 import Reports
 import Runtime
 
-/// Samples of what the machine can do, taken throughout a run, so that what it lends to others meanwhile is in them.
+/// Samples of the machine's speed, taken throughout a run, so that they include the effect of other work on it.
 struct BenchProbe {
     let threads: Int
-    /// The buffer that reading is probed with.
+    /// The size of the buffer that the bandwidth probe reads.
     let bytes: Int
     private(set) var bandwidths: [Double] = []
     private(set) var peaks: [ElementType: [Double]] = [:]
@@ -14,11 +14,11 @@ struct BenchProbe {
     private static let passes = 3
 
     enum Size: Int {
-        /// For a glance: larger than most caches.
+        /// For a short run: larger than most caches.
         case quick = 0x400_0000  // 64 MiB
-        /// Several times most caches, in a quarter of a second with what the system takes to find the memory.
+        /// Several times as large as most caches; probing takes a quarter of a second, including the allocation.
         case middle = 0x1000_0000  // 256 MiB
-        /// Many times any cache.
+        /// Many times as large as any cache.
         case whole = 0x4000_0000  // 1 GiB
     }
 

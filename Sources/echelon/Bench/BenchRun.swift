@@ -2,8 +2,8 @@ import Plans
 import Reports
 import Runtime
 
-/// One run of all measurements. They go round by round, each round measuring everything once and probing the machine, so
-/// that a machine whose speed drifts treats all alike.
+/// A run of all measurements. Each round measures everything once and probes the machine, so that a drift of the
+/// machine's speed affects all measurements alike.
 struct BenchRun {
     let plan: Plan
     let model: PlanModel
@@ -18,7 +18,7 @@ struct BenchRun {
     private var probe: BenchProbe
     private var progress = ProgressLine("measuring")
 
-    /// The prompt that prefill is measured with.
+    /// The length of the prompt with which prefill is measured.
     private static let promptRows = 512
 
     init(
@@ -72,7 +72,7 @@ struct BenchRun {
     private struct Samples<Subject> {
         var subject: Subject
         var seconds: [Double] = []
-        /// With what the sampler adds to a call.
+        /// The seconds of a call and of the sampler's preparation of it.
         var wholeSeconds: [Double] = []
     }
 
@@ -119,7 +119,7 @@ struct BenchRun {
         return (steps, decodes)
     }
 
-    /// The least, a middle and the most rows of a step.
+    /// The shares of steps with the minimum, a medium and the maximum number of rows.
     private mutating func measureShares() throws -> [BenchReport.Shares] {
         var shares: [BenchReport.Shares] = []
         let middle = rowCounts.last { $0 <= 32 } ?? rowCounts[0]
@@ -154,7 +154,7 @@ struct BenchRun {
         return products
     }
 
-    /// Passes of small matrices that take a time a clock can measure.
+    /// The number of passes, so that even small matrices take a measurable time.
     private static func passes(_ matrix: MatrixBenchmark) -> Int {
         let enough = 1 << 26
         return max(1, enough / max(1, matrix.bytes * matrix.count))

@@ -1,7 +1,7 @@
 import Foundation
 import Reports
 
-/// A report as text for people.
+/// A benchmark report as tables for people.
 struct BenchTable {
     private let report: BenchReport
 
@@ -70,7 +70,7 @@ struct BenchTable {
         }
         let tapes = table(["tape", "instructions", "barriers", "arena bytes/row", "unplanned"], rows)
         guard let overhead = report.overhead else { return tapes }
-        return tapes + "\nan instruction costs \(decimals(overhead.instructionUs, 2)) us beside its work, "
+        return tapes + "\nan instruction costs \(decimals(overhead.instructionUs, 2)) us in addition to its work, "
             + "a barrier \(decimals(overhead.barrierUs, 2)) us"
     }
 

@@ -13,22 +13,21 @@ struct Compile: ParsableCommand {
         abstract: "Compile a checkpoint folder to a plan file.",
         discussion: """
             CHECKPOINT is a folder with config.json, model.safetensors (or shards with their index) and, for text, \
-            tokenizer.json and tokenizer_config.json. The plan holds everything that running needs; it appears under \
-            its name only when it is complete.
+            tokenizer.json and tokenizer_config.json. The plan holds everything that is needed to run the model. The \
+            file appears only when it is complete.
 
               echelon compile path/to/huginn-0125 -o huginn.plan --weights bf16
               echelon compile huginn-0125 -o h.plan --weights int4 --weights-for head=int8
               echelon compile path/to/huginn-0125 -o huginn.plan --print-after fuse-gate
               echelon compile path/to/huginn-0125 -o unfused.plan --disable-pass fuse-gate
-                  the same model without one of the compiler's passes, to see what it buys
+                  the same model without one pass, to see what the pass gains
               echelon compile --config Tools/bench/huginn-0125.json --no-weights -o h.plan
-                  what the compiler makes of a configuration, to inspect and not to run
+                  a plan of a configuration, which can be inspected but not run
 
-            A checkpoint that ties embedding and head has one matrix for both, in one format.
+            If a checkpoint ties embedding and head, they are one matrix with one format.
 
-            Passes, in order: \(Pipeline.standardNames.joined(separator: ", ")). All may be left out, but for \
-            lower-weights where matrices are not f32; `echelon opt --list-passes` says what they do, and which has to \
-            come before which.
+            Passes, in order: \(Pipeline.standardNames.joined(separator: ", ")). Any of them can be left out, except \
+            lower-weights if a matrix is not f32. `echelon opt --list-passes` says what they do and which order they need.
             """)
 
     @Argument(help: "The checkpoint folder.")
@@ -36,50 +35,56 @@ struct Compile: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Compile this configuration, without a checkpoint; only with --no-weights.", valueName: "config.json"))
+            "Compile this configuration instead of a checkpoint; needs --no-weights.", valueName: "config.json"))
     var config: String?
 
-    @Option(name: [.short, .long], help: "Where to write the plan.")
+    @Option(name: [.short, .long], help: "The plan file to write.")
     var output: String
 
-    @Flag(help: "Write a plan to inspect, without the weights and in a moment. It cannot be run.")
+    @Flag(help: "Write a plan without weights, which takes a moment. It can be inspected but not run.")
     var noWeights = false
 
     @Option(
         help: """
-            Format of the matrices: f32, the reference; bf16, half the bytes a pass; int8, a quarter, with a scale for \
-            each output; int4, a seventh, with a scale for every 32 inputs. Rows are quantized to int8 for the last two.
+            Weight format of the matrices. f32 is the reference; bf16 takes half the bytes; int8 takes a quarter, with a \
+            scale per output; int4 takes a seventh, with a scale per 32 inputs. For int8 and int4, activation rows are \
+            quantized to 8 bits too.
             """)
     var weights: ElementType = .f32
 
     @Option(
         help: ArgumentHelp(
-            "Format of the matrices whose names match a pattern (*, ?, [a-z]), or of `embedding` or `head`. May be given "
-                + "again; the first that matches counts.",
+            "Weight format of the matrices whose names match a pattern (*, ?, [a-z]), or of `embedding` or `head`. May be "
+                + "given several times; the first pattern that matches counts.",
             valueName: "pattern=format"))
     var weightsFor: [WeightRule] = []
 
     @Option(
         parsing: .unconditional,
-        help: "Recurrences of a decode to unroll (default: the checkpoint's mean). Others run as a loop.")
+        help: "Recurrences for which decode is unrolled (default: the checkpoint's mean). Other numbers run as a loop.")
     var recurrence: Int?
 
-    @Option(parsing: .unconditional, help: "Recurrences of a diffusion forcing step to unroll. Others run as a loop.")
+    @Option(
+        parsing: .unconditional,
+        help: "Recurrences for which a diffusion forcing step is unrolled. Other numbers run as a loop.")
     var innerRecurrence = 4
 
-    @Option(parsing: .unconditional, help: "The most rows of one call, so the longest prompt (default: the context).")
+    @Option(
+        parsing: .unconditional,
+        help: "Maximum number of rows in a call, and so the length of the longest prompt (default: the context).")
     var maxRows: Int?
 
-    @Option(parsing: .unconditional, help: "The longest sequence in tokens (default: the checkpoint's).")
+    @Option(parsing: .unconditional, help: "Maximum length of a sequence in tokens (default: the checkpoint's).")
     var context: Int?
 
-    @Option(help: ArgumentHelp("Run these passes and no others, in this order: names with commas.", valueName: "list"))
+    @Option(
+        help: ArgumentHelp("Run only these passes, in this order. Separate the names by commas.", valueName: "list"))
     var passes: String?
 
-    @Option(help: ArgumentHelp("Leave out a pass. May be given again.", valueName: "pass"))
+    @Option(help: ArgumentHelp("Leave out a pass. May be given several times.", valueName: "pass"))
     var disablePass: [String] = []
 
-    @Option(help: ArgumentHelp("Print the module after a pass, or after each with `all`.", valueName: "pass"))
+    @Option(help: ArgumentHelp("Print the module after a pass, or after every pass with `all`.", valueName: "pass"))
     var printAfter: [String] = []
 
     @Flag(help: "Print one JSON object about the plan.")
@@ -87,7 +92,7 @@ struct Compile: ParsableCommand {
 
     func validate() throws {
         if checkpoint != nil, config != nil {
-            throw ValidationError("--config takes the place of a checkpoint folder; give one of the two.")
+            throw ValidationError("--config replaces the checkpoint folder; give one of the two.")
         }
         if checkpoint == nil, config == nil {
             throw ValidationError("Give a checkpoint folder, or a configuration with --config and --no-weights.")
@@ -100,7 +105,7 @@ struct Compile: ParsableCommand {
         try checkingPasses { try PassPrinter.check(printAfter, Pipeline(options, passes: passNames())) }
     }
 
-    /// As far as the choice of passes depends on them.
+    /// The compiler options that the check of the passes needs.
     private var options: CompilerOptions {
         CompilerOptions(weights: weights, rules: weightsFor)
     }

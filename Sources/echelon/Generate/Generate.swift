@@ -7,11 +7,11 @@ import Samplers
 
 struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Generate text.",
+        abstract: "Generate text that continues a prompt.",
         discussion: """
-            MODEL is a plan or a checkpoint folder, which is compiled on the fly; without one, a small model inside this \
-            program answers, which knows word problems and sums. PROMPT goes through the checkpoint's chat template \
-            unless --raw; `-` reads it from standard input.
+            MODEL is a plan, or a checkpoint folder, which is compiled in memory. Without MODEL, a small model embedded \
+            in this program answers; it knows word problems and sums. PROMPT goes through the checkpoint's chat \
+            template, unless --raw is given. If PROMPT is `-`, it is read from standard input.
 
               echelon generate "Sam has 7 pens. Sam buys 5. How many pens does Sam have?"
               echelon generate huginn.plan "Why is the sky blue?" --stream
@@ -21,13 +21,14 @@ struct Generate: ParsableCommand {
 
     @OptionGroup var prompting: PromptOptions
 
-    @Flag(help: "Print text as soon as it is final.")
+    @Flag(help: "Print the text piece by piece, as soon as its tokens are final.")
     var stream = false
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print one JSON object with the tokens, the text, the timing and all settings.")
     var json = false
 
-    @Option(help: ArgumentHelp("Write what each step did to a JSON file.", valueName: "file.json"))
+    @Option(
+        help: ArgumentHelp("Write a JSON file with the state of the sequence after each step.", valueName: "file.json"))
     var trace: String?
 
     @OptionGroup(title: "Sampling") var sampling: SamplingOptions
@@ -35,9 +36,9 @@ struct Generate: ParsableCommand {
 
     func validate() throws {
         if prompting.tokens == nil, prompting.modelAndPrompt.isEmpty {
-            throw ValidationError("What to continue is missing: give a PROMPT or --tokens.")
+            throw ValidationError("The prompt is missing: give a PROMPT or --tokens.")
         }
-        if stream, json { throw ValidationError("--stream and --json exclude each other.") }
+        if stream, json { throw ValidationError("--stream and --json cannot be combined.") }
     }
 
     func run() throws { try reportingFailures(generate) }
@@ -53,7 +54,7 @@ struct Generate: ParsableCommand {
             at: path, opening.planning.settings(innerRecurrence: sampling.unrolledInnerRecurrence))
         let tools = Result { try TextTools(plan) }
         let promptTokens = try prompt.tokens(tools.get, prompting)
-        // Tokens do without; what follows them is printed as numbers then.
+        // A prompt of tokens works without a tokenizer; the result is then printed as numbers.
         let textTools = try? tools.get()
         let defaults = try plan.generationConfiguration()
         let model = try opening.model(plan, cacheBudget: sampling.cacheBudget())

@@ -1,6 +1,6 @@
 import Checkpoints
 
-/// The text of final tokens: printed as it comes, or kept. Stop tokens have none.
+/// The text of the final tokens, which is printed as it comes or kept to the end. Stop tokens have no text.
 struct GeneratedText {
     private(set) var tokens: [Int32] = []
     private(set) var text = ""
@@ -19,7 +19,7 @@ struct GeneratedText {
         for token in new where !stops.contains(Int(token)) { try emit(decoder?.append(token) ?? "") }
     }
 
-    /// - Returns: what is left to print.
+    /// - Returns: The text that is still to be printed.
     mutating func finish() throws -> String {
         try emit(decoder?.finish() ?? "")
         return streams ? "" : text

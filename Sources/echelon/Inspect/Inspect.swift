@@ -8,27 +8,27 @@ import Reports
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show what the compiler made of a model: graphs at every stage, tapes, memory, costs.",
+        abstract: "Show a compiled model: its graphs at every stage, tapes, memory and costs.",
         discussion: """
               echelon inspect huginn.plan
                   operations before and after, instructions, barriers, bytes, milliseconds
               echelon inspect huginn.plan -o page.html
-                  all of it to look at in a browser, in one file
+                  everything, as one page for a browser
               echelon inspect huginn.plan --function step
-                  its fused graph, tape, memory and what each pass bought; step.r4 is
-                  unrolled for 4 recurrences
+                  its fused graph, tape and memory, and what each pass gained; step.r4
+                  is the copy unrolled for 4 recurrences
               echelon inspect huginn.plan --function decode --stage split-adapter
-                  its graph after a pass; `source` is the one before all passes, `tape`
-                  what the executor runs
+                  its graph after a pass; `source` is the graph before all passes,
+                  `tape` is what the executor runs
               echelon inspect huginn.plan --function decode --diff fuse-gate
-                  what a pass did to it, as a diff
+                  what a pass changed in it, as a diff
               echelon inspect huginn.plan --function decode -o decode.dot
                   its graph for Graphviz: dot -Tsvg decode.dot > decode.svg
               echelon inspect huginn.plan --verify
-                  the same as the first, with every byte compared with the checksums
+                  the same as the first, after comparing every byte with the checksums
 
             The stages are `source`, each pass of the plan (\(Pipeline(CompilerOptions()).passes.map(\.name)
-                .joined(separator: ", ")) unless it was compiled with others), and `tape`.
+                .joined(separator: ", ")) unless it was compiled with other passes), and `tape`.
             """)
 
     @Argument(help: "A plan, or a checkpoint folder to compile in memory.")
@@ -45,34 +45,35 @@ struct Inspect: ParsableCommand {
 
     @Option(
         help: """
-            text, json (see docs/inspect.schema.json), dot (for Graphviz), or html. Default: as the output's name \
-            ends, else text.
+            The output format: text, json (see docs/inspect.schema.json), dot (for Graphviz) or html (default: by the \
+            extension of the output file, else text).
             """)
     var format: InspectFormat?
 
-    @Flag(help: "The same as --format json.")
+    @Flag(help: "Print JSON, as --format json does.")
     var json = false
 
     @Option(
-        name: [.short, .long], help: "Write to a file, which appears when it is complete. Default: standard output.")
+        name: [.short, .long],
+        help: "The file to write, which appears only when it is complete (default: standard output).")
     var output: String?
 
-    @Flag(help: "With --format dot or --diff: show each copy of an unrolled recurrence, not one for all.")
+    @Flag(help: "With --format dot or --diff: show every copy of an unrolled recurrence instead of one for all.")
     var unfold = false
 
-    @Option(parsing: .unconditional, help: "Rows of the call whose milliseconds the summary and the JSON predict.")
+    @Option(parsing: .unconditional, help: "Rows of the call whose time is predicted, in the summary and in JSON.")
     var rows = 1
 
-    @Option(parsing: .unconditional, help: "Positions before those rows (default: 512, or what there is room for).")
+    @Option(parsing: .unconditional, help: "Positions before those rows (default: 512, or as many as fit).")
     var context: Int?
 
-    @Flag(help: "Predict nothing, and so measure nothing of this machine.")
+    @Flag(help: "Do not predict times, and so do not measure this machine.")
     var noProbe = false
 
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var planning: PlanOptions
 
-    /// The last stage of all, which is no pass.
+    /// The name of the last stage, which is not a pass.
     private static let tape = "tape"
 
     private var chosenFormat: InspectFormat {
@@ -85,18 +86,18 @@ struct Inspect: ParsableCommand {
             throw ValidationError("--json and --format \(format.rawValue) contradict each other.")
         }
         if stage != nil, diff != nil { throw ValidationError("Give --stage or --diff, not both.") }
-        if diff != nil, chosenFormat != .text { throw ValidationError("--diff is text; leave --format away.") }
+        if diff != nil, chosenFormat != .text { throw ValidationError("--diff prints text; leave out --format.") }
         switch chosenFormat {
         case .dot where function == nil:
             throw ValidationError("--format dot draws one function: name it with --function.")
         case .dot where stage == Self.tape:
-            throw ValidationError("A tape is no graph; --format dot draws the stages before it.")
+            throw ValidationError("A tape is not a graph; --format dot draws only the stages before it.")
         case .html where stage != nil || function != nil:
-            throw ValidationError("The page has every function and stage; leave --function and --stage away.")
+            throw ValidationError("The page shows every function and stage; leave out --function and --stage.")
         default: break
         }
         if unfold, chosenFormat != .dot, diff == nil {
-            throw ValidationError("--unfold is for --format dot and for --diff.")
+            throw ValidationError("--unfold applies only to --format dot and --diff.")
         }
         if rows < 1 { throw ValidationError("--rows is \(rows); it has to be at least 1.") }
         if let context, context < 0 { throw ValidationError("--context is \(context); it has to be at least 0.") }

@@ -3,8 +3,8 @@ import NumberFormats
 import Plans
 import Runtime
 
-/// How long a call should take on this machine: each instruction the larger of what its bytes and its operations take
-/// at the probed rates, and what the tape itself costs.
+/// A prediction of the time that a call takes on this machine. An instruction takes the larger of its bytes over the
+/// probed bandwidth and its operations over the probed peak, plus the overhead of the tape.
 struct InspectPrediction {
     private let schedule: Schedule
     private let rows: Int
@@ -15,11 +15,11 @@ struct InspectPrediction {
 
     private static let usualContext = 512
 
-    /// Measures the machine, in a few seconds.
+    /// Measures the machine, which takes a few seconds.
     /// - Parameters:
-    ///   - context: nil for what is usual, or what there is room for.
-    ///   - threads: nil for as many as the machine runs on by default.
-    /// - Throws: ``CommandError`` when the plan cannot have such a call.
+    ///   - context: The positions before the rows; nil for 512, or as many as fit.
+    ///   - threads: nil for the default number.
+    /// - Throws: ``CommandError`` if the plan does not allow such a call.
     init(_ plan: Plan, rows: Int, context: Int?, threads: Int?) throws {
         let settings = plan.contents.settings
         guard rows <= settings.maxRows else {
@@ -30,7 +30,7 @@ struct InspectPrediction {
             throw CommandError("--context is \(context); with \(rows) rows there is room for \(room) positions.")
         }
         if let threads, !(1...1024).contains(threads) {
-            throw CommandError("--threads is \(threads); 1 to 1024 can be had.")
+            throw CommandError("--threads is \(threads); it has to be from 1 to 1024.")
         }
         schedule = plan.contents.schedule
         self.rows = rows
@@ -41,14 +41,15 @@ struct InspectPrediction {
         overhead = try TapeOverhead(measuredOn: Self.bare(plan), threads: threads, repeats: 5)
     }
 
-    /// A plan of nothing, which does for what is any plan's, when the one to predict for has no weights to run with.
+    /// An empty plan. The overhead of a tape does not depend on the model, so it can be measured even if the inspected plan
+    /// has no weights.
     private static func bare(_ plan: Plan) throws -> Plan {
         var contents = plan.contents
         contents.schedule = Schedule(weights: [], caches: [], functions: [])
         return try Plan.inMemory(contents, name: "nothing") { _, _ in }
     }
 
-    /// The inspection with the milliseconds of its functions.
+    /// The inspection with the predicted milliseconds of its functions.
     func added(to inspection: Inspection) -> Inspection {
         let tapes = Dictionary(schedule.functions.map { ($0.label, $0) }) { first, _ in first }
         var inspection = inspection

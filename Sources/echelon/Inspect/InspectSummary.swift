@@ -4,7 +4,7 @@ import NumberFormats
 import Plans
 import Runtime
 
-/// What a plan holds, on one screen.
+/// A summary of a plan that fits on one screen.
 struct InspectSummary {
     private let inspection: Inspection
     private let schedule: Schedule
@@ -20,7 +20,7 @@ struct InspectSummary {
         let (settings, prediction) = (inspection.settings, inspection.prediction)
         var lines = [
             "\(name): \(megabytes(inspection.bytes))"
-                + (inspection.hasWeights ? "" : ", without weights: a plan to inspect, which does not run"),
+                + (inspection.hasWeights ? "" : ", without weights: it can be inspected but not run"),
             "width \(settings.width), vocabulary \(settings.vocabulary), context \(settings.context), "
                 + "at most \(settings.maxRows) rows a call",
             (weights + [caches]).joined(separator: "; "),
@@ -60,7 +60,7 @@ struct InspectSummary {
         return "\(format.rawValue) caches: \(schedule.caches.count), \(position) bytes a position with a budget of 1"
     }
 
-    /// What the milliseconds come from.
+    /// The basis of the predicted milliseconds.
     private func basis(_ prediction: InspectedPrediction) -> String {
         let peaks = prediction.peaks.map { "\($0.product) \(decimals($0.tflops, 3))" }.joined(separator: ", ")
         let bandwidth = decimals(prediction.readGbS, 1)
@@ -82,7 +82,7 @@ struct InspectSummary {
             .joined()
     }
 
-    /// `1.23 G`
+    /// A number with a prefix of the metric system, `1.23 G`.
     private func short(_ value: Double) -> String {
         switch value {
         case 1e12...: "\(decimals(value / 1e12, 2)) T"

@@ -1,7 +1,7 @@
 import Foundation
 import Inspection
 
-/// What each pass did to a function, as a table.
+/// A table of the costs of a function after each pass.
 struct PassTable {
     private let function: InspectedFunction
     private let inspection: Inspection

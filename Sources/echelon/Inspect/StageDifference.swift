@@ -2,8 +2,8 @@ import IR
 import Inspection
 
 extension StageText {
-    /// What a pass did to one function, or to all that it changed.
-    /// - Parameter repeats: whether to show what says the same as an earlier place but for names.
+    /// The diff that shows what a pass changed, in one function or in all.
+    /// - Parameter repeats: Whether to show changes that equal earlier ones except for names.
     func difference(of stage: Int, function label: String?, repeats: Bool) throws -> String {
         guard stage > 0 else {
             throw CommandError("No pass comes before \(LoweringRecord.source), so there is nothing to compare it with.")
@@ -43,7 +43,7 @@ extension StageText {
         lines += shown.flatMap { [$0.heading] + $0.lines }
         if shown.count < hunks.count {
             lines.append(
-                "@@ and \(hunks.count - shown.count) places more that say the same but for names; --unfold shows them @@"
+                "@@ and \(hunks.count - shown.count) places more that differ only in names; --unfold shows them @@"
             )
         }
         return lines.map { Terminal.colored($0, as: DiffColor(of: $0)) + "\n" }.joined()

@@ -2,7 +2,7 @@ import IR
 import Inspection
 import Plans
 
-/// Graphs and tapes as text.
+/// The graphs and tapes of a plan as text.
 struct StageText {
     let record: LoweringRecord
     private let schedule: Schedule
@@ -12,7 +12,8 @@ struct StageText {
         schedule = plan.contents.schedule
     }
 
-    /// - Throws: ``CommandError`` when the plan has no such function.
+    /// Checks that the plan has a function.
+    /// - Throws: ``CommandError`` if it does not.
     func check(_ label: String) throws { _ = try scheduled(label) }
 
     /// The module after a stage, or one function of it.
@@ -28,7 +29,7 @@ struct StageText {
         return functions.map { "\($0.label)\n\(TapeListing($0, schedule).instructions)\n" }.joined(separator: "\n")
     }
 
-    /// The graph that the tape is made from, the tape, the memory and what each pass bought.
+    /// The graph from which the tape is made, the tape, the memory, and the table of passes.
     func everything(of label: String, _ inspection: Inspection) throws -> String {
         let scheduled = try scheduled(label)
         let graph = try function(label, record.stages.count - 1)

@@ -1,6 +1,6 @@
 import Plans
 
-/// A compiled function's tape and memory as text.
+/// The tape and the memory of a compiled function as text.
 struct TapeListing {
     private let function: ScheduledFunction
     private let schedule: Schedule
@@ -10,7 +10,7 @@ struct TapeListing {
         self.schedule = schedule
     }
 
-    /// One line an instruction, with a rule where all threads meet.
+    /// One line per instruction, with a rule at each barrier.
     var instructions: String {
         var lines = ["tape: \(function.instructions.count) instructions"]
         for (number, instruction) in function.instructions.enumerated() {
@@ -30,7 +30,7 @@ struct TapeListing {
         return lines.joined(separator: "\n")
     }
 
-    /// One line a buffer of the arena.
+    /// One line per buffer of the arena.
     var memory: String {
         var lines = [
             "arena: \(function.arenaBytesPerRow) bytes a row; \(function.unplannedBytesPerRow) if no memory were shared"

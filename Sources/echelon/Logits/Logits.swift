@@ -9,11 +9,11 @@ import Samplers
 
 struct Logits: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write the logits and latents of every position of a sequence.",
+        abstract: "Write the logits and latents of every position of a sequence to a file.",
         discussion: """
-            All tokens go through the prelude, R recurrences and the coda in one call. The output is a safetensors file \
-            with `logits` (positions, vocabulary) and `latents` (positions, width), the latents being the last states \
-            after the final norm, before the coda.
+            All tokens go through the prelude, the recurrences of the core and the coda in one call. The output is a \
+            safetensors file with the tensors `logits` (positions, vocabulary) and `latents` (positions, width). Latents \
+            are the last states after the final norm, before the coda.
 
               echelon logits huginn.plan --tokens 1,2,3 --recurrence 32 -o out.safetensors
             """)
@@ -24,7 +24,7 @@ struct Logits: ParsableCommand {
     @Option(parsing: .unconditional, help: "The sequence as token ids: 1,2,3.")
     var tokens: TokenList
 
-    @Option(parsing: .unconditional, help: "Recurrences of the core.")
+    @Option(parsing: .unconditional, help: "Number of recurrences of the core.")
     var recurrence: Int
 
     @Option(parsing: .unconditional, help: "Scale of the random initial states; 0 starts from zero.")

@@ -1,14 +1,14 @@
 import Foundation
 import IR
 
-/// A module's text as it was given, to tell mistakes by their place.
+/// The text of a module, and its name in messages about mistakes.
 struct ModuleText {
-    /// What messages call it.
+    /// The name of the file in messages.
     let name: String
     private let text: String
 
     /// - Parameter path: nil or `-` for standard input.
-    /// - Throws: ``CommandError`` when the file cannot be read or is not UTF-8.
+    /// - Throws: ``CommandError`` if the file cannot be read or is not UTF-8.
     init(_ path: String?) throws {
         let data: Data
         if let path, path != "-" {
@@ -24,7 +24,7 @@ struct ModuleText {
         }
         guard let text = String(validating: data, as: UTF8.self) else {
             let (line, column) = Self.firstFault(data)
-            throw CommandError("\(name):\(line):\(column): found a byte that is no UTF-8 text")
+            throw CommandError("\(name):\(line):\(column): found a byte that is not UTF-8 text")
         }
         self.text = text
     }
@@ -37,7 +37,7 @@ struct ModuleText {
         }
     }
 
-    /// Where the first byte stands that continues no UTF-8 text, counted as ``ParseError`` counts.
+    /// The place of the first byte that is not UTF-8, counted as in ``ParseError``.
     private static func firstFault(_ data: Data) -> (line: Int, column: Int) {
         var (line, column) = (1, 1)
         var decoder = UTF8()

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The option that gives a configuration in place of a model, for commands that only measure.
+/// The option that gives a configuration instead of a model, for commands that only measure.
 struct ConfigurationOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

@@ -6,18 +6,19 @@ import Plans
 /// The options that say how a plan is opened, or how a checkpoint is compiled to one in memory.
 struct PlanOptions: ParsableArguments {
     @Option(
-        help: "Weight format if MODEL is a checkpoint: f32 (the default), bf16, int8 or int4. A plan keeps its own.")
+        help: "Weight format if the model is a checkpoint: f32 (the default), bf16, int8 or int4. A plan keeps its own."
+    )
     var weights: ElementType?
 
     @Option(
         help: ArgumentHelp(
-            "Weight format of some matrices if MODEL is a checkpoint, as in compile.", valueName: "pattern=format"))
+            "Weight format of some matrices if the model is a checkpoint, as in compile.", valueName: "pattern=format"))
     var weightsFor: [WeightRule] = []
 
     @Flag(
         help: """
-            Compare every weight of a plan with its checksum before use. Plans of up to 256 MiB are always compared; a \
-            larger plan opens at once, and only the rest of the file is compared.
+            Compare every weight of a plan with its checksum before use. Plans of up to 256 MiB are always compared. \
+            A larger plan opens at once without this option, and only its other parts are compared.
             """)
     var verify = false
 

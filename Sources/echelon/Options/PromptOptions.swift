@@ -1,21 +1,21 @@
 import ArgumentParser
 import Foundation
 
-/// A model and what it is to continue, as `generate` and `profile` take them.
+/// The model and the prompt of `generate` and `profile`.
 struct PromptOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
-            "A model, a prompt, or both. A prompt with spaces stands in quotes; - reads it from standard input.",
+            "A model, a prompt, or both. Put quotes around a prompt with spaces; - reads it from standard input.",
             valueName: "model> <prompt"))
     var modelAndPrompt: [String] = []
 
-    @Option(parsing: .unconditional, help: "The prompt as token ids, 1,2,3, in place of text.")
+    @Option(parsing: .unconditional, help: "Give the prompt as token ids, 1,2,3, instead of as text.")
     var tokens: TokenList?
 
-    @Flag(help: "Do not put the prompt through the chat template.")
+    @Flag(help: "Use the prompt as it is, without the chat template.")
     var raw = false
 
-    @Option(help: "A system message before the prompt.")
+    @Option(help: "Put a system message before the prompt.")
     var system: String?
 
     enum Prompt {
@@ -28,21 +28,21 @@ struct PromptOptions: ParsableArguments {
             throw ValidationError("Too many arguments: give a model and a prompt, the prompt in quotes.")
         }
         if tokens != nil, modelAndPrompt.count > 1 || hasTextOptions {
-            throw ValidationError("--tokens takes the place of PROMPT, --system and --raw.")
+            throw ValidationError("--tokens replaces PROMPT, so it cannot be combined with PROMPT, --system or --raw.")
         }
         if raw, system != nil { throw ValidationError("--system needs the chat template, which --raw leaves out.") }
     }
 
-    /// Whether something is asked for that only a prompt of text can have.
+    /// Whether an option is given that applies only to a prompt of text.
     var hasTextOptions: Bool { raw || system != nil }
 
-    /// Whether there is a prompt, which is not read for that.
+    /// Whether there is a prompt. It is not read to find out.
     var hasPrompt: Bool {
         tokens != nil || modelAndPrompt.count == 2 || modelAndPrompt.first.map { !Self.isModel($0) } ?? false
     }
 
-    /// The model's path, nil for the model inside this program, and the prompt, nil where there is only a model.
-    /// - Throws: ``CommandError`` for a single argument that names no model but looks as if it should.
+    /// The path of the model, nil for the embedded checkpoint, and the prompt, nil if there is only a model.
+    /// - Throws: ``CommandError`` if the only argument looks like the path of a model, but there is nothing there.
     func read() throws -> (model: String?, prompt: Prompt?) {
         if let tokens { return (modelAndPrompt.first, .tokens(tokens.tokens)) }
         guard let first = modelAndPrompt.first else { return (nil, nil) }
@@ -64,8 +64,8 @@ struct PromptOptions: ParsableArguments {
         return .text(text)
     }
 
-    /// Files are models, and so is one word with a slash or an ending: a name that is misspelt should not become a
-    /// question for another model.
+    /// Whether an argument is a model: a file, or one word with a slash or an extension. A misspelt path must not become a
+    /// question to the embedded model.
     private static func isModel(_ argument: String) -> Bool {
         if argument == "-" { return false }
         if FileManager.default.fileExists(atPath: argument) { return true }
@@ -75,7 +75,8 @@ struct PromptOptions: ParsableArguments {
 }
 
 extension PromptOptions.Prompt {
-    /// - Parameter tools: the model's, for text.
+    /// The tokens of the prompt.
+    /// - Parameter tools: The model's tokenizer and template, which only text needs.
     func tokens(_ tools: () throws -> TextTools, _ options: PromptOptions) throws -> [Int32] {
         switch self {
         case .tokens(let tokens): tokens

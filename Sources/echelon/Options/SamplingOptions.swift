@@ -10,12 +10,14 @@ extension NoiseForm: ExpressibleByArgument {}
 extension NoiseSchedule: ExpressibleByArgument {}
 extension FreezeRule: ExpressibleByArgument {}
 
-/// How tokens are sampled. What is not given has the checkpoint's default where it has one, else the sampler's.
+/// The options of the samplers. An option that is not given has the checkpoint's default or, if it has none, the sampler's.
 ///
-/// Numbers are parsed unconditionally here and elsewhere, so that `--recurrence -1` is a number out of range, not an
-/// option `-1` that nobody knows.
+/// All numbers are parsed unconditionally, so that `--recurrence -1` is a number out of range and not an unknown option
+/// `-1`.
 struct SamplingOptions: ParsableArguments {
-    @Option(help: "diffusion drafts and refines many tokens a pass; autoregressive makes one token at a time.")
+    @Option(
+        help:
+            "The sampler: diffusion drafts and refines many tokens per pass, autoregressive makes one token at a time.")
     var sampler: SamplerKind = .diffusion
 
     @Option(parsing: .unconditional, help: "Stop after this many new tokens (default: the checkpoint's, else 256).")
@@ -23,73 +25,76 @@ struct SamplingOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: "Recurrences of a token, and of the prefill (default: what the plan was compiled for).")
+        help: "Recurrences per token and in the prefill (default: the number that the plan was compiled for).")
     var recurrence: Int?
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("diffusion: recurrences of each step, r'.", valueName: "r'"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("diffusion: recurrences per step, r'.", valueName: "r'"))
     var innerRecurrence = DiffusionSettings().innerRecurrence
 
-    @Option(parsing: .unconditional, help: "diffusion: the relative change below which a state has settled.")
+    @Option(parsing: .unconditional, help: "diffusion: a state has settled if its relative change is below this.")
     var exitThreshold = DiffusionSettings().exitThreshold
 
     @Option(
         parsing: .unconditional,
         help:
-            "diffusion: the most positions refined at once (default: 128, or fewer where the plan's --max-rows is less)."
+            "diffusion: maximum number of positions refined at once (default: 128, or the plan's --max-rows if that is less)."
     )
     var maxWavefront: Int?
 
-    @Option(parsing: .unconditional, help: "diffusion: positions by which the draft grows each step.")
+    @Option(parsing: .unconditional, help: "diffusion: positions by which the draft grows in each step.")
     var headway = DiffusionSettings().headway
 
-    @Option(parsing: .unconditional, help: "diffusion: the share of its previous embedding that a position keeps.")
+    @Option(parsing: .unconditional, help: "diffusion: fraction of its previous embedding that a position keeps.")
     var embeddingEma = DiffusionSettings().embeddingEMA
 
-    @Option(parsing: .unconditional, help: "diffusion: the share of fresh noise mixed into each state.")
+    @Option(parsing: .unconditional, help: "diffusion: fraction of fresh noise mixed into each state.")
     var stateNoise = DiffusionSettings().stateNoise
 
     @Option(help: "diffusion: how noise is mixed in: linear or sqrt.")
     var noiseForm = DiffusionSettings().noiseForm
 
-    @Option(help: "diffusion: dampened noise fades with a position's recurrences; constant does not.")
+    @Option(help: "diffusion: dampened noise fades with a position's recurrences, constant noise does not.")
     var noiseSchedule = DiffusionSettings().noiseSchedule
 
-    @Option(help: "diffusion: what makes draft tokens final: latent-diff, token-stability or fixed.")
+    @Option(help: "diffusion: rule that makes draft tokens final: latent-diff, token-stability or fixed.")
     var freeze = DiffusionSettings().freezeRule
 
-    @Flag(help: "Start new positions from the newest state in place of a random one.")
+    @Flag(help: "Start new positions from the newest state instead of a random one.")
     var warmStart = false
 
-    @Flag(help: "diffusion: refine the prompt's positions like all others in place of a prefill.")
+    @Flag(help: "diffusion: refine the prompt's positions like all others, without a prefill.")
     var noPrefill = false
 
     @Option(
         parsing: .unconditional,
-        help: "Cached entries of a position in each core block: 1 shares one over all recurrences.")
+        help: "Cache entries per position in each core block; 1 shares one entry among all recurrences.")
     var kvBudget = 1
 
     @Option(parsing: .unconditional, help: "Scale of the random initial states; 0 starts from zero.")
     var initScale: Float = 1
 
-    @Option(parsing: .unconditional, help: "0 is greedy; otherwise logits are divided by this.")
+    @Option(
+        parsing: .unconditional,
+        help: "Divide the logits by this before sampling; 0 always takes the most probable token.")
     var temperature: Float?
 
-    @Option(parsing: .unconditional, help: "Keep the K most probable tokens; 0 keeps all.")
+    @Option(parsing: .unconditional, help: "Sample among the K most probable tokens only; 0 keeps all.")
     var topK: Int?
 
-    @Option(parsing: .unconditional, help: "Keep the most probable tokens up to this sum of probabilities.")
+    @Option(parsing: .unconditional, help: "Sample among the most probable tokens up to this sum of probabilities.")
     var topP: Float?
 
-    @Option(parsing: .unconditional, help: "Keep tokens of at least this fraction of the largest probability.")
+    @Option(
+        parsing: .unconditional, help: "Sample among tokens with at least this fraction of the largest probability.")
     var minP: Float?
 
-    @Option(parsing: .unconditional, help: "Weaken tokens that occurred before; 1 does not.")
+    @Option(parsing: .unconditional, help: "Make tokens that occurred before less probable; 1 changes nothing.")
     var repetitionPenalty: Float?
 
-    @Option(parsing: .unconditional, help: "Seed of everything random.")
+    @Option(parsing: .unconditional, help: "Seed of all random numbers.")
     var seed: UInt64 = 0
 
-    @Flag(help: "Go on after stop tokens.")
+    @Flag(help: "Continue after stop tokens.")
     var ignoreEos = false
 
     func validate() throws {
@@ -100,7 +105,8 @@ struct SamplingOptions: ParsableArguments {
         }
     }
 
-    /// - Throws: ``CommandError`` when it is out of range.
+    /// The number of cache entries per position.
+    /// - Throws: ``CommandError`` if it is out of range.
     func cacheBudget() throws -> Int {
         guard (1...Int(Int32.max)).contains(kvBudget) else {
             throw CommandError("--kv-budget is \(kvBudget); it has to be a whole number from 1 to \(Int32.max).")
@@ -108,8 +114,8 @@ struct SamplingOptions: ParsableArguments {
         return kvBudget
     }
 
-    /// The recurrences of a step to unroll when a checkpoint is compiled for these options: few enough that compiling is
-    /// quick.
+    /// The recurrences of a step to unroll if a checkpoint is compiled for these options. A large number is not unrolled, so
+    /// that compiling stays quick.
     var unrolledInnerRecurrence: Int {
         (1...16).contains(innerRecurrence) ? innerRecurrence : DiffusionSettings().innerRecurrence
     }
@@ -147,7 +153,7 @@ struct SamplingOptions: ParsableArguments {
         settings.recurrence = recurrence ?? compiled.recurrence
         settings.innerRecurrence = innerRecurrence
         settings.exitThreshold = exitThreshold
-        // All of the wavefront's positions are rows of one call.
+        // All positions of the wavefront are rows of one call.
         settings.maxWavefront = maxWavefront ?? min(settings.maxWavefront, compiled.maxRows)
         settings.headway = headway
         settings.embeddingEMA = embeddingEma

@@ -1,9 +1,9 @@
 import Plans
 import Runtime
 
-/// What the instructions of recorded calls cannot do without, and how long the machine takes for that at least.
+/// The bytes that the instructions of recorded calls have to read and write, and the minimum time that they take.
 struct InstructionCosts {
-    /// Of one execution.
+    /// The cost of one execution.
     struct Cost {
         var bytes: Int
         /// The larger of the bytes over the probed bandwidth and the operations over the probed peak.
@@ -18,7 +18,7 @@ struct InstructionCosts {
         self.probe = probe
     }
 
-    /// One for each instruction of the call's tape. The call's rows are consecutive ones of one sequence.
+    /// The costs of the instructions of the call's tape, for consecutive rows of one sequence.
     func costs(of call: ExecutionRecorder.Call) -> [Cost] {
         let schedule = model.plan.contents.schedule
         return schedule.functions[call.function].instructions.map { instruction in

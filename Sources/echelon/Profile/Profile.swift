@@ -7,27 +7,27 @@ extension RaggedCall.Function: ExpressibleByArgument {}
 
 struct Profile: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show where the time goes, instruction by instruction and thread by thread.",
+        abstract: "Show where the time goes, by instruction and by thread.",
         discussion: """
-            Records every instruction that every thread executes, and the waiting between them. The table says what each \
-            kind of instruction takes of the time, and how far it is from its floor: the larger of its bytes over the \
-            bandwidth and its operations over the peak that the machine was probed for. The trace is a timeline for \
+            Records every instruction that a thread executes, and the waits between them. The table shows the share of \
+            the time that each kind of instruction takes, and how close it comes to its floor: the larger of bytes over \
+            the probed bandwidth and operations over the probed peak. The trace is a timeline for \
             https://ui.perfetto.dev or chrome://tracing.
 
               echelon profile huginn.plan --rows 32 --context 512 -o trace.json
-                  a step of diffusion forcing with 32 rows behind 512 positions
+                  a step of diffusion forcing with 32 rows after 512 positions
               echelon profile huginn.plan --function decode
                   a token of autoregressive decoding
               echelon profile huginn.plan "Why is the sky blue?" -o trace.json
                   a whole generation, with the options of generate
               echelon profile "Sam has 7 pens. Sam buys 5. How many pens does Sam have?"
-                  the same of the small model inside this program
+                  the same with the small model embedded in this program
               echelon profile --config Tools/bench/huginn-0125.json --weights int8
-                  a model of a configuration with random weights: no checkpoint is needed
+                  a configuration with random weights; no checkpoint is needed
               echelon profile --config Tools/bench/huginn-0125.json \\
                   --weights int8 --prompt-length 64 --max-new-tokens 8
-                  a generation in int8; having no tokenizer, the model continues made-up
-                  tokens, or those of --tokens
+                  a generation without a tokenizer: the model continues made-up tokens,
+                  or those of --tokens
 
             MODEL is a plan or a checkpoint folder. docs/profiling.md explains the figures.
             """)
@@ -36,12 +36,12 @@ struct Profile: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("A prompt of this many made-up tokens, which needs no tokenizer.", valueName: "count"))
+        help: ArgumentHelp("Use a prompt of this many made-up tokens, which needs no tokenizer.", valueName: "count"))
     var promptLength: Int?
 
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Option(name: [.short, .long], help: ArgumentHelp("The timeline to write.", valueName: "trace.json"))
+    @Option(name: [.short, .long], help: ArgumentHelp("The file to write the timeline to.", valueName: "trace.json"))
     var output: String?
 
     @Option(help: "Without a prompt: the function to call: step, decode or prefill (default: step).")
@@ -49,20 +49,21 @@ struct Profile: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: "Without a prompt: rows of a call (default: 32 for step, 1 for decode, 512 for prefill, or what fits).")
+        help:
+            "Without a prompt: rows per call (default: 32 for step, 1 for decode, 512 for prefill, or as many as fit).")
     var rows: Int?
 
     @Option(
         parsing: .unconditional,
-        help: "Without a prompt: positions before the rows (default: 512 or what fits; 0 for prefill).")
+        help: "Without a prompt: positions before the rows (default: 0 for prefill, else 512 or as many as fit).")
     var context: Int?
 
-    @Option(parsing: .unconditional, help: "Without a prompt: how often to call (default: 3).")
+    @Option(parsing: .unconditional, help: "Without a prompt: number of calls (default: 3).")
     var repeats: Int?
 
     @Option(
         parsing: .unconditional,
-        help: "Executions of instructions to record on each thread; those beyond are counted and dropped.")
+        help: "Maximum number of instruction executions to record per thread; later ones are only counted.")
     var maxEvents = 250_000
 
     @Flag(help: "Print the table as one JSON object.")
@@ -76,11 +77,11 @@ struct Profile: ParsableCommand {
     func validate() throws {
         if configuration.config != nil, !prompting.modelAndPrompt.isEmpty {
             throw ValidationError(
-                "--config takes the place of MODEL, and has no tokenizer: give a prompt as --tokens or --prompt-length."
+                "--config replaces MODEL and has no tokenizer: give a prompt as --tokens or --prompt-length."
             )
         }
         if promptLength != nil, prompting.hasPrompt {
-            throw ValidationError("--prompt-length takes the place of PROMPT and --tokens.")
+            throw ValidationError("--prompt-length replaces PROMPT and --tokens; give one of them.")
         }
         if prompting.hasTextOptions, !prompting.hasPrompt {
             throw ValidationError("--system and --raw need a prompt of text.")
@@ -102,7 +103,7 @@ struct Profile: ParsableCommand {
 
     func run() throws { try reportingFailures(profile) }
 
-    /// What is recorded.
+    /// The work that is recorded.
     private enum Work {
         case call(ProfileRun.Call)
         case generation(PromptOptions.Prompt)
@@ -139,10 +140,10 @@ struct Profile: ParsableCommand {
         if let output { Terminal.note("\(output): \(report.events) events") }
     }
 
-    // MARK: What is asked for
+    // MARK: Checking the options
 
     private func checkNumbers() throws {
-        // The rest of what may be asked for depends on the threads; the recording checks it.
+        // The limit on events also depends on the number of threads, which the recording checks.
         try requireOption(maxEvents, "--max-events", 1...1 << 30)
         if hasPrompt { return }
         try requireOption(repeats, "--repeats", 1...100_000)
@@ -150,10 +151,10 @@ struct Profile: ParsableCommand {
         try requireOption(sampling.recurrence, "--recurrence", 0...100_000)
     }
 
-    /// Where there is no prompt on the command line.
+    /// The work if there is no prompt on the command line.
     private func work(_ settings: PlanSettings) throws -> Work {
         guard let promptLength else { return .call(try call(settings)) }
-        // At least one position is left for what is generated.
+        // At least one position is left for the generated tokens.
         try requireOption(promptLength, "--prompt-length", 1...max(1, settings.context - 1))
         return .generation(.tokens(BenchCalls.tokens(0..<promptLength, vocabulary: settings.vocabulary)))
     }

@@ -3,18 +3,18 @@ import Reports
 import Runtime
 import Samplers
 
-/// Runs what is to be profiled, between two probes of the machine.
+/// Runs the work to profile, between two probes of the machine.
 struct ProfileRun {
     struct Call {
         var function: RaggedCall.Function
-        /// Consecutive ones of a sequence, `context` positions before the first.
+        /// The number of consecutive rows of one sequence, with `context` positions before the first.
         var rows: Int
         var context: Int
         var recurrences: Int
     }
 
     let model: PlanModel
-    /// Of each thread.
+    /// The maximum number of events per thread.
     let maxEvents: Int
     private(set) var probe: BenchProbe
     private var progress = ProgressLine("profiling")
@@ -25,7 +25,7 @@ struct ProfileRun {
         probe = BenchProbe(threads: model.threads, size: .middle)
     }
 
-    /// Makes a call `repeats` times. One more before them is not recorded: it touches memory and starts threads.
+    /// Makes a call `repeats` times. A first call is not recorded, because it touches memory and starts threads.
     mutating func repeated(_ call: Call, repeats: Int) throws -> ExecutionRecorder {
         defer { progress.clear() }
         let calls = BenchCalls(model)

@@ -1,6 +1,6 @@
 import Reports
 
-/// A profile as text for people.
+/// A profile as a table for people.
 struct ProfileTable {
     private let report: ProfileReport
 
@@ -47,7 +47,7 @@ struct ProfileTable {
     private var dropped: String {
         report.droppedEvents == 0
             ? ""
-            : "dropped \(report.droppedEvents) events of \(report.droppedEvents + report.events): what came after the "
+            : "dropped \(report.droppedEvents) events of \(report.droppedEvents + report.events): the figures cover only the "
                 + "first \(report.events) is in no figure; --max-events records more"
     }
 

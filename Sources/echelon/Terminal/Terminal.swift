@@ -2,17 +2,17 @@ import Foundation
 import Reports
 import Safetensors
 
-/// Writing to the user: results to standard output, everything about them to standard error.
+/// Input and output of the commands: results go to standard output, remarks about them to standard error.
 enum Terminal {
     static var showsProgress: Bool { isatty(STDERR_FILENO) != 0 }
 
     static func note(_ text: String) { remark(text + "\n") }
 
-    /// Writes to standard error as it is. A failure has nobody left to be told of it, and does not end the command.
+    /// Writes text to standard error without a line break. A failure is ignored, because it could not be reported anywhere.
     static func remark(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 
     /// All of standard input.
-    /// - Throws: ``CommandError`` when it cannot be read.
+    /// - Throws: ``CommandError`` if it cannot be read.
     static func inputData() throws -> Data {
         try Interrupt.endingAtOnce {
             do {
@@ -24,7 +24,7 @@ enum Terminal {
     }
 
     /// All of standard input as text.
-    /// - Throws: ``CommandError`` when it is not UTF-8.
+    /// - Throws: ``CommandError`` if it is not UTF-8.
     static func input() throws -> String {
         guard let text = String(validating: try inputData(), as: UTF8.self) else {
             throw CommandError("Standard input is not UTF-8 text.")
@@ -32,8 +32,8 @@ enum Terminal {
         return text
     }
 
-    /// Writes to standard output at once.
-    /// - Throws: ``CommandError`` when that cannot be done.
+    /// Writes to standard output, without a buffer.
+    /// - Throws: ``CommandError`` if that fails.
     static func write(_ text: String) throws {
         do {
             try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
@@ -42,17 +42,17 @@ enum Terminal {
         }
     }
 
-    /// What the system says, without what Foundation wraps it in.
+    /// The system's message, without the error that Foundation wraps around it.
     private static func reason(_ error: any Error) -> String {
         let outer = error as NSError
         let inner = outer.userInfo[NSUnderlyingErrorKey] as? NSError ?? outer
         return inner.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32(inner.code))) : "\(error)"
     }
 
-    /// Fails before a long work, rather than after it, when nothing can be written there.
+    /// Checks that a file can be written to, before long work and not after it.
     static func checkPlace(_ path: String) throws { _ = try AtomicFile(path: path) }
 
-    /// Writes to a file, which appears when it is complete; without one to standard output.
+    /// Writes to a file, which appears only when it is complete, or to standard output if no file is given.
     static func write(_ text: String, to path: String?) throws {
         guard let path else { return try write(text) }
         let file = try AtomicFile(path: path)

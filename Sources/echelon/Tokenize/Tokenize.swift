@@ -6,17 +6,17 @@ struct Tokenize: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Turn text into token ids, or back with --decode.",
         discussion: """
-            MODEL is a plan, a checkpoint folder, or a tokenizer.json. Without TEXT, standard input is read.
+            MODEL is a plan, a checkpoint folder or a tokenizer.json. If TEXT is not given, it is read from standard input.
 
               echelon tokenize huginn.plan "Hello there"
               echelon tokenize tokenizer.json --decode "17 273 220"
               echelon tokenize huginn.plan --json < book.txt > tokens.json
             """)
 
-    @Argument(help: "A plan, a checkpoint folder, or a tokenizer.json.")
+    @Argument(help: "A plan, a checkpoint folder or a tokenizer.json.")
     var model: String
 
-    @Argument(help: "The text; with --decode, token ids.")
+    @Argument(help: "The text or, with --decode, the token ids.")
     var text: String?
 
     @Flag(help: "Turn token ids into text.")
