@@ -140,7 +140,8 @@ let package = Package(
         .testTarget(name: "SamplersTests", dependencies: ["Samplers", "GoldenRuns", "RepositoryFiles"]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["Safetensors", "Samplers", "Inspection", "Reports", "GoldenRuns", "RepositoryFiles"]),
+            dependencies: ["Safetensors", "Samplers", "Inspection", "Reports", "GoldenRuns", "RepositoryFiles"],
+            exclude: ["Help"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11
