@@ -56,8 +56,7 @@ private final class CheckpointUnderTest {
 }
 
 @Suite struct CheckpointFolderTests {
-    @Test("Biases that the configuration denies are refused by name")
-    func deniedBiases() throws {
+    @Test func `biases that the configuration denies are refused by name`() throws {
         let folder = try CheckpointUnderTest()
         try folder.writeWeights([("transformer.wte.weight", [1]), ("transformer.core_block.0.attn.qk_bias", [1])])
         let problem = try #require(folder.problem())

@@ -94,6 +94,8 @@ final class RunningCommand {
         var environment = ProcessInfo.processInfo.environment
         // A crash is to end the process, not to print a backtrace for half a minute first.
         environment["SWIFT_BACKTRACE"] = "enable=no"
+        // Help has lines as long as the terminal's, whichever terminal the tests run in.
+        environment["COLUMNS"] = "80"
         process.environment = environment
         try input.write(to: URL(filePath: folder.file("stdin")))
         for name in ["stdout", "stderr"] { try Data().write(to: URL(filePath: folder.file(name))) }

@@ -12,8 +12,7 @@ import Testing
         return try Generation.run([sampler], on: model)[0]
     }
 
-    @Test("The prompt is one call, then every token a call of one row at the asked depth")
-    func calls() throws {
+    @Test func `the prompt is one call, then every token a call of one row at the asked depth`() throws {
         let model = ToyModel()
         var generation = GenerationSettings()
         generation.maxNewTokens = 5
@@ -31,8 +30,7 @@ import Testing
         #expect(sampler.statistics.tokensForwarded == 7)
     }
 
-    @Test("States start fresh by position; with warm start, from where the token before ended")
-    func startStates() throws {
+    @Test func `states start fresh by position; with warm start, from where the token before ended`() throws {
         var generation = GenerationSettings()
         generation.maxNewTokens = 4
         generation.seed = 5
@@ -56,8 +54,7 @@ import Testing
         }
     }
 
-    @Test("A stop token ends the text and is kept; it does not when ignored, or when it is the prompt's")
-    func stopToken() throws {
+    @Test func `a stop token ends the text and is kept; it does not when ignored, or when it is the prompt's`() throws {
         let model = ScriptedModel { ScriptedModel.result($0, token: { Int32($0) * 10 }) }
         var generation = GenerationSettings()
         generation.stopTokens = [30, 99]
@@ -71,16 +68,14 @@ import Testing
         #expect(unstopped.finishReason == .length)
     }
 
-    @Test("The context's end ends the text, one token after the last position")
-    func contextEnd() throws {
+    @Test func `the context's end ends the text, one token after the last position`() throws {
         let model = ToyModel(context: 6)
         let sampler = try generate(model, prompt: [1, 2, 3])
         #expect(sampler.tokens.count == 6)
         #expect(sampler.finishReason == .context)
     }
 
-    @Test("No new tokens asked for: no call at all")
-    func nothingAsked() throws {
+    @Test func `no new tokens asked for: no call at all`() throws {
         let model = ToyModel()
         var generation = GenerationSettings()
         generation.maxNewTokens = 0
@@ -89,8 +84,7 @@ import Testing
         #expect(model.calls.isEmpty)
     }
 
-    @Test("The penalty is for every token of prompt and text, and needs the logits")
-    func repetitionPenalty() throws {
+    @Test func `the penalty is for every token of prompt and text, and needs the logits`() throws {
         let model = ToyModel(vocabulary: 8)
         var generation = GenerationSettings()
         generation.maxNewTokens = 6
@@ -100,8 +94,7 @@ import Testing
         #expect(model.calls.allSatisfy { $0.head == .logits })
     }
 
-    @Test("Sampled text repeats with its seed and differs with another")
-    func seeds() throws {
+    @Test func `sampled text repeats with its seed and differs with another`() throws {
         var generation = GenerationSettings()
         generation.maxNewTokens = 20
         generation.choice.temperature = 5
@@ -113,8 +106,7 @@ import Testing
         #expect(try text(1) != text(2))
     }
 
-    @Test("Logits or states that are not numbers are an error that says where")
-    func notNumbers() throws {
+    @Test func `logits or states that are not numbers are an error that says where`() throws {
         let nanLogits = ScriptedModel { call in
             var result = ScriptedModel.result(call, token: { _ in 0 })
             result.logits = Latents(width: 100, values: [Float](repeating: .nan, count: 100 * call.tokens.count))
@@ -132,8 +124,7 @@ import Testing
         #expect(statesError?.description.contains("state at position 2") == true)
     }
 
-    @Test("A model that returns too little, or a token it does not have, is an error")
-    func unfitResults() {
+    @Test func `a model that returns too little, or a token it does not have, is an error`() {
         let short = ScriptedModel { call in ModelResult(states: call.states) }
         #expect(throws: SamplerError.self) { try generate(short, prompt: [1, 2]) }
         let foreign = ScriptedModel { ScriptedModel.result($0, token: { _ in 100 }) }

@@ -4,8 +4,7 @@ import Samplers
 import Testing
 
 @Suite struct CounterRandomTests {
-    @Test("Philox gives the known answers of its authors' test vectors")
-    func knownAnswers() {
+    @Test func `Philox gives the known answers of its authors' test vectors`() {
         // The three philox4x32-10 vectors published with the authors' reference implementation: zeros, ones, digits of π.
         #expect(
             CounterRandom.philox(counter: SIMD4(0, 0, 0, 0), seed: 0)
@@ -19,8 +18,7 @@ import Testing
                 == SIMD4(0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1))
     }
 
-    @Test("Seed, purpose, position and step each change the numbers")
-    func everyCoordinateCounts() {
+    @Test func `seed, purpose, position and step each change the numbers`() {
         let base = CounterRandom(seed: 1).words(.tokenChoice, position: 2, step: 3)
         #expect(CounterRandom(seed: 1).words(.tokenChoice, position: 2, step: 3) == base)
         #expect(CounterRandom(seed: 1 << 40 | 1).words(.tokenChoice, position: 2, step: 3) != base)
@@ -30,8 +28,7 @@ import Testing
         #expect(CounterRandom(seed: 1).words(.tokenChoice, position: 2, step: 3, block: 1) != base)
     }
 
-    @Test("Uniform numbers and whole numbers fill their ranges evenly")
-    func ranges() {
+    @Test func `uniform numbers and whole numbers fill their ranges evenly`() {
         let random = CounterRandom(seed: 7)
         var counts = [Int](repeating: 0, count: 10)
         var sum = 0.0
@@ -46,8 +43,7 @@ import Testing
         #expect(abs(sum / 20_000 - 0.5) < 0.0082)
     }
 
-    @Test("A state's elements are truncated normals at the uniform numbers of their words")
-    func quantiles() {
+    @Test func `a state's elements are truncated normals at the uniform numbers of their words`() {
         // Width 100 has a group of 16 that is cut.
         let states = InitialStates(width: 100, scale: 2, seed: 9)
             .states(.stateNoise, positions: 5..<7, step: 11)
@@ -67,8 +63,7 @@ import Testing
         }
     }
 
-    @Test("Initial states have the mean, the variance and the truncation of their distribution")
-    func moments() {
+    @Test func `initial states have the mean, the variance and the truncation of their distribution`() {
         let width = 2000
         let states = InitialStates(width: width, scale: 1, seed: 3).states(.initialState, positions: 0..<20, step: 0)
         let values = states.values.map { Double($0) / 0.4.squareRoot() }
@@ -83,8 +78,7 @@ import Testing
         #expect(values.contains { $0 > 2.8 } && values.contains { $0 < -2.8 })
     }
 
-    @Test("A position's state does not depend on the positions drawn with it")
-    func independentOfShape() {
+    @Test func `a position's state does not depend on the positions drawn with it`() {
         let states = InitialStates(width: 37, scale: 1, seed: 3)
         let together = states.states(.initialState, positions: 0..<9, step: 2)
         for position in 0..<9 {
@@ -93,8 +87,7 @@ import Testing
         }
     }
 
-    @Test("An init scale of 0 gives zeros")
-    func zeroScale() {
+    @Test func `an init scale of 0 gives zeros`() {
         let states = InitialStates(width: 5, scale: 0, seed: 3).states(.initialState, positions: 4..<6, step: 0)
         #expect(states == .zeros(rows: 2, width: 5))
     }

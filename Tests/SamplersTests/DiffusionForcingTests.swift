@@ -35,10 +35,8 @@ import Testing
 
     // MARK: The text
 
-    @Test(
-        "The settled text is what the model means, whatever shapes the wave",
-        arguments: [FreezeRule.latentDiff, .tokenStability, .fixed], [0, 1, 2, 3])
-    func settledText(rule: FreezeRule, variant: Int) throws {
+    @Test(arguments: [FreezeRule.latentDiff, .tokenStability, .fixed], [0, 1, 2, 3])
+    func `the settled text is what the model means, whatever shapes the wave`(rule: FreezeRule, variant: Int) throws {
         let model = ToyModel(context: 100)
         let sampler = try generate(model, prompt: [3, 1, 2], generation: limit(20, initScale: 1)) { settings in
             settings.freezeRule = rule
@@ -56,8 +54,10 @@ import Testing
 
     // MARK: Calls
 
-    @Test("The prefill is one call at full depth; the first step is the first drafted position's, from a fresh state")
-    func start() throws {
+    @Test
+    func `the prefill is one call at full depth; the first step is the first drafted position's, from a fresh state`()
+        throws
+    {
         let model = ScriptedModel { ScriptedModel.result($0, token: { Int32($0) + 50 }) }
         _ = try generate(model, prompt: [5, 6], generation: limit(1, initScale: 1)) { $0.recurrence = 7 }
         let fresh = InitialStates(width: 1, scale: 1, seed: 0)
@@ -79,8 +79,7 @@ import Testing
                 == [2] + fresh.states(.initialState, positions: 3..<4, step: 0).values)
     }
 
-    @Test("Prelude outputs average from the second step on, and count as zero where there are none")
-    func embeddingAverage() throws {
+    @Test func `prelude outputs average from the second step on, and count as zero where there are none`() throws {
         let model = ScriptedModel { ScriptedModel.result($0, value: { Float($0) + 0.5 }, token: { _ in 1 }) }
         _ = try generate(model, prompt: [5], generation: limit(9)) {
             $0.embeddingEMA = 0.25
@@ -100,8 +99,7 @@ import Testing
         #expect(without.calls[2].step?.embeddingOld == [0, 0])
     }
 
-    @Test("Noise shares follow form, schedule and the recurrences that a position has had")
-    func noiseShares() throws {
+    @Test func `noise shares follow form, schedule and the recurrences that a position has had`() throws {
         func shares(form: NoiseForm, schedule: NoiseSchedule) throws -> (old: [Float], new: [Float], noise: Latents) {
             let model = ScriptedModel { ScriptedModel.result($0, token: { _ in 1 }) }
             _ = try generate(model, prompt: [5, 6], generation: limit(9, initScale: 1)) {
@@ -129,8 +127,7 @@ import Testing
         #expect(linear.noise == fresh.states(.stateNoise, positions: 2..<5, step: 2))
     }
 
-    @Test("Warm start continues new positions from the last states")
-    func warmStart() throws {
+    @Test func `warm start continues new positions from the last states`() throws {
         let model = ScriptedModel { ScriptedModel.result($0, value: { Float($0) + 0.5 }, token: { _ in 1 }) }
         _ = try generate(model, prompt: [5], generation: limit(9, initScale: 1)) {
             $0.warmStart = true
@@ -143,8 +140,7 @@ import Testing
 
     // MARK: Freezing
 
-    @Test("latent-diff freezes through the last settled position, which stays active")
-    func latentDiff() throws {
+    @Test func `latent-diff freezes through the last settled position, which stays active`() throws {
         let trace = Trace()
         let model = ScriptedModel { call in
             // The third step, over positions 2 to 4: 3 settles and 2 does not.
@@ -170,8 +166,7 @@ import Testing
         #expect(sampler.finishReason == .stalled)
     }
 
-    @Test("token-stability freezes a token that more than r/r' steps left unchanged")
-    func tokenStability() throws {
+    @Test func `token-stability freezes a token that more than r/r' steps left unchanged`() throws {
         let trace = Trace()
         let model = ScriptedModel { call in
             // The token at position 4 changes once, at the second step that drafts it.
@@ -187,8 +182,7 @@ import Testing
         #expect(trace.records.map(\.frozen) == [3, 3, 3, 4, 4, 6, 7])
     }
 
-    @Test("fixed freezes one token a step from step r/r' + 1 on")
-    func fixed() throws {
+    @Test func `fixed freezes one token a step from step r/r' + 1 on`() throws {
         let trace = Trace()
         let model = ScriptedModel { ScriptedModel.result($0, token: { Int32($0) + 50 }) }
         _ = try generate(model, prompt: [5, 6], generation: limit(4), trace: trace) {
@@ -200,8 +194,9 @@ import Testing
 
     // MARK: The wave
 
-    @Test("At the wavefront limit the wave stands until a position freezes", arguments: [1, 2, 5])
-    func standingWave(limit maxWavefront: Int) throws {
+    @Test(arguments: [1, 2, 5]) func `at the wavefront limit the wave stands until a position freezes`(
+        limit maxWavefront: Int
+    ) throws {
         let model = ScriptedModel { call in
             ScriptedModel.result(call, token: { Int32($0) + 50 }, difference: { $0 == 3 ? 0 : 1 })
         }
@@ -216,8 +211,7 @@ import Testing
         #expect(model.calls.last?.positions.first == 3)
     }
 
-    @Test("Headway adds random tokens that a seed decides, and their positions start fresh")
-    func headway() throws {
+    @Test func `headway adds random tokens that a seed decides, and their positions start fresh`() throws {
         func tokens(seed: UInt64) throws -> [[Int32]] {
             let trace = Trace()
             let model = ScriptedModel { ScriptedModel.result($0, token: { Int32($0) + 50 }) }
@@ -240,8 +234,7 @@ import Testing
         #expect(try tokens(seed: 2) != records)
     }
 
-    @Test("Enormous limits and headways are bounded by the context")
-    func enormousHeadway() throws {
+    @Test func `enormous limits and headways are bounded by the context`() throws {
         let model = ScriptedModel { ScriptedModel.result($0, token: { Int32($0) }) }
         let sampler = try generate(model, prompt: [5, 6], generation: limit(9)) {
             $0.headway = Int(Int32.max)
@@ -250,8 +243,8 @@ import Testing
         #expect(sampler.finishReason == .context)
     }
 
-    @Test("Without prefill the prompt is the first wave, and what of it has not settled is drafted again")
-    func withoutPrefill() throws {
+    @Test func `without prefill the prompt is the first wave, and what of it has not settled is drafted again`() throws
+    {
         let trace = Trace()
         let model = ScriptedModel { call in
             let settles = call.positions.count == 4
@@ -273,8 +266,8 @@ import Testing
 
     // MARK: Ends
 
-    @Test("A final stop token ends the text; what froze after it is dropped; in the draft it ends nothing")
-    func stopToken() throws {
+    @Test func `a final stop token ends the text; what froze after it is dropped; in the draft it ends nothing`() throws
+    {
         let model = ScriptedModel { call in
             let settles = call.positions.count == 5
             return ScriptedModel.result(
@@ -294,8 +287,7 @@ import Testing
         #expect(unstopped.generated.count > 2)
     }
 
-    @Test("All tokens of the step that reaches the number asked for are kept")
-    func length() throws {
+    @Test func `all tokens of the step that reaches the number asked for are kept`() throws {
         let model = ScriptedModel { call in
             let settles = call.positions.count == 5
             return ScriptedModel.result(
@@ -306,8 +298,7 @@ import Testing
         #expect(sampler.finishReason == .length)
     }
 
-    @Test("A draft that fills the context ends the text, and no position beyond it is computed")
-    func context() throws {
+    @Test func `a draft that fills the context ends the text, and no position beyond it is computed`() throws {
         let model = ToyModel(context: 9)
         let sampler = try generate(model, prompt: [1, 2, 3], generation: limit(30)) { $0.headway = 4 }
         #expect(sampler.finishReason == .context)
@@ -317,8 +308,7 @@ import Testing
         #expect(full.generated.count == 1)
     }
 
-    @Test("States that never settle end as stalled and not never")
-    func stalled() throws {
+    @Test func `states that never settle end as stalled and not never`() throws {
         let model = ScriptedModel { ScriptedModel.result($0, token: { Int32($0) }) }
         let sampler = try generate(model, prompt: [1], generation: limit(30)) {
             $0.exitThreshold = 0
@@ -330,8 +320,7 @@ import Testing
         #expect(sampler.generated.count == 1)
     }
 
-    @Test("A state change that is not a number is an error that says where")
-    func notNumbers() {
+    @Test func `a state change that is not a number is an error that says where`() {
         let model = ScriptedModel { ScriptedModel.result($0, token: { Int32($0) }, difference: { _ in .nan }) }
         let error = #expect(throws: SamplerError.self) { try generate(model, prompt: [1, 2], generation: limit(9)) }
         #expect(error?.description.contains("state at position 2") == true)
@@ -339,8 +328,7 @@ import Testing
 
     // MARK: Random choice, traces
 
-    @Test("Sampled drafts repeat with their seed and use the logits")
-    func sampledDraft() throws {
+    @Test func `sampled drafts repeat with their seed and use the logits`() throws {
         var generation = limit(12, initScale: 1)
         generation.choice.temperature = 4
         generation.choice.topK = 6
@@ -355,8 +343,7 @@ import Testing
         #expect(try text(1) != text(2))
     }
 
-    @Test("A drafted token is penalised for the tokens before it, and not for those drafted after")
-    func penalty() throws {
+    @Test func `a drafted token is penalised for the tokens before it, and not for those drafted after`() throws {
         // All logits equal: the first token that the prefix lacks wins.
         let model = ScriptedModel(vocabulary: 4) { call in
             var result = ScriptedModel.result(call, token: { _ in 0 })
@@ -374,8 +361,7 @@ import Testing
         #expect(trace.records[3].tokens.prefix(4) == [1, 0, 2, 3])
     }
 
-    @Test("A trace record survives JSON")
-    func traceJSON() throws {
+    @Test func `a trace record survives JSON`() throws {
         let record = StepRecord(
             step: 3, start: 2, frozen: 3, tokens: [1, 2, 3, 4], recurrences: [8, 8, 4], differences: [0.5])
         let data = try JSONEncoder().encode([record])

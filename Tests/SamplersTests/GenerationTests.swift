@@ -35,8 +35,7 @@ import Testing
         ]
     }
 
-    @Test("A sequence beside others is the sequence alone", arguments: [Int.max, 7, 1])
-    func togetherAsAlone(maxRows: Int) throws {
+    @Test(arguments: [Int.max, 7, 1]) func `a sequence beside others is the sequence alone`(maxRows: Int) throws {
         let together = try Generation.run(mixture(), on: ToyModel(), maxRows: maxRows)
         for (sampler, expected) in zip(try mixture(), together) {
             let alone = try Generation.run([sampler], on: ToyModel())[0]
@@ -46,8 +45,7 @@ import Testing
         }
     }
 
-    @Test("Like calls of several sequences are one call, in each its own slot")
-    func merging() throws {
+    @Test func `like calls of several sequences are one call, in each its own slot`() throws {
         let model = ToyModel()
         let samplers: [any SequenceSampler] = try (0..<3).map {
             try Autoregressive(
@@ -61,8 +59,7 @@ import Testing
         #expect(model.calls[1].positions == [1, 2, 3])
     }
 
-    @Test("A call stays within the row limit unless one sequence alone exceeds it")
-    func rowLimit() throws {
+    @Test func `a call stays within the row limit unless one sequence alone exceeds it`() throws {
         let model = ToyModel()
         let samplers: [any SequenceSampler] = try [3, 1, 5, 2].map {
             try Autoregressive(
@@ -72,8 +69,7 @@ import Testing
         #expect(model.calls.map(\.tokens.count) == [4, 5, 2])
     }
 
-    @Test("A slot holds one sequence at a time, and is free again after its end")
-    func slots() throws {
+    @Test func `a slot holds one sequence at a time, and is free again after its end`() throws {
         var generation = Generation(model: ToyModel())
         let sampler = try Autoregressive(prompt: [1], generation: settings(seed: 0, count: 1), shape: shape)
         try generation.add(sampler, slot: 3)
@@ -86,8 +82,7 @@ import Testing
         #expect(generation.slots == [3])
     }
 
-    @Test("A cancelled sequence keeps what is final and is not evaluated again")
-    func cancelling() throws {
+    @Test func `a cancelled sequence keeps what is final and is not evaluated again`() throws {
         let model = ToyModel()
         let samplers = try mixture()
         var events = 0
@@ -100,8 +95,7 @@ import Testing
         #expect(model.calls.count == 3)
     }
 
-    @Test("A sequence whose results cannot be used ends alone")
-    func failure() throws {
+    @Test func `a sequence whose results cannot be used ends alone`() throws {
         let model = ScriptedModel { call in
             var result = ScriptedModel.result(call, token: { _ in 1 })
             for (row, slot) in call.slots.enumerated() where slot == 1 { result.tokens[row] = -5 }
@@ -121,8 +115,7 @@ import Testing
         #expect(try generation.step().allSatisfy { $0.ended?.finishReason == .length })
     }
 
-    @Test("What the model throws is thrown on")
-    func modelError() throws {
+    @Test func `what the model throws is thrown on`() throws {
         let model = ToyModel(context: 4)
         // The sampler is told of a longer context than the model has.
         let sampler = try Autoregressive(prompt: [1, 2, 3], shape: shape)

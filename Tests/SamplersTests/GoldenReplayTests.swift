@@ -7,8 +7,7 @@ import Testing
 /// the run's own position settle must lead to the run's tokens, counts and standing waves, step by step. For the rules
 /// that do not look at states (`token-stability`, `fixed`) the run's freezes have to follow by themselves.
 @Suite struct GoldenReplayTests {
-    @Test("Given a golden run's drafts, the sampler takes its decisions")
-    func decisions() throws {
+    @Test func `given a golden run's drafts, the sampler takes its decisions`() throws {
         let golden = try GoldenRuns(of: "micro")
         let runs = try #require(golden.diffusion)
         #expect(runs.count == 26)

@@ -10,8 +10,7 @@ import Testing
         #expect(error?.description.contains(name) == true, "\(String(describing: error))")
     }
 
-    @Test("The defaults are those of the algorithm, and valid")
-    func defaults() throws {
+    @Test func `the defaults are those of the algorithm, and valid`() throws {
         let settings = DiffusionSettings()
         #expect(settings.recurrence == 32 && settings.innerRecurrence == 4 && settings.maxWavefront == 128)
         #expect(settings.exitThreshold == 0.03 && settings.embeddingEMA == 0.1 && settings.stateNoise == 0.5)
@@ -23,8 +22,7 @@ import Testing
         try GenerationSettings().validate()
     }
 
-    @Test("Every setting of diffusion forcing out of its range is refused by name")
-    func diffusion() {
+    @Test func `every setting of diffusion forcing out of its range is refused by name`() {
         func refused(_ name: String, _ set: (inout DiffusionSettings) -> Void) {
             var settings = DiffusionSettings()
             set(&settings)
@@ -46,8 +44,7 @@ import Testing
         refused("state noise") { $0.stateNoise = 1.1 }
     }
 
-    @Test("Without prefill, a prompt beyond the wavefront limit is refused and a recurrence of 0 is not")
-    func withoutPrefill() throws {
+    @Test func `without prefill, a prompt beyond the wavefront limit is refused and a recurrence of 0 is not`() throws {
         var settings = DiffusionSettings()
         settings.prefill = false
         settings.recurrence = 0
@@ -58,8 +55,7 @@ import Testing
         }
     }
 
-    @Test("Settings that all samplers share are refused by name")
-    func shared() {
+    @Test func `settings that all samplers share are refused by name`() {
         func refused(_ name: String, _ set: (inout GenerationSettings) -> Void) {
             var generation = GenerationSettings()
             set(&generation)
@@ -81,8 +77,7 @@ import Testing
         expectRefused("recurrence") { _ = try Autoregressive(prompt: [1], settings: settings, shape: shape) }
     }
 
-    @Test("Prompts that are empty, foreign or as long as the context are refused")
-    func prompts() throws {
+    @Test func `prompts that are empty, foreign or as long as the context are refused`() throws {
         func refused(_ prompt: [Int32], _ words: String) {
             expectRefused(words) { _ = try Autoregressive(prompt: prompt, shape: shape) }
             expectRefused(words) { _ = try DiffusionForcing(prompt: prompt, shape: shape) }

@@ -29,27 +29,23 @@ import Testing
         for (a, b) in zip(found, expected) { #expect(abs(a - b) <= 0.0015, "\(found)") }
     }
 
-    @Test("Greedy takes the largest logit, the smaller token of two equal ones, and no random number")
-    func greedy() {
+    @Test func `greedy takes the largest logit, the smaller token of two equal ones, and no random number`() {
         #expect(choose([1, 5, 3], 0.9) { _ in } == 1)
         #expect(choose([1, 5, 5], 0.9) { _ in } == 1)
         #expect(choose([-.infinity, -3], 0.9) { _ in } == 1)
     }
 
-    @Test("Temperature 1 samples the softmax; 2 samples its square root")
-    func temperature() {
+    @Test func `temperature 1 samples the softmax; 2 samples its square root`() {
         expectShares(shares(logits) { $0.temperature = 1 }, [0.125, 0.5, 0.0625, 0.25, 0.0625])
         let roots = [0.125, 0.5, 0.0625, 0.25, 0.0625].map { $0.squareRoot() }
         expectShares(shares(logits) { $0.temperature = 2 }, roots.map { $0 / roots.reduce(0, +) })
     }
 
-    @Test("A temperature near 0 is greedy, without overflow")
-    func tinyTemperature() {
+    @Test func `a temperature near 0 is greedy, without overflow`() {
         expectShares(shares(logits) { $0.temperature = .leastNonzeroMagnitude }, [0, 1, 0, 0, 0])
     }
 
-    @Test("Top-k keeps the k most probable, of equal ones the smaller token")
-    func topK() {
+    @Test func `top-k keeps the k most probable, of equal ones the smaller token`() {
         expectShares(
             shares(logits) {
                 $0.temperature = 1; $0.topK = 2
@@ -69,8 +65,7 @@ import Testing
             }, [1, 0, 0, 0])
     }
 
-    @Test("Top-p keeps tokens until they reach p, the one that reaches it included")
-    func topP() {
+    @Test func `top-p keeps tokens until they reach p, the one that reaches it included`() {
         expectShares(
             shares(logits) {
                 $0.temperature = 1; $0.topP = 0.6
@@ -90,8 +85,7 @@ import Testing
             [0.125, 0.5, 0.0625, 0.25, 0].map { $0 / 0.9375 })
     }
 
-    @Test("Min-p keeps tokens with at least its fraction of the largest probability")
-    func minP() {
+    @Test func `min-p keeps tokens with at least its fraction of the largest probability`() {
         expectShares(
             shares(logits) {
                 $0.temperature = 1; $0.minP = 0.2
@@ -102,8 +96,7 @@ import Testing
             }, [0, 1, 0, 0, 0])
     }
 
-    @Test("Filters are of the probabilities before any of them, and the narrowest holds")
-    func filtersTogether() {
+    @Test func `filters are of the probabilities before any of them, and the narrowest holds`() {
         // Top-k leaves ¾; top-p 0.8 is not reached by it and removes nothing.
         expectShares(
             shares(logits) {
@@ -115,8 +108,7 @@ import Testing
             }, [0, 1, 0, 0, 0])
     }
 
-    @Test("Top-k over many tokens agrees with sorting them all")
-    func manyTokens() {
+    @Test func `top-k over many tokens agrees with sorting them all`() {
         let random = CounterRandom(seed: 5)
         // Few distinct values, so that ties are common.
         let many = (0..<500).map { Float(random.integer(below: 40, .tokenChoice, position: $0, step: 0)) / 8 }
@@ -132,15 +124,13 @@ import Testing
         }
     }
 
-    @Test("The repetition penalty lowers logits of either sign, of seen tokens only")
-    func repetitionPenalty() {
+    @Test func `the repetition penalty lowers logits of either sign, of seen tokens only`() {
         #expect(choose([4, 3, 1], 0, seen: [true, false, false]) { $0.repetitionPenalty = 2 } == 1)
         #expect(choose([-1, -1.5, -9], 0, seen: [true, false, false]) { $0.repetitionPenalty = 2 } == 1)
         #expect(choose([4, 3, 1], 0, seen: [false, true, true]) { $0.repetitionPenalty = 2 } == 0)
     }
 
-    @Test("Logits that are not numbers give no token")
-    func notNumbers() {
+    @Test func `logits that are not numbers give no token`() {
         for bad in [Float.nan, .infinity] {
             #expect(choose([1, bad, 0], 0.5) { _ in } == nil)
             #expect(choose([1, bad, 0], 0.5) { $0.temperature = 1 } == nil)
