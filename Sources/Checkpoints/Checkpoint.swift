@@ -2,28 +2,28 @@ import Safetensors
 
 /// A checkpoint, open for reading: its configurations, the text of its documents, and its tensors by name.
 ///
-/// Weights stay in their files, which are mapped; ``CheckpointTensor`` converts as many rows at a time as its caller has
-/// room for. Tensors that nobody asks for, such as a stored rotary table `freqs_cis`, cost nothing.
+/// Weights stay in their files, which are mapped; ``CheckpointTensor`` converts any number of rows at a time. Tensors
+/// that are never read, such as a stored rotary table `freqs_cis`, cost nothing.
 public struct Checkpoint: Sendable {
-    /// The folder's path, or the name that was given. For messages.
+    /// The folder's path or the given name, for messages.
     public let name: String
     public let configuration: HuginnConfiguration
-    /// The defaults when there is no `generation_config.json`.
+    /// The sampling defaults; the standard ones if there is no `generation_config.json`.
     public let generation: GenerationConfiguration
     private let documents: [CheckpointDocument: MappedFile]
     private let weights: CheckpointWeights
 
-    /// Opens a folder with `config.json`, and `model.safetensors` or shards with their index. The other documents may be
-    /// absent.
-    /// - Throws: ``CheckpointError``, `FileError` or `SafetensorsError`, whatever file is missing or not sound.
+    /// Opens a folder with `config.json`, and `model.safetensors` or shards with their index. The other documents may
+    /// be absent.
+    /// - Throws: ``CheckpointError``, `FileError` or `SafetensorsError`, if a file is missing or invalid.
     public init(folder path: String) throws {
         try self.init(CheckpointFiles(folder: path))
     }
 
-    /// Opens files in memory, such as the checkpoint inside the binary.
+    /// Opens files in memory, such as the embedded checkpoint.
     /// - Parameters:
-    ///   - name: what messages call them together.
-    ///   - files: by the names they would have in a folder.
+    ///   - name: their common name in messages.
+    ///   - files: the contents by the names that they would have in a folder.
     /// - Throws: as ``init(folder:)``.
     public init(name: String, files: [String: MappedFile]) throws {
         try self.init(.memory(name: name, files))
@@ -47,7 +47,7 @@ public struct Checkpoint: Sendable {
         try checkQueryKeyBias(configuration.name)
     }
 
-    /// A checkpoint with biases that its configuration denies would run without them and make nonsense.
+    /// A checkpoint with biases that its configuration denies would run without them and produce nonsense.
     private func checkQueryKeyBias(_ document: String) throws {
         guard !configuration.hasQueryKeyBias, let bias = tensorNames.first(where: { $0.hasSuffix(".attn.qk_bias") })
         else { return }
@@ -56,16 +56,16 @@ public struct Checkpoint: Sendable {
                 + "another checkpoint, or \"qk_bias\" should be true")
     }
 
-    /// The text of a document, or nil when the checkpoint has none.
-    /// - Throws: `FileError` when it is not UTF-8.
+    /// The text of a document; nil if the checkpoint has none.
+    /// - Throws: `FileError` if it is not UTF-8.
     public func text(of document: CheckpointDocument) throws -> String? {
         try documents[document]?.text()
     }
 
-    /// Of all tensors, in alphabetical order.
+    /// The names of all tensors, in alphabetical order.
     public var tensorNames: [String] { weights.fileOfTensor.keys.sorted() }
 
-    /// The tensor `name`, which has to be of numbers that f32 holds and of the shape that the model needs.
+    /// The tensor `name`, which has to have a type that f32 can hold and the shape that the model needs.
     /// - Throws: ``CheckpointError`` that says what was found and what is needed.
     public func tensor(_ name: String, shape: [Int]) throws -> CheckpointTensor {
         guard let number = weights.fileOfTensor[name], let stored = weights.files[number][name] else {

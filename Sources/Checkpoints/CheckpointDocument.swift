@@ -4,6 +4,6 @@ public enum CheckpointDocument: String, CaseIterable, Hashable, Sendable {
     case generationConfiguration = "generation_config.json"
     case tokenizer = "tokenizer.json"
     case tokenizerConfiguration = "tokenizer_config.json"
-    /// Where newer checkpoints keep what older ones have in `tokenizer_config.json`.
+    /// The chat template of newer checkpoints; older ones have it in `tokenizer_config.json`.
     case chatTemplate = "chat_template.jinja"
 }

@@ -1,5 +1,5 @@
-/// Why a checkpoint's folder, configuration or weights cannot be used: one sentence that names the file and, where there is
-/// one, the key or tensor.
+/// An error for a checkpoint's folder, configuration or weights that cannot be used: one sentence that names the file
+/// and the key or tensor, if there is one.
 public struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
 

@@ -1,7 +1,7 @@
 import Foundation
 import Safetensors
 
-/// Where a checkpoint's files come from: a folder, or memory.
+/// The source of a checkpoint's files: a folder, or memory.
 enum CheckpointFiles {
     case folder(String)
     case memory(name: String, [String: MappedFile])
@@ -13,7 +13,7 @@ enum CheckpointFiles {
         }
     }
 
-    /// - Throws: ``CheckpointError`` when the folder is missing or something else.
+    /// - Throws: ``CheckpointError`` if the folder is missing or is not a folder.
     init(folder path: String) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
@@ -25,13 +25,13 @@ enum CheckpointFiles {
         self = .folder(path)
     }
 
-    /// - Returns: nil when there is no such file.
-    /// - Throws: ``FileError`` when there is one that cannot be read.
+    /// - Returns: nil if there is no such file.
+    /// - Throws: ``FileError`` if it exists but cannot be read.
     func file(_ name: String) throws -> MappedFile? {
         switch self {
         case .folder(let folder):
             let path = (folder as NSString).appendingPathComponent(name)
-            // A link to nowhere counts as there, so that the error speaks of it.
+            // A dangling link counts as existing, so that the error names it.
             let isThere = (try? FileManager.default.attributesOfItem(atPath: path)) != nil
             return isThere ? try MappedFile(path: path) : nil
         case .memory(_, let files):

@@ -7,11 +7,11 @@ struct CheckpointWeights {
     static let index = "model.safetensors.index.json"
 
     let files: [SafetensorsFile]
-    /// Which of ``files`` has a tensor.
+    /// The index in ``files`` of each tensor's file.
     let fileOfTensor: [String: Int]
 
     /// Opens `model.safetensors`, or else the shards that the index names.
-    /// - Throws: ``CheckpointError``, or what opening a file throws, when one is missing or damaged.
+    /// - Throws: ``CheckpointError``, or an error of opening a file, if one is missing or damaged.
     init(_ source: CheckpointFiles) throws {
         if let file = try source.file(Self.singleFile) {
             let weights = try SafetensorsFile(file)
@@ -41,9 +41,9 @@ struct CheckpointWeights {
         }
         var files: [SafetensorsFile] = []
         var numbers: [String: Int] = [:]
-        // In the order of their names, so that of several problems the same one is always reported.
+        // Sorted by name, so that the first of several problems is always the same one.
         for shard in Set(shardOfTensor.values).sorted() {
-            // Shards lie beside their index. Anything else would let a downloaded file choose what we open.
+            // Shards lie next to their index. Other paths would let a downloaded file choose which files are opened.
             guard !shard.isEmpty, shard != ".", shard != "..", !shard.contains("/"), !shard.contains("\0") else {
                 throw CheckpointError(
                     "\(index.name): names the shard \(quoted(shard)), which is not the name of a file in the same folder"

@@ -1,16 +1,16 @@
 import Foundation
 import Safetensors
 
-/// The top level of a JSON configuration file, with typed access by key whose errors name file and key.
+/// The top level of a JSON configuration file, with typed access by key. Errors name file and key.
 ///
-/// Nested objects are not read: no key that matters has one. A null is a key that is absent, as it is where these files
-/// come from.
+/// Nested objects are not read, because no relevant key has one. A null counts as an absent key, as in the library that
+/// writes these files.
 struct ConfigurationDocument {
-    /// What messages call the file.
+    /// The file's name in messages.
     let name: String
     private let values: [String: Value]
 
-    /// - Throws: ``CheckpointError`` when the text is not a JSON object.
+    /// - Throws: ``CheckpointError`` if the text is not a JSON object.
     init(json: String, name: String) throws {
         self.name = name
         do {
@@ -22,7 +22,7 @@ struct ConfigurationDocument {
         }
     }
 
-    /// A value as far as configurations have them.
+    /// A JSON value of the kinds that occur in configurations.
     private enum Value: Decodable {
         case null
         case truth(Bool)
@@ -48,7 +48,7 @@ struct ConfigurationDocument {
             }
         }
 
-        /// What a message calls this value.
+        /// The value's description in messages.
         var description: String {
             switch self {
             case .null: "null"
@@ -60,7 +60,7 @@ struct ConfigurationDocument {
             }
         }
 
-        /// Whole numbers may be written with a fraction of zero, as some writers of these files do.
+        /// A whole number, which some writers of these files write with a fraction of zero.
         var integer: Int? {
             guard case .number(let value) = self else { return nil }
             // Beyond 2^53 a double is not the number that the file shows; nothing here is that large.
@@ -85,13 +85,13 @@ struct ConfigurationDocument {
         error(key, "is \(value.description), and \(expected) is needed")
     }
 
-    /// The value that `read` finds for a key that has to be there.
+    /// The value that `read` finds for a required key.
     func required<T>(_ key: String, _ read: (String) throws -> T?) throws -> T {
         guard let value = try read(key) else { throw error(key, "is missing") }
         return value
     }
 
-    /// A whole number in `range`; nil when the key is absent.
+    /// A whole number in `range`; nil if the key is absent.
     func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
         guard let value = self[key] else { return nil }
         guard let integer = value.integer else { throw mismatch(key, value, "a whole number") }
@@ -101,7 +101,7 @@ struct ConfigurationDocument {
         return integer
     }
 
-    /// One whole number or a list of them, each in `range`; nil when the key is absent.
+    /// One whole number or a list of them, each in `range`; nil if the key is absent.
     func integers(_ key: String, in range: ClosedRange<Int>) throws -> [Int]? {
         guard case .list(let values)? = self[key] else {
             return try integer(key, in: range).map { [$0] }
@@ -117,8 +117,8 @@ struct ConfigurationDocument {
         }
     }
 
-    /// A number for which `isValid` holds; nil when the key is absent.
-    /// - Parameter expected: what is needed, for the message: "a positive number".
+    /// A number for which `isValid` holds; nil if the key is absent.
+    /// - Parameter expected: the requirement, for the message: "a positive number".
     func number(_ key: String, _ expected: String, _ isValid: (Double) -> Bool) throws -> Double? {
         guard let value = self[key] else { return nil }
         guard case .number(let number) = value, number.isFinite, isValid(number) else {
@@ -127,21 +127,21 @@ struct ConfigurationDocument {
         return number
     }
 
-    /// True or false; nil when the key is absent.
+    /// A Boolean; nil if the key is absent.
     func truth(_ key: String) throws -> Bool? {
         guard let value = self[key] else { return nil }
         guard case .truth(let truth) = value else { throw mismatch(key, value, "true or false") }
         return truth
     }
 
-    /// A string; nil when the key is absent.
+    /// A string; nil if the key is absent.
     func text(_ key: String) throws -> String? {
         guard let value = self[key] else { return nil }
         guard case .text(let text) = value else { throw mismatch(key, value, "a string") }
         return text
     }
 
-    /// The strings of a list; nil when the key is absent.
+    /// The strings of a list; nil if the key is absent.
     func texts(_ key: String) throws -> [String]? {
         guard let value = self[key] else { return nil }
         guard case .list(let values) = value else { throw mismatch(key, value, "a list of strings") }

@@ -1,38 +1,39 @@
 import Safetensors
 
-/// What `generation_config.json` says of sampling. Only what the file states is asked for: a key that is absent changes
-/// nothing about the probabilities.
+/// The sampling defaults of `generation_config.json`. An absent key does not change the probabilities.
 public struct GenerationConfiguration: Hashable, Sendable {
-    /// `eos_token_id`: generation stops at any of them. The file has one number or a list.
+    /// The stop tokens, `eos_token_id`. The file has one number or a list.
     public var stopTokens: [Int] = []
-    /// `do_sample`: false means the likeliest token always (greedy), whatever the keys below say.
+    /// Whether tokens are sampled, `do_sample`. False means that the most probable token is always chosen (greedy),
+    /// whatever the keys below say.
     public var samples = false
-    /// Divides the logits. 0 means greedy.
+    /// The divisor of the logits. 0 means greedy.
     public var temperature = 1.0
-    /// How many of the likeliest tokens may be chosen; nil for all. The file's 0 is nil here.
+    /// The number of most probable tokens that may be chosen; nil for all. The file's 0 is nil here.
     public var topK: Int?
-    /// The likeliest tokens that together have this probability may be chosen; 1 for all.
+    /// The total probability of the most probable tokens that may be chosen; 1 for all.
     public var topP = 1.0
-    /// Only tokens with at least this fraction of the likeliest one's probability may be chosen; 0 for all.
+    /// The minimum probability of a token that may be chosen, as a fraction of the largest one; 0 for all.
     public var minP = 0.0
-    /// Divides positive logits of tokens that occurred, and multiplies negative ones; 1 changes nothing.
+    /// The repetition penalty. It divides positive logits of tokens that occurred, and multiplies negative ones; 1
+    /// changes nothing.
     public var repetitionPenalty = 1.0
-    /// `max_new_tokens`.
+    /// The maximum number of new tokens, `max_new_tokens`.
     public var maxNewTokens: Int?
 
-    /// Whether the likeliest token is always chosen.
+    /// Whether the most probable token is always chosen.
     public var isGreedy: Bool { !samples || temperature == 0 }
 
-    /// What holds for a checkpoint without the file.
+    /// The defaults of a checkpoint without the file.
     public init() {}
 
     private static let tokens = 0...1 << 24
 
-    /// Reads a `generation_config.json`. Keys that do not matter here are ignored.
+    /// Reads a `generation_config.json`. Irrelevant keys are ignored.
     /// - Parameters:
     ///   - json: its text.
-    ///   - name: what messages call the file.
-    /// - Throws: ``CheckpointError`` that names the key which is of the wrong kind or out of range.
+    ///   - name: the file's name in messages.
+    /// - Throws: ``CheckpointError`` that names a key of the wrong kind or out of range.
     public init(json: String, name: String = "generation_config.json") throws {
         let document = try ConfigurationDocument(json: json, name: name)
         func fraction(_ key: String) throws -> Double? {

@@ -1,7 +1,8 @@
 import Safetensors
 
-/// What `config.json` says of a Huginn model (arXiv 2502.05171, section 3): the sizes of its three groups of blocks. What
-/// the file leaves to choice in the published code but this project builds only one way is checked on reading.
+/// The configuration of a Huginn model (arXiv 2502.05171, section 3) from `config.json`: the sizes of its three groups
+/// of blocks. The published code supports several variants of some components. This project builds one of each and
+/// refuses a file that asks for another.
 public struct HuginnConfiguration: Hashable, Sendable {
     /// E, the width of the residual stream: `n_embd`.
     public var width: Int
@@ -9,44 +10,44 @@ public struct HuginnConfiguration: Hashable, Sendable {
     public var heads: Int
     /// I, the width of the gated MLP: `intermediate_size`.
     public var intermediate: Int
-    /// Blocks that run once before the recurrence; may be 0.
+    /// The number of blocks that run once before the recurrence; may be 0.
     public var preludeBlocks: Int
-    /// Blocks of the recurrence; at least 1.
+    /// The number of blocks of the recurrence; at least 1.
     public var coreBlocks: Int
-    /// Blocks that run once after it; may be 0.
+    /// The number of blocks that run once after the recurrence; may be 0.
     public var codaBlocks: Int
-    /// r where nobody chooses it: `mean_recurrence`.
+    /// r, the default number of recurrences: `mean_recurrence`.
     public var meanRecurrence: Int
     /// V, rows of the embedding: `padded_vocab_size`, or else `vocab_size`.
     public var vocabulary: Int
-    /// The longest sequence in positions: `block_size`.
+    /// The maximum number of positions of a sequence: `block_size`.
     public var context: Int
-    /// Added to the mean square in every RMSNorm.
+    /// The number that every RMSNorm adds to the mean square.
     public var normEpsilon: Double
     /// The base of the rotary embedding's frequencies.
     public var ropeBase: Double
-    /// Whether queries and keys have a bias; nothing else ever has one.
+    /// Whether queries and keys have a bias. No other projection has one.
     public var hasQueryKeyBias: Bool
     /// Whether the head is the embedding, so that `lm_head.weight` is not read.
     public var tiesEmbeddings: Bool
 
-    /// D = E / H, even.
+    /// The width of a head, D = E / H. It is even.
     public var headDimension: Int { width / heads }
 
-    /// Sizes beyond these are taken for damage. They are a good way beyond any model, and small enough that 64 bits
-    /// hold the bytes of all tensors together.
+    /// The limits of sizes. They are far beyond any model, and small enough that 64 bits hold the bytes of all tensors
+    /// together.
     private enum Limit {
         static let size = 1...1 << 24
         static let blocks = 1 << 8
         static let recurrence = 1...1 << 16
     }
 
-    /// Reads a `config.json`. Keys that do not matter here are ignored.
+    /// Reads a `config.json`. Irrelevant keys are ignored.
     /// - Parameters:
     ///   - json: its text.
-    ///   - name: what messages call the file.
-    /// - Throws: ``CheckpointError`` that names the key which is missing, of the wrong kind, contradicted by another, or
-    ///   asks for something that is not supported.
+    ///   - name: the file's name in messages.
+    /// - Throws: ``CheckpointError`` that names a key that is missing, of the wrong kind, contradicted by another, or
+    ///   asks for an unsupported variant.
     public init(json: String, name: String = "config.json") throws {
         let document = try ConfigurationDocument(json: json, name: name)
         try Self.checkArchitecture(document)
@@ -72,14 +73,14 @@ public struct HuginnConfiguration: Hashable, Sendable {
             try document.number($0, "a number of at least 1") { $0 >= 1 }
         }
         hasQueryKeyBias = try document.required("qk_bias", document.truth)
-        // The published code hands the first of these on as the second, so the first decides.
+        // The published code passes the first of these on as the second, so the first decides.
         let tieKey = document.has("tie_embeddings") ? "tie_embeddings" : "tie_word_embeddings"
         guard let ties = try document.truth(tieKey) else { throw document.error("tie_embeddings", "is missing") }
         tiesEmbeddings = ties
         try checkHeads(document)
     }
 
-    /// Refuses by name whatever another builder of graphs would be needed for.
+    /// Refuses every variant that ``HuginnModule`` does not build, by name.
     private static func checkArchitecture(_ document: ConfigurationDocument) throws {
         func check(_ key: String, _ supported: String, isRequired: Bool = true) throws {
             guard let value = try document.text(key) else {

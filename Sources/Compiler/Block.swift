@@ -1,7 +1,7 @@
 import IR
 
-/// Where a block's values are defined and read, and how often the whole function reads them: what a pattern match asks.
-/// An unrolled function has tens of thousands of operations, so that no match may search all of them.
+/// An index of a block for pattern matches: where values are defined and read, and how often the whole function reads
+/// them. An unrolled function has tens of thousands of operations, so no match may search all of them.
 struct BlockIndex {
     private let definitions: [String: Int]
     private let readers: [String: [Int]]
@@ -23,21 +23,22 @@ struct BlockIndex {
     /// The index of the operation of this block that defines the value.
     func definition(of value: Value) -> Int? { definitions[value.name] }
 
-    /// The indices of the operations of this block that read the value, themselves or in a body, in order, once a use.
+    /// The indices of the operations of this block that read the value, themselves or in a body, in order. An operation
+    /// occurs once for each use.
     func readers(of value: Value) -> [Int] { readers[value.name] ?? [] }
 
     func uses(of value: Value) -> Int { uses[value.name] ?? 0 }
 }
 
 extension Function {
-    /// Rewrites the function's outermost block and every loop's body, each with an index of its own.
+    /// Rewrites the function's outermost block and every loop's body, each with its own index.
     mutating func rewriteBlocks(_ rewrite: (_ operations: [Operation], _ block: BlockIndex) -> [Operation]) {
         let uses = useCounts
         rewriteOperations { rewrite($0, BlockIndex($0, uses: uses)) }
     }
 }
 
-/// Operations to take out of a block and operations to put in their place, applied together.
+/// An edit of a block: operations to remove and operations to put in their place, applied together.
 struct BlockEdit {
     private var removed: Set<Int> = []
     private var placed: [Int: [Operation]] = [:]

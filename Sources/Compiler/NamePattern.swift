@@ -1,5 +1,6 @@
-/// A shell-style pattern for names: `*` stands for any characters, dots included, `?` for any one, `[0-3x]` for one of a
-/// set and `[!…]` for one outside it. Everything else stands for itself, a bracket without its partner too.
+/// A shell-style pattern for names: `*` stands for any characters, including dots, `?` for any one, `[0-3x]` for one of
+/// a set and `[!…]` for one outside it. All other characters stand for themselves, and so does a bracket without its
+/// partner.
 public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
     public let text: String
     private let parts: [Part]
@@ -39,8 +40,8 @@ public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
         self.parts = parts
     }
 
-    /// The set behind an opening bracket and what follows it; nil without a closing one. A closing bracket that comes
-    /// first is an element of the set.
+    /// The set after an opening bracket and the rest of the text; nil if the bracket is not closed. A closing bracket
+    /// that comes first is an element of the set.
     private static func set(_ text: Substring) -> (set: Part, rest: Substring)? {
         var rest = text
         let inverted = rest.first == "!"
@@ -60,7 +61,7 @@ public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether the pattern stands for the whole name. Takes at most the product of both lengths in steps: only the last
-    /// `*` is ever extended, since whatever an earlier one could give, a later one can too.
+    /// `*` is ever extended, because a later one can match everything that an earlier one could.
     public func matches(_ name: String) -> Bool {
         let name = Array(name)
         var (part, character) = (0, 0)

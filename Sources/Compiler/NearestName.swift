@@ -1,7 +1,7 @@
-/// The name that somebody who wrote `word` may have meant: one that contains it, or the one that is the fewest changes of
-/// a character away, if that is at most a third of the word. Nil when none is near.
+/// The name that was probably meant by `word`: one that contains it, or the one with the fewest changed characters if
+/// those are at most a third of the word. Nil if no name is near.
 public func nearestName(to word: String, among names: [String]) -> String? {
-    // Longer words are no slips of the fingers, and comparing takes the product of both lengths.
+    // Longer words are not typing mistakes, and comparing takes the product of both lengths.
     guard (1...64).contains(word.count) else { return nil }
     if word.count >= 3, let longer = names.first(where: { $0.contains(word) }) { return longer }
     let nearest = names.map { (name: $0, distance: changes(from: word, to: $0)) }.min { $0.distance < $1.distance }
@@ -9,7 +9,7 @@ public func nearestName(to word: String, among names: [String]) -> String? {
     return nearest.name
 }
 
-/// Levenshtein's distance: how many characters have to be inserted, dropped or replaced.
+/// The Levenshtein distance: the number of characters that have to be inserted, removed or replaced.
 private func changes(from a: String, to b: String) -> Int {
     let b = Array(b)
     var row = Array(0...b.count)

@@ -1,16 +1,16 @@
 import IR
 
-/// A named, pure rewriting of a module. What its functions compute stays the same; `Tests/CompilerTests` checks every
-/// pass under the interpreter.
+/// A named, pure rewriting of a module that keeps what its functions compute. `Tests/CompilerTests` checks every pass
+/// under the interpreter.
 public protocol Pass: Sendable {
-    /// As `--passes`, `--print-after` and `--stage` know it.
+    /// The name in `--passes`, `--print-after` and `--stage`.
     var name: String { get }
-    /// What the pass does and what that buys, in a sentence.
+    /// The purpose of the pass and its benefit, in a sentence.
     var summary: String { get }
-    /// The passes that have to run before this one wherever both run. None by default.
+    /// The passes that have to run before this one if both run. Empty by default.
     var follows: [Predecessor] { get }
-    /// Why a model cannot be compiled without the pass, with the parameters that it has; nil, the default, where the pass
-    /// may be left out. An optional pass only makes plans smaller or faster.
+    /// The reason why a model cannot be compiled without the pass with its present parameters; nil, the default, if the
+    /// pass may be left out. An optional pass only makes plans smaller or faster.
     var necessity: String? { get }
     func run(_ module: Module) throws -> Module
 }
@@ -23,7 +23,7 @@ extension Pass {
 /// A pass that another one has to run after.
 public struct Predecessor: Hashable, Sendable, Codable {
     public var pass: String
-    /// What the other way round would lose: a clause that can stand behind a colon.
+    /// The loss in the opposite order: a clause that can stand after a colon.
     public var reason: String
 
     public init(_ pass: String, _ reason: String) {
@@ -32,11 +32,11 @@ public struct Predecessor: Hashable, Sendable, Codable {
     }
 }
 
-/// A pass that is spelled with parameters where no model says them: `NAME=PARAMETER+PARAMETER`.
+/// A pass that takes parameters on a command line: `NAME=PARAMETER+PARAMETER`.
 public protocol ParameterizedPass: Pass {
-    /// What stands behind the `=`, for help texts.
+    /// The form of the text after the `=`, for help texts.
     static var parameterForm: String { get }
-    /// - Parameter parameters: what stands between the `+` signs, at least one.
+    /// - Parameter parameters: the texts between the `+` signs, at least one.
     /// - Throws: ``CompilerError`` that says what is wrong with them.
     init(parameters: [Substring]) throws
 }

@@ -2,11 +2,11 @@ import IR
 import NumberFormats
 import Plans
 
-/// What to compile for.
+/// The options of a compilation.
 public struct CompilerOptions: Hashable, Sendable {
-    /// The element types that matrices are stored in.
+    /// The element types in which matrices are stored.
     public var weights: MatrixFormats
-    /// Functions to unroll, and for how many recurrences.
+    /// The functions to unroll, and their numbers of recurrences.
     public var specializations: [Specialization]
 
     public init(
@@ -17,13 +17,14 @@ public struct CompilerOptions: Hashable, Sendable {
     }
 }
 
-/// The passes in the order in which they run. A verifier checks the module after each.
+/// A list of passes in the order in which they run. The verifier checks the module after each.
 public struct Pipeline: Sendable {
     public var passes: [any Pass]
 
     public init(passes: [any Pass]) { self.passes = passes }
 
-    /// All passes, in the standard order: from an architecture's functions to what ``schedule(_:specializations:)`` takes.
+    /// All passes, in the standard order: from an architecture's functions to what ``schedule(_:specializations:)``
+    /// takes.
     public init(_ options: CompilerOptions) {
         self.init(passes: [
             SpecializeRecurrences(options.specializations),
@@ -43,16 +44,16 @@ public struct Pipeline: Sendable {
     /// The names of all passes, in the standard order.
     public static let standardNames = Pipeline(CompilerOptions()).passes.map(\.name)
 
-    /// Some of the passes, in an order of the caller's.
-    /// - Throws: ``CompilerError`` when there is no such pass, when one is named twice, when one has to follow another that
-    ///   comes later, or when one that is left out is necessary for these options.
+    /// A pipeline of the named passes, in the given order.
+    /// - Throws: ``CompilerError`` if there is no such pass, if one is named twice, if one has to follow another that
+    ///   comes later, or if one that is left out is necessary for these options.
     public init(_ options: CompilerOptions, passes names: [String]) throws {
         let all = Pipeline(options).passes
         passes = try names.map { name in
             guard let pass = all.first(where: { $0.name == name }) else { throw Self.unknown(name) }
             return pass
         }
-        // A pass's name is also that of the stage after it.
+        // A pass's name also names the stage after it.
         var named: Set<String> = []
         if let twice = names.first(where: { !named.insert($0).inserted }) {
             throw CompilerError("The pass \(twice) is named twice; a model runs each pass at most once.")
@@ -71,7 +72,7 @@ public struct Pipeline: Sendable {
         for (index, pass) in passes.enumerated() {
             let later = Set(passes[(index + 1)...].map(\.name))
             let earlier = passes[..<index].map(\.name)
-            // One that runs again behind the other has its second chance there.
+            // A pass that runs again later is checked there.
             if later.contains(pass.name) { continue }
             for predecessor in pass.follows
             where later.contains(predecessor.pass) && !earlier.contains(predecessor.pass) {
@@ -81,7 +82,7 @@ public struct Pipeline: Sendable {
         }
     }
 
-    /// What to say of a name that is no pass's, with the one that may have been meant.
+    /// The error for a name that no pass has, with the one that was probably meant.
     public static func unknown(_ name: String) -> CompilerError {
         let hint = nearestName(to: name, among: standardNames).map { " Did you mean \($0)?" } ?? ""
         return CompilerError(

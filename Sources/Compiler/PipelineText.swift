@@ -1,4 +1,4 @@
-// How pipelines are spelled where no model says what to compile for:
+// The text form of pipelines, for command lines that compile no model:
 //
 //     passes = pass { "," pass }
 //     pass   = name [ "=" parameter { "+" parameter } ]
@@ -8,8 +8,8 @@
 
 extension Pipeline {
     /// Reads the spelling of a pipeline. A pass may run several times. The empty text is the pipeline without passes.
-    /// - Throws: ``CompilerError`` for what is not a pass, for parameters that it lacks, does not take or cannot read, and
-    ///   for an order in which a pass comes before one that it has to follow.
+    /// - Throws: ``CompilerError`` for a name that no pass has, for parameters that are missing, unexpected or
+    ///   unreadable, and for an order in which a pass comes before one that it has to follow.
     public init(parsing text: String) throws {
         let all = Pipeline(CompilerOptions()).passes
         passes = try Self.names(text).map { word in

@@ -13,8 +13,8 @@ import IR
 /// | `step` | those, and embeddings, noise and four coefficients a row | state, embeddings, difference, token |
 /// | `step.logits` | the same | state, embeddings, difference, logits |
 ///
-/// `prefill` and `decode` mean the same; they have two names because they are compiled differently: the many rows of a
-/// prompt gain nothing from an unrolled tape, a single row does.
+/// `prefill` and `decode` mean the same. They have two names because they are compiled differently: a single row gains
+/// from an unrolled tape, and the many rows of a prompt do not.
 public struct HuginnModule {
     public let configuration: HuginnConfiguration
 
@@ -31,7 +31,7 @@ public struct HuginnModule {
         return module
     }
 
-    /// What a function returns of the head.
+    /// The part of the head that a function returns.
     private enum Head { case token, logits }
 
     // MARK: Weights and caches
@@ -52,11 +52,11 @@ public struct HuginnModule {
     public static let embedding = "transformer.wte.weight"
     private static let adapter = "transformer.adapter.weight"
     private static let finalNorm = "transformer.ln_f.weight"
-    /// The name of the head's matrix, which is the embedding's when the checkpoint ties them.
+    /// The name of the head's matrix, which is the embedding's if the checkpoint ties them.
     public var head: String { configuration.tiesEmbeddings ? Self.embedding : "lm_head.weight" }
 
     /// Every tensor that the model reads, group by group in the order of a call. A bias of shape (2, 1, H, D) is one
-    /// vector of 2E here: all of the queries', then all of the keys'.
+    /// vector of 2E here: those of all queries, then those of all keys.
     public var weights: [Weight] {
         let (e, i) = (configuration.width, configuration.intermediate)
         var weights = [Weight(Self.embedding, .fixed(.f32, configuration.vocabulary, e))]
@@ -84,7 +84,7 @@ public struct HuginnModule {
         return weights
     }
 
-    /// The shape that the checkpoint stores a tensor in.
+    /// The shape in which the checkpoint stores a tensor.
     public func storedShape(of weight: Weight) -> [Int] {
         if weight.name.hasSuffix(".qk_bias") { return [2, 1, configuration.heads, configuration.headDimension] }
         return weight.type.shape.compactMap { extent in if case .fixed(let n) = extent { n } else { nil } }
@@ -158,7 +158,7 @@ public struct HuginnModule {
         return x
     }
 
-    /// s ← core(adapter([s ; e])), as often as the caller says.
+    /// The core loop: s ← core(adapter([s ; e])), for the caller's number of recurrences.
     private func recurrences(_ b: inout FunctionBuilder, _ rows: Rows, from initial: Value, input: Value) -> Value {
         b.repeat(count: .recurrences, carrying: [initial], named: ["s"]) { b, carried in
             var x = b.linear(b.concat(carried[0], input, named: "joined"), Self.adapter, named: "adapted")
@@ -167,7 +167,7 @@ public struct HuginnModule {
         }[0]
     }
 
-    /// ln_f, the coda blocks, ln_f again with the same weight, and the head.
+    /// The end of a function: ln_f, the coda blocks, ln_f again with the same weight, and the head.
     private func coda(
         _ b: inout FunctionBuilder, _ rows: Rows, _ state: Value, _ kind: Head
     ) -> (latents: Value, output: Value) {
@@ -179,7 +179,7 @@ public struct HuginnModule {
         return (latents, kind == .logits ? logits : b.argmax(logits, named: "token"))
     }
 
-    /// x ← norm_2(attention(norm_1(x)) + x); x ← norm_4(mlp(norm_3(x)) + x).
+    /// A block: x ← norm_2(attention(norm_1(x)) + x); x ← norm_4(mlp(norm_3(x)) + x).
     private func sandwich(
         _ b: inout FunctionBuilder, _ rows: Rows, _ x: Value, _ group: Group, _ block: Int, _ recurrence: Recurrence
     ) -> Value {

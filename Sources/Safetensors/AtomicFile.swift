@@ -1,33 +1,34 @@
 import Foundation
 
-/// A file that appears under its name complete or not at all.
+/// A file that appears under its name either complete or not at all.
 ///
-/// The bytes go to a temporary file in the same folder. ``commit()`` waits until they are on the disk and renames it; an
-/// object that goes away uncommitted, after an error or otherwise, removes it, and ``removeUnfinished()`` does so from
-/// a signal handler. A process that is killed leaves it behind, as `.partial-` and a random number, which disturbs
-/// nobody. `write` is used and never a mapping, since a full disk is an error of the one and a bus error of the other.
+/// The bytes go to a temporary file in the same folder. ``commit()`` waits until they are on the disk and renames it;
+/// an object that is released uncommitted, after an error or otherwise, removes it, and ``removeUnfinished()`` does so
+/// from a signal handler. A killed process leaves it behind as `.partial-` and a random number, which is harmless. The
+/// file is written with `write` and never through a mapping, because a full disk is an error of the former and a bus
+/// error of the latter.
 ///
-/// What is appended reaches the system in whole blocks of 2 MiB at multiples of 2 MiB. File systems that keep large folios
-/// (ext4 since Linux 6.16, XFS) then hold the file in huge pages, and who maps it gets them.
+/// The bytes are written in whole blocks of 2 MiB at multiples of 2 MiB. File systems that keep large folios (ext4
+/// since Linux 6.16, XFS) then cache the file in huge pages, and a mapping gets them.
 public final class AtomicFile: ByteSink {
     private static let blockSize = 2 << 20
 
     public let path: String
     private let temporaryPath: String
     private let descriptor: Int32
-    /// Among the ``UnfinishedFiles``.
+    /// The place of the temporary file among the ``UnfinishedFiles``.
     private let place: Int?
     private var count = 0
-    /// The last bytes appended that are not written yet: less than a block.
+    /// The last appended bytes that are not written yet: less than a block.
     private let pending: UnsafeMutableRawBufferPointer
     private var pendingCount = 0
     private var isCommitted = false
 
     /// Creates the temporary file.
-    /// - Parameter byteCount: the size to come, reserved at once where the file system can, so that a disk with too little
-    ///   room is found out before the work is done.
-    /// - Throws: ``FileError`` when the folder does not exist or may not be written, the disk has no room, or `path` is
-    ///   something that a file cannot replace.
+    /// - Parameter byteCount: the final size, reserved at once if the file system can, so that a disk with too little
+    ///   room is found before the work is done.
+    /// - Throws: ``FileError`` if the folder does not exist or may not be written, the disk has no room, or a file
+    ///   cannot replace `path`.
     public init(path: String, reserving byteCount: Int = 0) throws {
         guard !path.isEmpty else { throw FileError("The name of the file to write is empty; give a path") }
         var status = stat()
@@ -37,9 +38,9 @@ public final class AtomicFile: ByteSink {
         }
         let name = ".partial-\(String(UInt64.random(in: .min ... .max), radix: 16))"
         let temporaryPath = Self.folder(of: path) + "/" + name
-        // Known before it is there, so that there is no moment at which it is there and not known.
+        // Register the path before creating the file, so that a signal in between cannot leave it behind.
         let place = UnfinishedFiles.add(temporaryPath)
-        // The mode is what any program asks for; the user's umask takes from it.
+        // The usual mode of new files; the user's umask restricts it.
         let descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
             let code = errno
@@ -52,7 +53,7 @@ public final class AtomicFile: ByteSink {
         self.descriptor = descriptor
         pending = .allocate(byteCount: Self.blockSize, alignment: 4096)
         #if os(Linux)
-            // Other failures mean that this file system cannot reserve; then the writes themselves will tell.
+            // Other failures mean that this file system cannot reserve; then the writes report a full disk.
             let failure = byteCount > 0 ? posix_fallocate(descriptor, 0, byteCount) : 0
             if failure == ENOSPC || failure == EFBIG {
                 throw FileError(path: path, "cannot be written (\(byteCount) bytes)", code: failure)
@@ -67,12 +68,12 @@ public final class AtomicFile: ByteSink {
         UnfinishedFiles.remove(place)
     }
 
-    /// Removes the temporary files of this process that are not committed. Their objects are of no use afterwards: this
-    /// is for a signal handler that ends the process, and calls nothing that such a one may not. It has to have been
-    /// called once outside of one before, when nothing was begun.
+    /// Removes the temporary files of this process that are not committed; their objects are unusable afterwards. This
+    /// is for a signal handler that ends the process, and calls only what such a handler may call. Call it once outside
+    /// of a handler before the first file is begun.
     public static func removeUnfinished() { UnfinishedFiles.unlinkAll() }
 
-    /// The folder that a file lies in, without a slash at its end. Foundation's own way crashes on names of one character
+    /// The folder of a file, without a slash at its end. Foundation's own way crashes on names of one character
     /// (swift-corelibs-foundation of Swift 6.3).
     private static func folder(of path: String) -> Substring {
         path.lastIndex(of: "/").map { path[..<$0] } ?? "."
@@ -84,7 +85,7 @@ public final class AtomicFile: ByteSink {
             let room = Self.blockSize - count % Self.blockSize
             let part: Slice<UnsafeRawBufferPointer>
             if pendingCount == 0, rest.count >= room {
-                // Whole blocks need no copy.
+                // Whole blocks are written without a copy.
                 part = rest.prefix(room + (rest.count - room) / Self.blockSize * Self.blockSize)
                 try write(UnsafeRawBufferPointer(rebasing: part), at: count)
             } else {
@@ -124,12 +125,12 @@ public final class AtomicFile: ByteSink {
         }
     }
 
-    /// Puts the file under its name, replacing one that was there.
-    /// - Throws: ``FileError``; the name then still stands for what it did before.
+    /// Puts the file under its name and replaces an existing one.
+    /// - Throws: ``FileError``; an existing file of that name is then unchanged.
     public func commit() throws {
         guard !isCommitted else { return }
         try writePending()
-        // What was reserved and not used must not stay behind the data.
+        // Reserved but unused bytes must not follow the data.
         guard ftruncate(descriptor, off_t(count)) == 0, fsync(descriptor) == 0 else {
             throw FileError(path: path, "cannot be written", code: errno)
         }
@@ -137,7 +138,8 @@ public final class AtomicFile: ByteSink {
             throw FileError(path: path, "cannot be put in place", code: errno)
         }
         isCommitted = true
-        // The name is the folder's data. Some file systems cannot sync a folder, and the file is complete either way.
+        // The name is part of the folder's data, so the folder is synced too. Some file systems cannot sync a folder,
+        // and the file is complete either way.
         let folderDescriptor = open(Self.folder(of: path) + "/", O_RDONLY | O_CLOEXEC)
         if folderDescriptor >= 0 {
             fsync(folderDescriptor)

@@ -1,4 +1,4 @@
-/// Where a file's bytes go: a file on disk (``AtomicFile``) or memory (``MemoryImage``).
+/// The destination of a file's bytes: a file on disk (``AtomicFile``) or memory (``MemoryImage``).
 public protocol ByteSink: AnyObject {
     /// Adds bytes at the end.
     func append(_ bytes: UnsafeRawBufferPointer) throws

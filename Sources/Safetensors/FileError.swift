@@ -1,6 +1,6 @@
 import Foundation
 
-/// Why a file could not be opened, mapped or written: one sentence that names it.
+/// An error for a file that could not be opened, mapped or written: one sentence that names it.
 public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
 
@@ -8,7 +8,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         self.description = description
     }
 
-    /// `path: action: why`, the reason being what the system says of `code`, an `errno`.
+    /// An error `path: action: reason`, with the system's text for `code`, an `errno`.
     init(path: String, _ action: String, code: Int32) {
         let advice =
             switch code {

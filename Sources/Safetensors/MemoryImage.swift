@@ -1,15 +1,15 @@
 import Foundation
 
-/// The bytes of a file in memory that starts at a page boundary, as a mapped file's would, without a file.
+/// A file in memory: its bytes start at a page boundary, like those of a mapped file.
 public final class MemoryImage: ByteSink {
     private let name: String
     private var buffer: UnsafeMutableRawBufferPointer
     private var count = 0
 
     /// - Parameters:
-    ///   - name: what messages call it.
+    ///   - name: its name in messages.
     ///   - byteCount: the exact size.
-    /// - Throws: ``FileError`` when there is not that much memory.
+    /// - Throws: ``FileError`` if there is not that much memory.
     public init(name: String, byteCount: Int) throws {
         self.name = name
         guard byteCount > 0 else {
@@ -23,7 +23,8 @@ public final class MemoryImage: ByteSink {
             throw FileError(path: name, "cannot get \(byteCount) bytes of memory", code: errno)
         }
         #if os(Linux)
-            // Weights are read front to back in every step; huge pages spare most of the address translation. A wish only.
+            // Every step reads the weights from front to back, and huge pages save most of the address translation.
+            // This is advice.
             madvise(address, byteCount, MADV_HUGEPAGE)
         #endif
         buffer = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
@@ -48,8 +49,8 @@ public final class MemoryImage: ByteSink {
         UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + bytes.count]).copyMemory(from: bytes)
     }
 
-    /// Makes the memory read-only and gives it away; this object is empty afterwards.
-    /// - Throws: ``FileError`` when fewer bytes were appended than announced.
+    /// Makes the memory read-only and passes it on; this object is empty afterwards.
+    /// - Throws: ``FileError`` if fewer bytes were appended than announced.
     public func finish() throws -> MappedFile {
         guard count == buffer.count else {
             throw FileError("\(name): has \(count) of its \(buffer.count) bytes")

@@ -1,8 +1,8 @@
 import Foundation
 
-/// How metadata is spelled in a header that we wrote.
+/// The spelling of metadata in a header that this module wrote.
 enum MetadataText {
-    /// A JSON string with its quotes (RFC 8259, section 7). Only what must be escaped is.
+    /// A JSON string with its quotes (RFC 8259, section 7). Only characters that have to be escaped are escaped.
     static func json(_ text: String) -> [UInt8] {
         var output = [UInt8(ascii: "\"")]
         output.reserveCapacity(text.utf8.count + 2)
@@ -18,10 +18,10 @@ enum MetadataText {
         return output
     }
 
-    /// Where the text of `value` lies in `header`, without its quotes: after the first `"key":"`.
+    /// The place of the text of `value` in `header`, without its quotes: after the first `"key":"`.
     ///
-    /// That text starts with a quote, which inside a string would have a backslash before it, so the key after the first
-    /// such quote is a key, and the writer puts the metadata before every tensor.
+    /// That text starts with a quote. Inside a string it would have a backslash before it, so the first match is really
+    /// a key, and the writer puts the metadata before every tensor.
     static func range(of value: String, key: String, in header: UnsafeRawBufferPointer) -> Range<Int>? {
         let spelled = json(value)
         guard spelled.count == value.utf8.count + 2 else { return nil }

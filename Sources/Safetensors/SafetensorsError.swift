@@ -1,4 +1,5 @@
-/// Why a safetensors file could not be read or written: one sentence that names the file, and the tensor if there is one.
+/// An error for a safetensors file that could not be read or written: one sentence that names the file, and the tensor
+/// if there is one.
 public struct SafetensorsError: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
 
@@ -11,8 +12,8 @@ public struct SafetensorsError: Error, Hashable, Sendable, CustomStringConvertib
     }
 }
 
-/// A name that came from a file, fit for a message: in quotes, with control characters escaped, and cut when it is so long
-/// that it would bury the sentence around it.
+/// A name from a file in the form for messages: in quotes, with control characters escaped, and shortened if it is very
+/// long.
 package func quoted(_ name: String) -> String {
     let limit = 120
     guard name.unicodeScalars.count > limit else { return name.debugDescription }

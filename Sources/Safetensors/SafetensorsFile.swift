@@ -1,28 +1,28 @@
 import Foundation
 
-/// A safetensors file, open for reading: 8 bytes of header length, a JSON header, and the tensors' bytes, which the header
-/// describes (https://github.com/huggingface/safetensors, "Format").
+/// A safetensors file, open for reading: 8 bytes of header length, a JSON header, and the bytes of the tensors that the
+/// header describes (https://github.com/huggingface/safetensors, "Format").
 ///
-/// Opening checks the whole header against the file, so that every tensor of an open file can be read: types are known,
+/// Opening checks the whole header against the file, so every tensor of an open file can be read: types are known,
 /// ranges lie in the file, have the size of their shape, and together cover the data without overlaps or holes.
 public struct SafetensorsFile: Sendable {
-    /// Keep this alive as long as pointers from ``unownedBytes(of:)`` are in use.
+    /// The file itself. Keep it as long as pointers from ``unownedBytes(of:)`` are in use.
     public let file: MappedFile
-    /// The header's `__metadata__`; empty when there is none.
+    /// The header's `__metadata__`; empty if it has none.
     public let metadata: [String: String]
-    /// In the order of their bytes.
+    /// The tensors in the order of their bytes.
     public let tensors: [StoredTensor]
-    /// Where the data section starts, in bytes from the start of the file. The header ends here.
+    /// The start of the data section, in bytes from the start of the file. The header ends here.
     public let dataOffset: Int
     private let indices: [String: Int]
 
     /// Maps and checks the file at `path`.
-    /// - Throws: ``FileError`` when it cannot be mapped, ``SafetensorsError`` when it is not a sound safetensors file.
+    /// - Throws: ``FileError`` if it cannot be mapped, ``SafetensorsError`` if it is not a valid safetensors file.
     public init(path: String) throws {
         try self.init(MappedFile(path: path))
     }
 
-    /// - Throws: ``SafetensorsError`` when the bytes are not a sound safetensors file.
+    /// - Throws: ``SafetensorsError`` if the bytes are not a valid safetensors file.
     public init(_ file: MappedFile) throws {
         let (header, dataOffset) = try file.withUnsafeBytes { try Self.readHeader($0, file: file.name) }
         let tensors = try header.entries
@@ -37,7 +37,7 @@ public struct SafetensorsFile: Sendable {
         indices = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
     }
 
-    /// - Returns: the header as it stands there, and where it ends.
+    /// - Returns: the header as stored, and its end.
     private static func readHeader(
         _ bytes: UnsafeRawBufferPointer, file: String
     ) throws -> (header: SafetensorsHeader, end: Int) {
@@ -99,7 +99,7 @@ public struct SafetensorsFile: Sendable {
             name: name, type: type, shape: shape, range: dataOffset + begin..<dataOffset + end)
     }
 
-    /// Empty tensors come before the one that starts where they do; names make the order the same every time.
+    /// Empty tensors come before the one that starts at the same place; names make the order deterministic.
     private static func isBefore(_ a: StoredTensor, _ b: StoredTensor) -> Bool {
         (a.range.lowerBound, a.range.upperBound, a.name) < (b.range.lowerBound, b.range.upperBound, b.name)
     }
@@ -131,12 +131,12 @@ public struct SafetensorsFile: Sendable {
         }
     }
 
-    /// The tensor of that name, or nil.
+    /// The tensor of that name; nil if there is none.
     public subscript(name: String) -> StoredTensor? {
         indices[name].map { tensors[$0] }
     }
 
-    /// - Throws: ``SafetensorsError`` when there is none of that name.
+    /// - Throws: ``SafetensorsError`` if no tensor has that name.
     public func tensor(named name: String) throws -> StoredTensor {
         guard let tensor = self[name] else {
             throw SafetensorsError(file: file.name, "has no tensor \(quoted(name))")
@@ -144,8 +144,8 @@ public struct SafetensorsFile: Sendable {
         return tensor
     }
 
-    /// Gives `body` a tensor's bytes as they are stored, not necessarily aligned. It must not let them escape.
-    /// - Throws: ``SafetensorsError`` when there is none of that name, and what `body` throws.
+    /// Calls `body` with a tensor's bytes as stored, not necessarily aligned. They must not escape from it.
+    /// - Throws: ``SafetensorsError`` if no tensor has that name, and any error of `body`.
     public func withUnsafeBytes<Result>(
         of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
@@ -153,14 +153,14 @@ public struct SafetensorsFile: Sendable {
         return try file.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[tensor.range])) }
     }
 
-    /// The same for those who keep the pointer, and ``file`` as long as it is in use.
-    /// - Throws: ``SafetensorsError`` when there is none of that name.
+    /// The bytes of a tensor as a pointer; keep ``file`` as long as it is in use.
+    /// - Throws: ``SafetensorsError`` if no tensor has that name.
     public func unownedBytes(of name: String) throws -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: file.unownedBytes[try tensor(named: name).range])
     }
 
     /// A whole tensor as f32, row-major.
-    /// - Throws: ``SafetensorsError`` when there is none of that name or its type is not F32, BF16 or F16.
+    /// - Throws: ``SafetensorsError`` if no tensor has that name or its type is not F32, BF16 or F16.
     public func floats(_ name: String) throws -> [Float] {
         let tensor = try tensor(named: name)
         try checkConvertible(tensor)
@@ -175,8 +175,8 @@ public struct SafetensorsFile: Sendable {
 
     /// Some rows of a tensor as f32; see ``StoredTensor/rowCount``. Nothing is allocated.
     /// - Parameter output: exactly `rows.count` times ``StoredTensor/rowLength`` elements.
-    /// - Throws: ``SafetensorsError`` when there is no such tensor, its type is not F32, BF16 or F16, the rows are not all
-    ///   in the tensor, or `output` has another size.
+    /// - Throws: ``SafetensorsError`` if there is no such tensor, its type is not F32, BF16 or F16, the rows are not
+    ///   all in the tensor, or `output` has another size.
     public func read(_ name: String, rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) throws {
         let tensor = try tensor(named: name)
         try checkConvertible(tensor)
@@ -197,8 +197,8 @@ public struct SafetensorsFile: Sendable {
         }
     }
 
-    /// Lets some rows of a tensor leave memory; see ``MappedFile/release(_:)``.
-    /// - Parameter rows: what is not in the tensor is ignored.
+    /// Releases the pages of some rows of a tensor; see ``MappedFile/release(_:)``.
+    /// - Parameter rows: rows that the tensor lacks are ignored.
     public func release(_ rows: Range<Int>, of tensor: StoredTensor) {
         let rows = rows.clamped(to: 0..<tensor.rowCount)
         let stride = tensor.rowLength * tensor.type.byteCount
@@ -215,8 +215,8 @@ public struct SafetensorsFile: Sendable {
         }
     }
 
-    /// Where a metadata value's text lies in the file, for checksums that leave their own place out.
-    /// - Returns: nil when there is no such key, or when its text in the file is not the value itself between quotes right
+    /// The place of a metadata value's text in the file, for checksums that skip their own place.
+    /// - Returns: nil if there is no such key, or if its text in the file is not the value itself between quotes right
     ///   after `"key":`, as ``SafetensorsLayout`` writes it.
     public func range(ofMetadata key: String) -> Range<Int>? {
         guard let value = metadata[key] else { return nil }

@@ -1,9 +1,9 @@
 import Foundation
 
-/// The JSON of a safetensors header, before anything in it is believed.
+/// The JSON of a safetensors header, before any of it is checked.
 ///
-/// A name that occurs twice reaches us once, since the JSON reader keeps one value a key. The check that tensors cover the
-/// data section without holes then finds the bytes of the other, unless both name the same bytes and no harm is done.
+/// The JSON reader keeps one value for each key, so a name that occurs twice is seen once. The check that tensors cover
+/// the data section without holes then finds the bytes of the other one. If both name the same bytes, there is no harm.
 struct SafetensorsHeader: Decodable {
     struct Entry: Decodable {
         var dtype: String
@@ -11,7 +11,7 @@ struct SafetensorsHeader: Decodable {
         var data_offsets: [WholeNumber]
     }
 
-    /// An `Int` whose failure to decode says where: for a number out of range the JSON reader alone does not.
+    /// An `Int` whose decoding error says where it occurred. The JSON reader does not say so for a number out of range.
     struct WholeNumber: Decodable {
         var value: Int
 
@@ -25,9 +25,9 @@ struct SafetensorsHeader: Decodable {
     }
 
     static let metadataKey = "__metadata__"
-    /// The longest header that the format's reference implementation takes, in bytes.
+    /// The maximum length of a header in the format's reference implementation, in bytes.
     static let longest = 100_000_000
-    /// Bytes of the little-endian length before the JSON.
+    /// The number of bytes of the little-endian length before the JSON.
     static let prefix = 8
 
     var metadata: [String: String] = [:]
@@ -51,9 +51,9 @@ struct SafetensorsHeader: Decodable {
         }
     }
 
-    /// - Throws: ``SafetensorsError`` that names `file`, and the tensor and key at fault when the JSON itself is sound.
+    /// - Throws: ``SafetensorsError`` that names `file`, and the tensor and key at fault if the JSON itself is valid.
     init(json: UnsafeRawBufferPointer, file: String) throws {
-        // The format has the object start at once. This also keeps out the byte order marks of other encodings.
+        // In this format the object starts at once. This also keeps out the byte order marks of other encodings.
         guard json.first == UInt8(ascii: "{") else {
             throw SafetensorsError(file: file, "is not a safetensors file: its header does not start with '{'")
         }

@@ -1,11 +1,11 @@
-/// What a safetensors file will look like, down to the byte, before any of its data is known: the header, and the place of
+/// The layout of a safetensors file, down to the byte, before any of its data is known: the header, and the place of
 /// every tensor. The same declarations always give the same bytes.
 public struct SafetensorsLayout: Sendable {
     /// A tensor to be stored.
     public struct Declaration: Hashable, Sendable {
         public var name: String
         public var type: StoredType
-        /// Row-major extents; none for a scalar.
+        /// The row-major extents; empty for a scalar.
         public var shape: [Int]
 
         public init(_ name: String, _ type: StoredType, _ shape: [Int]) {
@@ -15,26 +15,26 @@ public struct SafetensorsLayout: Sendable {
         }
     }
 
-    /// Everything before the data: the length, the JSON, and the spaces that align the data.
+    /// The bytes before the data: the length, the JSON, and the spaces that align the data.
     public let header: [UInt8]
-    /// In file order, fillers included.
+    /// The tensors in file order, including fillers.
     public let tensors: [StoredTensor]
-    /// Size of the whole file.
+    /// The size of the whole file in bytes.
     public let byteCount: Int
-    /// Indices of the tensors that nobody declared.
+    /// The indices of the fillers among the tensors.
     let fillers: Set<Int>
     private let metadata: [String: String]
 
-    /// Names of the fillers that align tensors, which the format needs because it allows no unclaimed bytes.
+    /// The prefix of the names of fillers. They align tensors, because the format allows no bytes outside of tensors.
     public static let fillerPrefix = "padding."
 
     /// - Parameters:
-    ///   - tensors: in the order they will be written.
+    ///   - tensors: in the order in which they are written.
     ///   - metadata: the header's `__metadata__`, written in the order of the keys.
     ///   - dataAlignment: the data starts at a multiple of this many bytes from the start of the file.
-    ///   - tensorAlignment: so does every tensor of this many; a U8 tensor `padding.N` fills the gap before it. Must
-    ///     divide `dataAlignment`.
-    /// - Throws: ``SafetensorsError`` when a name occurs twice or is reserved, a shape is negative or too large, or the
+    ///   - tensorAlignment: every tensor begins at a multiple of this many bytes; a U8 tensor `padding.N` fills the gap
+    ///     before it. Has to divide `dataAlignment`.
+    /// - Throws: ``SafetensorsError`` if a name occurs twice or is reserved, a shape is negative or too large, or the
     ///   header would be longer than the format allows.
     public init(
         _ tensors: [Declaration], metadata: [String: String] = [:], dataAlignment: Int = 8, tensorAlignment: Int = 1
@@ -74,7 +74,7 @@ public struct SafetensorsLayout: Sendable {
         SafetensorsError("The tensors together are larger than a file can be")
     }
 
-    /// Ranges here count from the start of the data.
+    /// These ranges count from the start of the data.
     private static func place(
         _ declarations: [Declaration], alignment: Int
     ) throws -> (tensors: [StoredTensor], fillers: Set<Int>, size: Int) {
@@ -135,8 +135,8 @@ public struct SafetensorsLayout: Sendable {
         return output
     }
 
-    /// Where the text of a metadata value lies in the file, without its quotes.
-    /// - Returns: nil when there is no such key, or when its value has characters that JSON escapes.
+    /// The place of the text of a metadata value in the file, without its quotes.
+    /// - Returns: nil if there is no such key, or if its value has characters that JSON escapes.
     public func range(ofMetadata key: String) -> Range<Int>? {
         guard let value = metadata[key] else { return nil }
         return header.withUnsafeBytes { MetadataText.range(of: value, key: key, in: $0) }

@@ -1,7 +1,7 @@
-/// Writes a safetensors file from front to back: the header of a ``SafetensorsLayout`` at once, then the tensors in the
-/// order of their declaration, each in as many pieces as suits the caller. Fillers are written on the way.
+/// A writer of a safetensors file from front to back: first the header of a ``SafetensorsLayout``, then the tensors in
+/// the order of their declaration, each in any number of pieces. Fillers are written automatically.
 ///
-/// Most callers want ``write(_:to:observing:_:)`` or ``image(_:name:observing:_:)``, which see the file through.
+/// Most callers want ``write(_:to:observing:_:)`` or ``image(_:name:observing:_:)``, which write a whole file.
 public final class SafetensorsWriter {
     public let layout: SafetensorsLayout
     private let sink: any ByteSink
@@ -11,9 +11,9 @@ public final class SafetensorsWriter {
     private var offset = 0
 
     /// Writes the header to `sink`.
-    /// - Parameter observer: sees every byte of the file once and in order, as it is appended; for checksums. What
-    ///   ``replaceMetadata(_:with:)`` changes later it has seen as it was before.
-    /// - Throws: what the sink throws.
+    /// - Parameter observer: called with every byte of the file once and in order, as it is appended; for checksums.
+    ///   Bytes that ``replaceMetadata(_:with:)`` changes later are passed as they were before.
+    /// - Throws: any error of the sink.
     public init(
         _ layout: SafetensorsLayout, to sink: any ByteSink,
         observing observer: ((UnsafeRawBufferPointer) -> Void)? = nil
@@ -30,7 +30,7 @@ public final class SafetensorsWriter {
         offset += bytes.count
     }
 
-    /// Passes over what is complete, and over fillers, which it writes.
+    /// Advances past complete tensors and writes fillers.
     private func advance() throws {
         while current < layout.tensors.count {
             let end = layout.tensors[current].range.upperBound
@@ -43,10 +43,10 @@ public final class SafetensorsWriter {
     }
 
     /// Adds the next bytes of tensor `name`.
-    /// - Throws: ``SafetensorsError`` when it is another tensor's turn or these are more bytes than the tensor has left,
-    ///   and what the sink throws.
+    /// - Throws: ``SafetensorsError`` if it is another tensor's turn or these are more bytes than the tensor has left,
+    ///   and any error of the sink.
     public func append(_ bytes: UnsafeRawBufferPointer, to name: String) throws {
-        // Nothing to write is never out of turn: an empty tensor is passed over before its caller comes to it.
+        // Zero bytes are always accepted: the writer has advanced past an empty tensor before its caller appends it.
         if bytes.isEmpty { return }
         try advance()
         guard current < layout.tensors.count else {
@@ -64,10 +64,9 @@ public final class SafetensorsWriter {
         try put(bytes)
     }
 
-    /// Changes a metadata value that was declared with a placeholder, for what is known only once the data is, such as
-    /// its checksum.
+    /// Replaces the placeholder of a metadata value that is known only after the data, such as its checksum.
     /// - Parameter value: as many UTF-8 bytes as the placeholder; neither may have characters that JSON escapes.
-    /// - Throws: ``SafetensorsError`` when there is no such key or the value does not fit, and what the sink throws.
+    /// - Throws: ``SafetensorsError`` if there is no such key or the value does not fit, and any error of the sink.
     public func replaceMetadata(_ key: String, with value: String) throws {
         guard let range = layout.range(ofMetadata: key) else {
             throw SafetensorsError("The header has no metadata \(quoted(key)) that can be replaced")
@@ -81,7 +80,7 @@ public final class SafetensorsWriter {
         try Array(value.utf8).withUnsafeBytes { try sink.overwrite(at: range.lowerBound, with: $0) }
     }
 
-    /// Checks that nothing is missing.
+    /// Checks that every tensor is complete.
     /// - Throws: ``SafetensorsError`` that names the first tensor that is incomplete.
     public func finish() throws {
         try advance()
@@ -93,11 +92,12 @@ public final class SafetensorsWriter {
         }
     }
 
-    /// Writes a file, which appears under `path` only when it is complete; after an error nothing is left of it.
+    /// Writes a file, which appears under `path` only if it is complete; an error leaves nothing behind.
     /// - Parameters:
     ///   - observer: see ``init(_:to:observing:)``.
-    ///   - body: appends all tensors. It may call ``finish()`` to have everything observed, and then replace metadata.
-    /// - Throws: ``FileError``, ``SafetensorsError``, and what `body` throws.
+    ///   - body: appends all tensors. It may call ``finish()`` so that every byte has been observed, and then replace
+    ///     metadata.
+    /// - Throws: ``FileError``, ``SafetensorsError``, and any error of `body`.
     public static func write(
         _ layout: SafetensorsLayout, to path: String, observing observer: ((UnsafeRawBufferPointer) -> Void)? = nil,
         _ body: (SafetensorsWriter) throws -> Void
@@ -109,9 +109,9 @@ public final class SafetensorsWriter {
         try file.commit()
     }
 
-    /// The same bytes in memory instead of a file.
-    /// - Parameter name: what messages call them.
-    /// - Throws: ``FileError`` when there is not enough memory, ``SafetensorsError``, and what `body` throws.
+    /// Writes the same bytes to memory instead of a file.
+    /// - Parameter name: their name in messages.
+    /// - Throws: ``FileError`` if there is not enough memory, ``SafetensorsError``, and any error of `body`.
     public static func image(
         _ layout: SafetensorsLayout, name: String, observing observer: ((UnsafeRawBufferPointer) -> Void)? = nil,
         _ body: (SafetensorsWriter) throws -> Void

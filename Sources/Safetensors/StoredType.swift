@@ -17,7 +17,7 @@ public enum StoredType: String, Hashable, Sendable, CaseIterable {
     case u8 = "U8"
     case bool = "BOOL"
 
-    /// Bytes of one element.
+    /// The number of bytes of an element.
     public var byteCount: Int {
         switch self {
         case .f64, .i64, .u64: 8
@@ -27,9 +27,9 @@ public enum StoredType: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// Bytes of a whole tensor, or nil when an extent is negative or the product does not fit in an `Int`.
+    /// The number of bytes of a tensor; nil if an extent is negative or the product does not fit in an `Int`.
     public func byteCount(ofShape shape: [Int]) -> Int? {
-        // A zero extent makes the tensor empty whatever the others are, so it must not be hidden by an overflow.
+        // A zero extent makes the tensor empty whatever the others are, so an overflow must not hide it.
         guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
         if shape.contains(0) { return 0 }
         var total = byteCount

@@ -4,7 +4,8 @@ import Foundation
     #error("safetensors files are little-endian, and tensors are read in place")
 #endif
 
-/// Stored numbers to f32, exactly: every bf16 and f16 number, infinities and NaNs included, has an f32 equal.
+/// Exact conversions of stored numbers to f32. Every bf16 and f16 number, including infinities and NaNs, has an equal
+/// f32.
 public enum TensorConversion {
     /// Whether ``convert(_:from:into:)`` reads this type.
     public static func isSupported(_ type: StoredType) -> Bool {
@@ -15,8 +16,8 @@ public enum TensorConversion {
     }
 
     /// Converts as many elements as `output` holds. The source need not be aligned.
-    /// - Precondition: `type` is supported and `source` has exactly the bytes of `output.count` elements; the callers in
-    ///   this module check both against the file and report a failure as an error.
+    /// - Precondition: `type` is supported and `source` has exactly the bytes of `output.count` elements; the callers
+    ///   in this module check both against the file and report a failure as an error.
     static func convert(
         _ source: UnsafeRawBufferPointer, from type: StoredType, into output: UnsafeMutableBufferPointer<Float>
     ) {
@@ -41,7 +42,7 @@ public enum TensorConversion {
         }
     }
 
-    /// The upper half of an f32's bits.
+    /// The number whose upper 16 bits are given and whose lower ones are zero.
     @inline(__always)
     static func float(bfloat16 bits: UInt16) -> Float {
         Float(bitPattern: UInt32(bits) &<< 16)

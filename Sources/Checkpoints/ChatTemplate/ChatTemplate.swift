@@ -2,7 +2,7 @@ import Foundation
 
 /// One message of a conversation.
 public struct ChatMessage: Sendable, Hashable {
-    /// Who speaks: `system`, `user` or `assistant`, or what else the template knows.
+    /// The speaker: `system`, `user`, `assistant`, or another role that the template knows.
     public let role: String
     public let content: String
 
@@ -12,18 +12,18 @@ public struct ChatMessage: Sendable, Hashable {
     }
 }
 
-/// A checkpoint's chat template: how a conversation becomes the text that the model continues.
+/// A checkpoint's chat template, which turns a conversation into the text that the model continues.
 ///
-/// Templates are written in Jinja; this reads the part of it that chat templates use, as transformers'
+/// Templates are written in Jinja. This type supports the part of it that chat templates use, as transformers'
 /// `apply_chat_template` renders it (Jinja2's immutable sandbox with `trim_blocks`, `lstrip_blocks` and the loop
-/// controls). What lies outside of that part is refused by name: blocks, filters and tests when the template is read,
-/// methods when they are called.
+/// controls). Other features are refused by name: blocks, filters and tests when the template is read, methods when
+/// they are called.
 ///
-/// A template comes from outside: whatever it says, rendering ends, with a bounded use of time, memory and stack.
+/// Templates are untrusted: rendering always ends, with a bounded use of time, memory and stack.
 public struct ChatTemplate: Sendable {
-    /// What error messages call the template: a file, usually.
+    /// The template's name in error messages: a file, usually.
     public let name: String
-    /// Variables every rendering sees: the special tokens of `tokenizer_config.json`.
+    /// The variables of every rendering: the special tokens of `tokenizer_config.json`.
     public let standardVariables: [String: TemplateValue]
     private let statements: [TemplateStatement]
 
@@ -31,9 +31,9 @@ public struct ChatTemplate: Sendable {
     ///
     /// - Parameters:
     ///   - source: the template's text.
-    ///   - name: what error messages call it.
-    ///   - standardVariables: variables every rendering sees.
-    /// - Throws: `ChatTemplateError` for a template that is malformed or uses what is not supported.
+    ///   - name: its name in error messages.
+    ///   - standardVariables: the variables of every rendering.
+    /// - Throws: `ChatTemplateError` for a template that is malformed or uses an unsupported feature.
     public init(_ source: String, name: String, standardVariables: [String: TemplateValue] = [:]) throws {
         self.name = name
         self.standardVariables = standardVariables
@@ -51,10 +51,10 @@ public struct ChatTemplate: Sendable {
     ///
     /// - Parameters:
     ///   - messages: the conversation, oldest first.
-    ///   - addGenerationPrompt: whether the text ends where the assistant is to speak.
+    ///   - addGenerationPrompt: whether the text ends with the beginning of the assistant's message.
     ///   - variables: further variables by name. `messages` and `add_generation_prompt` are taken.
-    ///   - now: the time `strftime_now` tells.
-    /// - Throws: `ChatTemplateError` when the template refuses the messages or fails on them.
+    ///   - now: the time that `strftime_now` returns.
+    /// - Throws: `ChatTemplateError` if the template refuses the messages or fails on them.
     public func render(
         messages: [ChatMessage], addGenerationPrompt: Bool, variables: [String: TemplateValue] = [:],
         now: Date = Date()

@@ -1,10 +1,10 @@
-/// Why a chat template could not be read or rendered.
+/// An error for a chat template that could not be read or rendered.
 public struct ChatTemplateError: Error, CustomStringConvertible, Sendable, Hashable {
     /// The template's name, as given to `ChatTemplate`: a file, usually.
     public let template: String
-    /// The line of the template's source, from 1; nil where the error belongs to no line.
+    /// The line of the template's source, from 1; nil if the error belongs to no line.
     public let line: Int?
-    /// What was wrong; for an error raised by the template itself, the template's message.
+    /// The problem; for an error raised by the template itself, the template's message.
     public let reason: String
     /// Whether the template itself refused the messages, by calling `raise_exception`.
     public let isRaisedByTemplate: Bool

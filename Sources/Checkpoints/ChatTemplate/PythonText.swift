@@ -1,5 +1,5 @@
-/// Text operations with Python's meaning: text is a row of code points, so that nothing here compares or cuts by
-/// grapheme clusters or canonical equivalence as Swift's `String` would.
+/// Text operations with Python's meaning: text is a sequence of code points. They do not compare or cut by
+/// grapheme clusters or canonical equivalence, as Swift's `String` does.
 enum PythonText {
     /// `str.isspace` of one code point.
     static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
@@ -62,7 +62,7 @@ enum PythonText {
         return first.properties.titlecaseMapping + lower(string(text.unicodeScalars.dropFirst()))
     }
 
-    /// `str.title`: a letter is raised when none stands before it.
+    /// `str.title`: a letter becomes a capital if no letter is before it.
     static func title(_ text: String) -> String {
         var result = ""
         var afterLetter = false
@@ -109,7 +109,7 @@ enum PythonText {
         text.utf8.reversed().starts(with: suffix.utf8.reversed())
     }
 
-    /// How many replacements `replace` makes; the caller accounts for the memory before it makes them.
+    /// The number of replacements of `replace`; the caller accounts for the memory before it makes them.
     static func replacements(of old: String, in text: String, limit: Int?) -> Int {
         let count =
             old.isEmpty ? text.unicodeScalars.count + 1 : occurrences(of: Array(old.utf8), in: Array(text.utf8)).count
@@ -221,7 +221,7 @@ enum PythonText {
         while digits.last == "0", digits.count > 1 { digits.removeLast() }
         let sign = value.sign == .minus ? "-" : ""
         if digits == "0" { return sign + "0.0" }
-        // `digits` are those behind the point of 0.ddd × 10^exponent. Python writes an exponent outside of
+        // `digits` are those after the point of 0.ddd × 10^exponent. Python writes an exponent outside of
         // 1e-4 ..< 1e16.
         if exponent > 16 || exponent < -3 {
             let power = exponent - 1

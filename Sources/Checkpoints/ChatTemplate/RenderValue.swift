@@ -1,9 +1,8 @@
-/// A value while a template is rendered: Python's, as far as templates see them.
+/// A value during rendering: the Python values that templates can see.
 ///
-/// Values cannot be changed once made, as in the sandbox in which transformers renders; only a namespace's attributes
-/// can.
+/// Values are immutable, as in the sandbox in which transformers renders; only a namespace's attributes can change.
 enum RenderValue {
-    /// What a missing variable or attribute evaluates to; the text says what is missing.
+    /// The value of a missing variable or attribute; the text says what is missing.
     case undefined(String)
     case none
     case boolean(Bool)
@@ -19,11 +18,11 @@ enum RenderValue {
 
     enum SequenceKind {
         case list, tuple, range
-        /// What `keys()`, `values()` and `items()` return: it can be visited and counted, not indexed.
+        /// The result of `keys()`, `values()` and `items()`: it can be visited and counted, not indexed.
         case view
     }
 
-    /// What Python calls the type, for messages.
+    /// Python's name of the type, for messages.
     var typeName: String {
         switch self {
         case .undefined: "an undefined value"
@@ -44,7 +43,7 @@ enum RenderValue {
         }
     }
 
-    /// Levels of lists and dictionaries.
+    /// The number of levels of lists and dictionaries.
     var depth: Int {
         switch self {
         case .sequence(_, let items): items.depth
@@ -54,7 +53,7 @@ enum RenderValue {
         }
     }
 
-    /// Values inside this one, as often as they occur, long texts counted as several.
+    /// The number of values inside this one, as often as they occur. A long text counts as several.
     var weight: Int {
         switch self {
         case .string(let text): 1 + text.utf8.count / 64
@@ -85,7 +84,7 @@ enum RenderValue {
     }
 }
 
-/// Elements of a sequence, with what bounds a walk over them.
+/// The elements of a sequence, with the numbers that bound a walk over them.
 struct RenderItems {
     let elements: [RenderValue]
     let depth: Int
@@ -97,8 +96,8 @@ struct RenderItems {
         self.elements = elements
     }
 
-    /// The depth and weight of something that holds `elements`. Refuses what cannot be held: functions, namespaces
-    /// and loops refer to values that can change, and could thereby hold themselves.
+    /// The depth and weight of something that holds `elements`. Refuses functions, namespaces and loops, because they
+    /// refer to values that can change and so could contain themselves.
     static func measure(_ elements: some Sequence<RenderValue>) throws -> (depth: Int, weight: Int) {
         var depth = 0
         var weight = 1
@@ -121,7 +120,7 @@ struct RenderItems {
     }
 }
 
-/// What `map`, `select` and their like return: it can be visited once and is always true.
+/// The result of `map`, `select` and similar filters: it can be visited once and is always true.
 final class RenderStream {
     private var items: RenderItems?
     let depth: Int
@@ -182,7 +181,7 @@ final class RenderNamespace {
     }
 }
 
-/// The variable `loop`: where a `for` is.
+/// The variable `loop`: the progress of a `for`.
 final class RenderLoop {
     let elements: [RenderValue]
     var index = 0
@@ -190,7 +189,7 @@ final class RenderLoop {
     init(_ elements: [RenderValue]) { self.elements = elements }
 }
 
-/// Something a template can call.
+/// A value that a template can call.
 final class RenderFunction {
     let name: String
     let call: (TemplateEvaluator, RenderArguments) throws -> RenderValue

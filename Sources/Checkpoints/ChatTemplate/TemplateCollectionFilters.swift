@@ -80,8 +80,8 @@ extension TemplateFilters {
         return .string(result)
     }
 
-    /// The elements of `value` with what they are compared by: themselves or an attribute, case ignored unless asked
-    /// for.
+    /// The elements of `value` with their keys for comparisons: themselves or an attribute, without case unless asked
+    /// otherwise.
     private static func keyed(
         _ evaluator: TemplateEvaluator, _ value: RenderValue, caseSensitive: RenderValue?, attribute: RenderValue?
     ) throws -> [Keyed] {

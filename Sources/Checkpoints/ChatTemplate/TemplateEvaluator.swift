@@ -1,9 +1,9 @@
 import Foundation
 
-/// Renders parsed statements once.
+/// An evaluator that renders parsed statements once.
 final class TemplateEvaluator {
     let budget = TemplateBudget()
-    /// The time that `strftime_now` tells.
+    /// The time that `strftime_now` returns.
     let now: Date
     private var output = ""
     private var scope: TemplateScope
@@ -26,7 +26,7 @@ final class TemplateEvaluator {
 
     // MARK: Statements
 
-    /// How a run of statements ended.
+    /// The way in which a run of statements ended.
     private enum Flow { case normal, breakLoop, continueLoop }
 
     private func execute(_ statements: [TemplateStatement]) throws -> Flow {
@@ -132,7 +132,7 @@ final class TemplateEvaluator {
         return .normal
     }
 
-    /// Runs statements in a scope of their own and returns what they write.
+    /// Runs statements in a separate scope and returns the text that they write.
     private func captured(_ body: [TemplateStatement]) throws -> (Flow, String) {
         let outer = output
         output = ""
@@ -204,7 +204,7 @@ final class TemplateEvaluator {
 
     // MARK: Expressions
 
-    /// Gives an error that knows no line this one.
+    /// Adds this line to an error without a line.
     private func atLine<Result>(_ line: Int, _ action: () throws -> Result) throws -> Result {
         do {
             return try action()
@@ -227,7 +227,8 @@ final class TemplateEvaluator {
         }
     }
 
-    /// Evaluates what has operands. Each kind has its own function, which keeps the frames of the recursion small.
+    /// Evaluates an expression with operands. Each kind has its own function, so that the frames of the recursion are
+    /// small.
     private func compute(_ expression: TemplateExpression) throws -> RenderValue {
         switch expression.kind {
         case .list(let elements): return try list(elements.map(evaluate))
@@ -335,7 +336,7 @@ final class TemplateEvaluator {
     }
 }
 
-/// Names and values; the names not found here are looked for in the scope around it.
+/// A scope of names and values. Names not found in it are looked up in the scope around it.
 final class TemplateScope {
     var variables: [String: RenderValue] = [:]
     private let parent: TemplateScope?
@@ -357,7 +358,7 @@ struct RenderArguments {
     var positional: [RenderValue] = []
     var named: [(name: String, value: RenderValue)] = []
 
-    /// The arguments in the order of `parameters`, nil for those not given; refuses any that fit none.
+    /// The arguments in the order of `parameters`, nil for absent ones; refuses those that fit no parameter.
     func bind(_ parameters: [String], of callee: String) throws -> [RenderValue?] {
         guard positional.count <= parameters.count else {
             throw TemplateFault("\(callee) takes \(parameters.count) arguments, not \(positional.count)")
@@ -373,7 +374,7 @@ struct RenderArguments {
         return values
     }
 
-    /// As `bind(_:of:)`, where the first `required` must be given.
+    /// The same as `bind(_:of:)`, but the first `required` arguments have to be given.
     func bind(_ parameters: [String], required: Int, of callee: String) throws -> [RenderValue?] {
         let values = try bind(parameters, of: callee)
         for (parameter, value) in zip(parameters, values).prefix(required) where value == nil {

@@ -28,7 +28,7 @@ extension TemplateParser {
         }
     }
 
-    /// How tightly Jinja's operators bind.
+    /// The precedence of Jinja's operators.
     private enum Precedence {
         static let or = 1
         static let and = 2
@@ -217,7 +217,7 @@ extension TemplateParser {
             .dictionary(entries), line: line, children: entries.flatMap { [$0.key, $0.value] })
     }
 
-    /// Subscripts and calls behind a value.
+    /// Subscripts and calls after a value.
     private mutating func postfix(_ start: TemplateExpression) throws -> TemplateExpression {
         var value = start
         while true {

@@ -38,7 +38,7 @@ enum TemplateFilters {
     private static let table: [String: Filter] =
         texts.merging(numbers) { first, _ in first }.merging(collections) { first, _ in first }
 
-    /// Filters that hand arguments on to another filter or test.
+    /// Filters that pass arguments on to another filter or test.
     private static let variadic: Set = ["map", "select", "reject", "selectattr", "rejectattr"]
 
     // MARK: Filters that apply others
@@ -85,7 +85,7 @@ enum TemplateFilters {
             })
     }
 
-    /// Whether `value` passes the test named first in `arguments`, or is true where none is named.
+    /// Whether `value` passes the test named first in `arguments`, or is true if none is named.
     private static func holds(
         _ evaluator: TemplateEvaluator, _ value: RenderValue, _ arguments: ArraySlice<RenderValue>,
         _ named: [(name: String, value: RenderValue)]

@@ -83,7 +83,7 @@ enum TemplateFunctions {
         var parts = tm()
         localtime_r(&seconds, &parts)
         var buffer = [CChar](repeating: 0, count: 4096)
-        // The blank in front tells an empty result from one that does not fit.
+        // The leading blank distinguishes an empty result from one that does not fit.
         let length = strftime(&buffer, buffer.count, " " + format, &parts)
         guard length > 0 else { throw TemplateFault("the format of 'strftime_now' makes too long a text") }
         return .string(String(decoding: buffer[1..<length].map(UInt8.init(bitPattern:)), as: UTF8.self))

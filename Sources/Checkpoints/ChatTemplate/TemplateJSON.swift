@@ -3,7 +3,7 @@
 struct TemplateJSON {
     let evaluator: TemplateEvaluator
     let escapesNonASCII: Bool
-    /// Blanks for each level; nil writes everything in one line.
+    /// The number of blanks for each level; nil writes everything in one line.
     let indent: Int?
     let itemSeparator: String
     let keySeparator: String

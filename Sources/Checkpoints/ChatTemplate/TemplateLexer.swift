@@ -42,7 +42,7 @@ struct TemplateToken {
 /// - one newline at the end of the source is dropped, and `\r\n` and `\r` count as `\n`;
 /// - the first newline after `%}` and `#}` is dropped;
 /// - blanks between the start of a line and `{%` or `{#` are dropped;
-/// - `-` beside a delimiter drops all whitespace on that side, `+` keeps all of it.
+/// - `-` next to a delimiter drops all whitespace on that side, `+` keeps all of it.
 struct TemplateLexer {
     private let source: [Unicode.Scalar]
     private var position = 0
@@ -128,7 +128,7 @@ struct TemplateLexer {
         return source[index]
     }
 
-    /// Appends the text in `range`, stripped at its end as the tag after it asks for, and advances over all of it.
+    /// Appends the text in `range`, stripped at its end as the tag after it requires, and advances past all of it.
     private mutating func appendText(_ range: Range<Int>, before tag: TagStart?, startsLine: Bool) {
         var end = range.upperBound
         if tag?.sign == "-" {
@@ -157,7 +157,7 @@ struct TemplateLexer {
         finishTag(at: index + 2, sign: sign, trimsNewline: true)
     }
 
-    /// Advances over a closing delimiter that ends at `end`, and over what whitespace control drops behind it.
+    /// Advances past a closing delimiter that ends at `end`, and past the text that whitespace control drops after it.
     private mutating func finishTag(at end: Int, sign: Unicode.Scalar?, trimsNewline: Bool) {
         var index = end
         if sign == "-" {
@@ -170,7 +170,7 @@ struct TemplateLexer {
 
     // MARK: Raw blocks
 
-    /// Where a block tag that consists of `word` alone closes: the index behind its name and the blanks around it.
+    /// The end of a block tag that consists only of `word`: the index after its name and the blanks around it.
     private func endOfRawTag(_ word: String, from start: Int) -> Int? {
         var index = skipSpace(from: start)
         for scalar in word.unicodeScalars {
@@ -185,7 +185,7 @@ struct TemplateLexer {
 
     private mutating func readRaw(from tagEnd: Int, openedAt openingLine: Int) throws {
         let sign = sign(at: tagEnd)
-        // Unlike any other block tag, `{% raw %}` keeps the newline behind it.
+        // Unlike any other block tag, `{% raw %}` keeps the newline after it.
         finishTag(at: tagEnd + (sign == nil ? 2 : 3), sign: sign, trimsNewline: false)
         let startsLine = source[position - 1] == "\n"
         var index = position
@@ -324,7 +324,7 @@ struct TemplateLexer {
         position = end
     }
 
-    /// Digits from `start` on, single underscores between them left out.
+    /// The digits from `start` on, without single underscores between them.
     private func takeDigits(from start: Int, radix: Int) -> (text: String, end: Int) {
         var text = ""
         var index = start
@@ -362,7 +362,7 @@ struct TemplateLexer {
         advance(to: index + 1)
     }
 
-    /// Appends what the escape whose letter is at `index` stands for; returns the index behind it.
+    /// Appends the character of the escape whose letter is at `index`; returns the index after it.
     private func readEscape(at index: Int, into text: inout String.UnicodeScalarView) throws -> Int {
         switch source[index] {
         case "\n": return index + 1

@@ -1,26 +1,27 @@
-/// What a template may use. A template comes with a checkpoint, from outside, so that none may hang or crash the
-/// program: each limit lies far above what chat templates need, and passing one is an error like any other.
+/// The resources that a template may use. Templates are untrusted and must not hang or crash the program. Each limit is
+/// far above the needs of chat templates, and exceeding one is an ordinary error.
 enum TemplateLimits {
-    /// Bytes of a template's source. Published chat templates stay below 20 kB.
+    /// The maximum number of bytes of a template's source. Published chat templates stay below 20 kB.
     static let sourceBytes = 1 << 20
-    /// Levels of blocks, brackets and operators inside each other in the source. The parser recurses this deep.
+    /// The maximum nesting of blocks, brackets and operators in the source: the depth of the parser's recursion.
     static let nesting = 100
-    /// Levels of evaluation inside each other, macro calls included. The evaluator recurses this deep.
+    /// The maximum nesting of evaluation, including macro calls: the depth of the evaluator's recursion.
     static let evaluationDepth = 150
-    /// Lists and dictionaries inside each other. Printing, comparing and releasing a value recurse this deep.
+    /// The maximum nesting of lists and dictionaries: the depth of the recursion of printing, comparing and releasing a
+    /// value.
     static let valueDepth = 50
-    /// Values inside a value, counted as often as they occur, so that a list of lists that share their elements
-    /// cannot describe more than can be visited.
+    /// The maximum number of values inside a value, counted as often as they occur, so that a list of lists that share
+    /// their elements cannot describe more than can be visited.
     static let valueWeight = 1 << 22
-    /// Evaluated nodes and visited elements in one rendering.
+    /// The maximum number of evaluated nodes and visited elements in one rendering.
     static let steps = 2_000_000
-    /// Bytes of text and elements made in one rendering, dropped ones included.
+    /// The maximum number of bytes of text and elements made in one rendering, including dropped ones.
     static let bytes = 256 << 20
-    /// Numbers in a `range`: what Jinja2's sandbox allows (`MAX_RANGE`).
+    /// The maximum number of elements of a `range`, that of Jinja2's sandbox (`MAX_RANGE`).
     static let rangeLength = 100_000
 }
 
-/// What one rendering has used so far.
+/// The resources that one rendering has used so far.
 final class TemplateBudget {
     private var steps = 0
     private var bytes = 0
@@ -33,7 +34,7 @@ final class TemplateBudget {
         steps += count
     }
 
-    /// Accounts for a walk over a text's code points, several of which take the time of a step.
+    /// Accounts for a walk over a text's code points, several of which count as one step.
     func visit(text: String) throws {
         try visit(text.utf8.count / 8)
     }

@@ -5,12 +5,12 @@ enum TemplateMethods {
         "append", "extend", "insert", "remove", "sort", "reverse", "pop", "popitem", "clear", "update", "setdefault",
     ]
 
-    /// The method `name` of `value`, nil when its type has none of that name.
+    /// The method `name` of `value`; nil if its type has none of that name.
     static func method(_ name: String, of value: RenderValue) throws -> RenderFunction? {
         switch value {
         case .string(let text):
             guard let method = ofStrings[name] else {
-                // Names of Python's that are missing here must not pass for a missing attribute.
+                // A method of Python that is not supported must not look like a missing attribute.
                 if unsupportedOfStrings.contains(name) {
                     throw TemplateFault("the method '\(name)' of a string is not supported")
                 }
@@ -24,7 +24,7 @@ enum TemplateMethods {
             if changing.contains(name) { return refused(name, "list") }
             return list(name, items)
         case .dictionary(let dictionary):
-            // A key of the same name stays within reach.
+            // A key of the same name remains accessible.
             if changing.contains(name), dictionary[.string(name)] == nil { return refused(name, "dictionary") }
             return self.dictionary(name, dictionary)
         default: return nil

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Arithmetic and comparison with Python's meaning. Integers have 64 bits; what does not fit is an error.
+/// Arithmetic and comparison with Python's meaning. Integers have 64 bits; an overflow is an error.
 enum TemplateOperators {
     // MARK: Arithmetic
 
@@ -207,7 +207,7 @@ enum TemplateOperators {
 }
 
 extension RenderValue {
-    /// An integer or, as in Python, a boolean as one.
+    /// An integer or, as in Python, a Boolean as an integer.
     var wholeNumber: Int? {
         switch self {
         case .boolean(let value): value ? 1 : 0

@@ -1,4 +1,4 @@
-/// Turns a template's tokens into statements, and refuses by name what the evaluator does not know.
+/// A parser that turns a template's tokens into statements and refuses unsupported features by name.
 ///
 /// The grammar is that of Jinja2's parser (the "Template Designer Documentation" of Jinja 3.1) without inheritance,
 /// includes, recursive loops and call blocks.
@@ -6,7 +6,7 @@ struct TemplateParser {
     private let tokens: [TemplateToken]
     private var index = 0
     private var nesting = 0
-    /// Loops around the current statement, for `break` and `continue`.
+    /// The number of loops around the current statement, for `break` and `continue`.
     private var loops = 0
     var isInMacro = false
 
@@ -69,7 +69,7 @@ struct TemplateParser {
         TemplateFault("\(current.shown) stands where \(need) is needed", line: current.line)
     }
 
-    /// Parses one level deeper. What nests in the source recurses here, so that the limit protects the stack.
+    /// Parses one level deeper. All nesting recurses through here, so the limit protects the stack.
     mutating func nested<Result>(_ parse: (inout TemplateParser) throws -> Result) throws -> Result {
         nesting += 1
         defer { nesting -= 1 }

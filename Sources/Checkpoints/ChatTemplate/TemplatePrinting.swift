@@ -1,6 +1,6 @@
-/// How values become text: Python's `str` and `repr`.
+/// The text of values: Python's `str` and `repr`.
 extension TemplateEvaluator {
-    /// What `{{ value }}` writes.
+    /// The text that `{{ value }}` writes.
     func text(of value: RenderValue) throws -> String {
         switch value {
         case .undefined: return ""
@@ -48,13 +48,13 @@ extension TemplateEvaluator {
         try append(close, to: &result)
     }
 
-    /// Appends text that the budget pays for.
+    /// Appends text and charges it to the budget.
     func append(_ text: String, to result: inout String) throws {
         try budget.make(bytes: text.utf8.count)
         result += text
     }
 
-    /// A text value that the budget pays for.
+    /// A text value, charged to the budget.
     func made(_ text: String) throws -> RenderValue {
         try budget.make(bytes: text.utf8.count)
         return .string(text)

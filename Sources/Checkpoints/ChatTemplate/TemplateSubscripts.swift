@@ -34,7 +34,7 @@ extension TemplateEvaluator {
         return try member(name, of: value) ?? missing(name, of: value)
     }
 
-    /// What a value has besides items.
+    /// The methods and attributes of a value, without its items.
     private func member(_ name: String, of value: RenderValue) throws -> RenderValue? {
         switch value {
         case .undefined(let reason):
@@ -64,7 +64,7 @@ extension TemplateEvaluator {
             let from = try bound(start, otherwise: by > 0 ? low : high)
             let to = try bound(stop, otherwise: by > 0 ? high : low)
             try budget.visit(count / 64)
-            // A longer step than this skips everything, and could overflow.
+            // A longer step would skip everything and could overflow.
             return Array(stride(from: from, to: to, by: min(max(by, -count - 1), count + 1)))
         }
         switch value {

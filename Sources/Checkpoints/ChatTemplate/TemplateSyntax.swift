@@ -53,7 +53,7 @@ final class TemplateExpression: Sendable {
 
     let kind: Kind
     let line: Int
-    /// Levels of expressions in this one, itself included: how deep its evaluation recurses.
+    /// The number of levels of this expression, including itself: the depth of its evaluation.
     let depth: Int
 
     init(_ kind: Kind, line: Int, children: [TemplateExpression?] = []) throws {
@@ -81,7 +81,7 @@ struct TemplateFilterCall: Sendable {
     let line: Int
 }
 
-/// What a value is assigned to: one name, or as many targets as the value has elements.
+/// The target of an assignment: one name, or one target for each element of the value.
 indirect enum TemplateTarget: Sendable {
     case name(String)
     case tuple([TemplateTarget])
@@ -103,7 +103,7 @@ indirect enum TemplateStatement: Sendable {
     case filterBlock([TemplateFilterCall], [TemplateStatement])
     /// `{% with name = value, … %}body{% endwith %}`
     case with([(name: String, value: TemplateExpression)], [TemplateStatement])
-    /// A body in its own scope: `{% generation %}`, with which transformers marks what the assistant says.
+    /// A body in its own scope: `{% generation %}`, with which transformers marks the assistant's text.
     case scoped([TemplateStatement])
     case macro(TemplateMacro)
 }

@@ -88,7 +88,7 @@ enum TemplateTests {
         guard let number = value.wholeNumber, let by = divisor.wholeNumber, by != 0 else {
             throw TemplateFault("divisibility needs integers, and no zero to divide by")
         }
-        // Without this, the smallest integer divided by -1 would overflow.
+        // Without this check, the smallest integer divided by -1 would overflow.
         guard by != -1 else { return 0 }
         return abs(number % by)
     }
@@ -100,7 +100,7 @@ enum TemplateTests {
         return text
     }
 
-    /// Identity, where a template can rely on it.
+    /// Identity, for the values on whose identity a template can rely.
     private static func isSame(_ value: RenderValue, _ other: RenderValue) throws -> Bool {
         switch (value, other) {
         case (.none, .none): true

@@ -24,7 +24,7 @@ extension TemplateFilters {
             },
             "title": Filter { evaluator, value, _ in try evaluator.made(title(evaluator.text(of: value))) },
             "string": Filter { evaluator, value, _ in .string(try evaluator.text(of: value)) },
-            // Chat templates are rendered without escaping, so that there is nothing to exempt from it.
+            // Chat templates are rendered without escaping, so there is nothing to exempt from it.
             "safe": Filter { evaluator, value, _ in .string(try evaluator.text(of: value)) },
             "replace": Filter(["old", "new", "count"], required: 2) { evaluator, value, arguments in
                 let texts = try arguments.prefix(2).map { argument in
@@ -41,7 +41,7 @@ extension TemplateFilters {
         ]
     }()
 
-    /// Jinja2's `title` raises the first letter behind blanks, hyphens and opening brackets only.
+    /// Jinja2's `title` capitalizes only the first letter after blanks, hyphens and opening brackets.
     private static func title(_ text: String) -> String {
         let openers: Set<Unicode.Scalar> = ["-", "(", "{", "[", "<"]
         var result = ""
@@ -136,7 +136,7 @@ extension TemplateFilters {
         }
     }
 
-    /// What Python's `int` makes of a value; nil where it makes nothing of it.
+    /// The result of Python's `int` for a value; nil if it fails.
     private static func integer(_ value: RenderValue, base: Int) throws -> RenderValue? {
         switch value {
         case .undefined(let reason): throw TemplateFault("\(reason), and is no number")
@@ -154,7 +154,7 @@ extension TemplateFilters {
         }
     }
 
-    /// What Python's `float` reads from a text.
+    /// The number that Python's `float` reads from a text.
     private static func float(_ value: RenderValue) -> Double? {
         guard case .string(let text) = value else { return nil }
         let digits = withoutUnderscores(PythonText.strip(text, .both)).lowercased()

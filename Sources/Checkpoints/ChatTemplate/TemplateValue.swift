@@ -1,4 +1,4 @@
-/// A value handed to a chat template as a variable.
+/// A value that is passed to a chat template as a variable.
 public enum TemplateValue: Sendable, Hashable {
     case none
     case boolean(Bool)

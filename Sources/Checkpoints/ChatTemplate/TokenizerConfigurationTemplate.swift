@@ -3,15 +3,15 @@ import Foundation
 extension ChatTemplate {
     /// Reads the template of a checkpoint folder.
     ///
-    /// `chat_template` in `tokenizer_config.json` is the template, or a list of named ones, of which `default` is
-    /// taken. A file `chat_template.jinja` wins over it, as in transformers. The special tokens (`bos_token` and the
+    /// `chat_template` in `tokenizer_config.json` is the template, or a list of named ones, of which `default` is used.
+    /// A file `chat_template.jinja` takes precedence, as in transformers. The special tokens (`bos_token` and the
     /// others, each a string or an object with `content`) become variables of the template.
     ///
     /// - Parameters:
     ///   - tokenizerConfiguration: the text of `tokenizer_config.json`.
-    ///   - jinjaFile: the text of `chat_template.jinja`, where the folder has one.
-    ///   - folder: what error messages call the folder.
-    /// - Throws: `ChatTemplateError` when there is no template, or it cannot be read.
+    ///   - jinjaFile: the text of `chat_template.jinja`, if the folder has one.
+    ///   - folder: the folder's name in error messages.
+    /// - Throws: `ChatTemplateError` if there is no template, or it cannot be read.
     public init(tokenizerConfiguration: String, jinjaFile: String? = nil, folder: String) throws {
         let file = "\(folder)/tokenizer_config.json"
         func refusal(_ reason: String) -> ChatTemplateError {
@@ -103,7 +103,7 @@ extension ChatTemplate {
 }
 
 extension DecodingError {
-    /// What is wrong and where, to follow "cannot be used:".
+    /// The problem and its place, in the form that follows "cannot be used:".
     fileprivate var sentencePart: String {
         func path(_ context: Context) -> String {
             context.codingPath.map(\.stringValue).joined(separator: ".")

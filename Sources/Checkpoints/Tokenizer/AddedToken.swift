@@ -1,14 +1,14 @@
-/// A token that is found in the text as it stands, before anything is cut up or merged.
+/// A token that is found in the raw text, before pieces are cut and merged.
 struct AddedToken: Sendable {
     let id: Int32
     let content: String
-    /// Whether it is a mark such as the end of a turn, which decoding can leave out.
+    /// Whether it is a mark such as the end of a turn, which decoding can omit.
     let isSpecial: Bool
-    /// Whether it is only found where no word goes on at either side.
+    /// Whether it is only found between word boundaries.
     let isSingleWord: Bool
-    /// Whether it takes the white space before it in.
+    /// Whether it absorbs the white space before it.
     let stripsLeft: Bool
-    /// Whether it takes the white space after it in.
+    /// Whether it absorbs the white space after it.
     let stripsRight: Bool
     /// Whether it is searched for in normalized text.
     let isNormalized: Bool
@@ -30,6 +30,6 @@ struct AddedToken: Sendable {
         }
     }
 
-    /// Searching takes time in proportion to the longest content, in bytes.
+    /// The maximum length of a content in bytes. Searching takes time in proportion to it.
     private static let longestContent = 4096
 }

@@ -1,4 +1,5 @@
-/// Finds added tokens in text: of those that begin leftmost the longest, then the next one after its end.
+/// A finder of added tokens in text. It takes the leftmost token, the longest of those that begin there, and goes on
+/// after its end.
 struct AddedTokenFinder: Sendable {
     enum Segment {
         case text(Range<Int>)
@@ -10,11 +11,11 @@ struct AddedTokenFinder: Sendable {
     private var edges: [Int: Int] = [:]
     /// The index in `tokens` of the token that ends at a node, or -1.
     private var tokenAtNode = [-1]
-    /// Whether some token begins with a byte: most positions are passed over by this alone.
+    /// Whether some token begins with a byte: this alone rules out most positions.
     private var canBegin = [Bool](repeating: false, count: 256)
 
-    /// A finder of `tokens`, whose contents are searched for as `spelling` gives them. Of two with one spelling the
-    /// first is found.
+    /// A finder of `tokens`, whose contents are searched for as `spelling` writes them. Of two with the same spelling
+    /// the first is found.
     init(_ tokens: [AddedToken], spelling: (AddedToken) -> [UInt8]) {
         self.tokens = tokens
         for (index, token) in tokens.enumerated() {
@@ -60,7 +61,7 @@ struct AddedTokenFinder: Sendable {
                 }
             }
             if token.stripsRight {
-                // Inside white space that was taken in before, its end is known; this keeps long runs linear.
+                // The end of absorbed white space is remembered, so that long runs take linear time.
                 if end < strippedUpTo { end = strippedUpTo }
                 while end < text.count {
                     let after = UTF8Scalars.scalar(at: end, in: text)
@@ -71,7 +72,7 @@ struct AddedTokenFinder: Sendable {
             }
             if done < start { segments.append(.text(done..<start)) }
             segments.append(.token(token.id))
-            // The search goes on where the content ended, even when white space after it was taken in.
+            // The search goes on at the end of the content, even if white space after it was absorbed.
             done = end
         }
         if done < text.count { segments.append(.text(done..<text.count)) }
@@ -99,7 +100,7 @@ struct AddedTokenFinder: Sendable {
             || !isWordPart(UTF8Scalars.scalar(at: range.upperBound, in: text).scalar)
     }
 
-    /// Whether a character goes on a word: UTS #18, annex C, `\w`.
+    /// Whether a character is part of a word: UTS #18, annex C, `\w`.
     private static func isWordPart(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.properties.isAlphabetic || scalar.properties.isJoinControl { return true }
         switch scalar.properties.generalCategory {

@@ -1,21 +1,21 @@
 import HeapModule
 
-/// Turns pieces of text into tokens, one encoding's worth: remembers the pieces that it has met.
+/// The merging of one encoding: it turns pieces of text into tokens and remembers the pieces it has seen.
 struct BPEMerging {
     private let model: BPEModel
 
-    /// Pieces that were merged before, and where in `knownTokens` theirs are.
+    /// Pieces that were merged before, and the places of their tokens in `knownTokens`.
     private var known = ByteStringTable()
     private var knownRanges: [Range<Int>] = []
     private var knownTokens: [Int32] = []
-    /// Longer pieces hardly ever come again.
+    /// The maximum length of a remembered piece. Longer ones rarely recur.
     private static let longestKnownPiece = 64
     private static let maxKnownPieces = 1 << 17
 
     private var symbols: [Symbol] = []
     private var candidates = Heap<UInt64>()
 
-    /// A token of the piece at hand. Symbols form a list, from which a merge takes the right one of two out.
+    /// A token of the current piece. Symbols form a list, from which a merge removes the right one of two.
     private struct Symbol {
         var token: Int32
         /// The neighbours' indices, or -1 at the ends.
@@ -23,7 +23,7 @@ struct BPEMerging {
         var next: Int32
         /// The rank of the merge with the next symbol, or `noMerge`.
         var rank: UInt32
-        /// What that merge results in.
+        /// The token that this merge results in.
         var result: Int32
     }
 
@@ -56,7 +56,7 @@ struct BPEMerging {
         }
     }
 
-    /// Makes one symbol of each character that is a token, and what the model says of the others.
+    /// Makes one symbol of each character that is a token; the model's rule for unknown characters handles the others.
     private mutating func readSymbols(_ piece: UnsafeBufferPointer<UInt8>) {
         symbols.removeAll(keepingCapacity: true)
         let decorates = !model.continuingSubwordPrefix.isEmpty || !model.endOfWordSuffix.isEmpty
@@ -79,7 +79,7 @@ struct BPEMerging {
                     unknownIsPending = false
                     append(token)
                 } else if let bytes = model.byteFallback, character.allSatisfy({ bytes[Int($0)] >= 0 }) {
-                    // A pending unknown token comes after these, as the reference library has it.
+                    // A pending unknown token comes after these, as in the reference library.
                     for byte in character { append(bytes[Int(byte)]) }
                 } else if let unknown = model.unknown {
                     if unknownIsPending, !unknown.fuses { append(unknown.token) }
@@ -97,7 +97,7 @@ struct BPEMerging {
     }
 
     /// Merges the pair of lowest rank, the leftmost of those, until no pair merges. The heap holds a rank and a
-    /// position for each pair that can merge, and some for pairs that are no more, so n symbols take n log n steps.
+    /// position for each pair that can merge, and some for pairs that no longer exist, so n symbols take n log n steps.
     private mutating func mergeSymbols() {
         for index in symbols.indices.dropLast() { considerMerge(at: index) }
         while let candidate = candidates.popMin() {
@@ -113,7 +113,7 @@ struct BPEMerging {
         }
     }
 
-    /// Notes whether the symbol at `index` merges with the one after it.
+    /// Records whether the symbol at `index` merges with the one after it.
     private mutating func considerMerge(at index: Int) {
         symbols[index].rank = Self.noMerge
         let next = Int(symbols[index].next)

@@ -1,17 +1,17 @@
-/// A byte-pair encoding model: which tokens there are and which pairs of them merge, in order of preference.
+/// A byte-pair encoding model: the tokens, and the pairs of them that merge in order of preference.
 ///
 /// Sennrich, Haddow and Birch, "Neural Machine Translation of Rare Words with Subword Units", section 3.2.
 struct BPEModel: Sendable {
     struct Merge: Sendable {
-        /// Lower ranks merge first.
+        /// The rank of the merge; lower ranks merge first.
         var rank: UInt32
         var result: Int32
     }
 
-    /// What becomes of a character that is no token.
+    /// The rule for a character that is not a token.
     struct Unknown: Sendable {
         var token: Int32
-        /// Whether neighbouring unknown characters make one token together.
+        /// Whether adjacent unknown characters become one token together.
         var fuses: Bool
     }
 
@@ -19,15 +19,15 @@ struct BPEModel: Sendable {
     /// The tokens in the order of the file.
     private(set) var tokens: [(content: String, id: Int32)] = []
     private var merges: [UInt64: Merge] = [:]
-    /// Written before each character of a piece but the first.
+    /// The prefix of each character of a piece but the first.
     let continuingSubwordPrefix: [UInt8]
-    /// Written after the last character of a piece.
+    /// The suffix of the last character of a piece.
     let endOfWordSuffix: [UInt8]
     let unknown: Unknown?
-    /// The tokens that stand for the 256 bytes of characters that are no token, where that is wanted; -1 for a byte
-    /// that has none.
+    /// The tokens for the 256 bytes of characters that are not tokens, if the model has them; -1 for a byte without a
+    /// token.
     let byteFallback: [Int32]?
-    /// Whether a piece that is a token stays whole, whatever the merges would make of it.
+    /// Whether a piece that is a token stays whole instead of being merged.
     let ignoresMerges: Bool
 
     /// Reads the `model` of a tokenizer file.
@@ -130,7 +130,7 @@ struct BPEModel: Sendable {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
     }
 
-    /// What `left` followed by `right` merges into, or nil when they stay apart.
+    /// The token that `left` followed by `right` merges into; nil if they do not merge.
     func merge(_ left: Int32, _ right: Int32) -> Merge? {
         merges[Self.key(left, right)]
     }

@@ -15,7 +15,7 @@ enum ByteLevelAlphabet {
         }
     }()
 
-    /// The byte that each code point stands for, or -1; as long as the alphabet reaches.
+    /// The byte that each code point stands for, or -1. The array ends with the last code point of the alphabet.
     private static let bytes: [Int16] = {
         var table = [Int16](repeating: -1, count: Int(codePoints.max() ?? 0) + 1)
         for (byte, codePoint) in codePoints.enumerated() { table[Int(codePoint)] = Int16(byte) }
@@ -35,7 +35,7 @@ enum ByteLevelAlphabet {
         }
     }
 
-    /// The bytes that the characters of `token` stand for, or nil when one of them is not of the alphabet.
+    /// The bytes that the characters of `token` stand for, or nil if one of them is not in the alphabet.
     static func bytes(of token: String) -> [UInt8]? {
         var result: [UInt8] = []
         for scalar in token.unicodeScalars {

@@ -6,7 +6,7 @@ struct ByteStringTable: Sendable {
     private var slots: [Int32]
     private var hashes: [UInt32] = []
     private var values: [Int32] = []
-    /// The keys one after another; key `k` ends where `ends[k]` says and begins where the one before it ends.
+    /// The keys one after another; key `k` ends at `ends[k]` and begins at the end of the previous one.
     private var bytes: [UInt8] = []
     private var ends: [Int] = []
 
@@ -28,7 +28,7 @@ struct ByteStringTable: Sendable {
         return key.withUTF8 { value(of: $0) }
     }
 
-    /// Adds a key that is not there yet. Returns false, and changes nothing, when it is there already.
+    /// Adds a new key. Returns false and changes nothing if it exists already.
     mutating func insert(_ key: UnsafeBufferPointer<UInt8>, value: Int32) -> Bool {
         let hash = Self.hash(key)
         let slot = slot(of: key, hash: hash)
@@ -54,7 +54,7 @@ struct ByteStringTable: Sendable {
         return UInt32(truncatingIfNeeded: hasher.finalize())
     }
 
-    /// The slot that holds `key`, or the free one where it belongs.
+    /// The slot that holds `key`, or the free one in which it belongs.
     private func slot(of key: UnsafeBufferPointer<UInt8>, hash: UInt32) -> Int {
         let mask = slots.count - 1
         var slot = Int(hash) & mask

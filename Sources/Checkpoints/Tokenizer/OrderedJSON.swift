@@ -1,7 +1,7 @@
 /// A JSON text (RFC 8259) that keeps every member of an object, in order.
 ///
 /// Foundation's parsers put members into a dictionary of `String`, whose equality is canonical equivalence: a
-/// vocabulary that holds both `é` and `e` + U+0301 would lose one of them. Here a key stays the code points it was.
+/// vocabulary that holds both `é` and `e` + U+0301 would lose one of them. Here a key keeps its code points.
 enum OrderedJSON: Sendable {
     case null
     case bool(Bool)
@@ -15,16 +15,16 @@ enum OrderedJSON: Sendable {
         let value: OrderedJSON
     }
 
-    /// What is wrong with a text, and at which byte.
+    /// A problem of a text and its byte offset.
     struct SyntaxError: Error {
         let message: String
         let offset: Int
     }
 
-    /// Nesting beyond this is refused, so that hostile input cannot exhaust the stack.
+    /// The maximum nesting, so that hostile input cannot exhaust the stack.
     static let deepest = 128
 
-    /// Reads one JSON value that makes up the whole of `bytes`.
+    /// Reads the one JSON value of which `bytes` consists.
     static func parse(_ bytes: [UInt8]) throws(SyntaxError) -> OrderedJSON {
         var parser = Parser(bytes: bytes)
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { parser.position = 3 }  // a byte order mark
@@ -34,7 +34,7 @@ enum OrderedJSON: Sendable {
         return value
     }
 
-    /// What kind of value it is, with its article, for messages.
+    /// The kind of value with its article, for messages.
     var kind: String {
         switch self {
         case .null: "null"
@@ -65,7 +65,7 @@ private struct Parser {
         while let byte = current, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
     }
 
-    /// Steps over `byte` if it comes next, after white space.
+    /// Advances past `byte` if it comes next, after white space.
     mutating func take(_ byte: UInt8) -> Bool {
         skipSpace()
         guard current == byte else { return false }

@@ -1,9 +1,9 @@
-/// What is put around the tokens of a text when special tokens are wanted.
+/// The special tokens that are put around the tokens of a text if they are requested.
 struct PostProcessor: Sendable {
     private let before: [Int32]
     private let after: [Int32]
 
-    /// Reads the `post_processor` of a tokenizer file. `isToken` says which ids there are.
+    /// Reads the `post_processor` of a tokenizer file. `isToken` says which ids exist.
     init(_ field: TokenizerField?, isToken: (Int32) -> Bool) throws {
         let templates = try field.map { try Self.templates($0, isToken: isToken) } ?? []
         if templates.count > 1, let field {
@@ -18,7 +18,7 @@ struct PostProcessor: Sendable {
         let type = try field.required("type").string()
         switch type {
         case "ByteLevel":
-            // Concerns positions in the text alone, which are not kept.
+            // This concerns only positions in the text, which are not kept.
             try field.refuseKeys(besides: "type", "add_prefix_space", "trim_offsets", "use_regex")
             return []
         case "Sequence":
@@ -64,7 +64,7 @@ struct PostProcessor: Sendable {
         return (before, after)
     }
 
-    /// The tokens of a text with those that belong around it.
+    /// The tokens of a text with the special tokens around them.
     func addSpecialTokens(to tokens: [Int32]) -> [Int32] {
         before.isEmpty && after.isEmpty ? tokens : before + tokens + after
     }

@@ -1,5 +1,5 @@
-/// How text is cut into the pieces within which the model merges: steps, each of which cuts the pieces that the one
-/// before made.
+/// The rule that cuts text into the pieces within which the model merges. It is a list of steps, each of which cuts the
+/// pieces of the previous one.
 struct PreTokenizer: Sendable {
     private enum Step: Sendable {
         case split(RegexPattern, SplitBehavior, invert: Bool)
@@ -7,7 +7,7 @@ struct PreTokenizer: Sendable {
         case byteLevel(addPrefixSpace: Bool, RegexPattern?)
     }
 
-    /// Pieces of `text`, which is valid UTF-8, in order.
+    /// The pieces of `text`, which is valid UTF-8, in order.
     struct Pieces {
         var text: [UInt8]
         var ranges: [Range<Int>]
@@ -15,7 +15,7 @@ struct PreTokenizer: Sendable {
 
     private let steps: [Step]
 
-    /// How ByteLevel cuts text when `use_regex` is set: GPT-2's contractions, words, numbers, other runs, white space.
+    /// The pattern of ByteLevel if `use_regex` is set: GPT-2's contractions, words, numbers, other runs, white space.
     private static let byteLevelPattern =
         #"'(?:[stmd]|re|ve|ll)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
@@ -67,7 +67,7 @@ struct PreTokenizer: Sendable {
         throw field.error("this has to hold one string, under the key Regex or String.")
     }
 
-    /// The matchers of this pre-tokenizer's patterns, for one thread; nil for a step that has no pattern.
+    /// The matchers of this pre-tokenizer's patterns, for one thread; nil for a step without a pattern.
     func makeMatchers() throws(RegexPattern.Failure) -> [RegexMatcher?] {
         var matchers: [RegexMatcher?] = []
         for step in steps {
@@ -79,7 +79,7 @@ struct PreTokenizer: Sendable {
         return matchers
     }
 
-    /// Cuts `text`, valid UTF-8, into pieces. `matchers` are what `makeMatchers` made.
+    /// Cuts `text`, valid UTF-8, into pieces. `matchers` come from `makeMatchers`.
     func pieces(of text: [UInt8], matchers: [RegexMatcher?]) throws(RegexPattern.Failure) -> Pieces {
         var pieces = Pieces(text: text, ranges: text.isEmpty ? [] : [0..<text.count])
         for (step, matcher) in zip(steps, matchers) {
@@ -134,7 +134,8 @@ extension PreTokenizer.Pieces {
         }
     }
 
-    /// Replaces each piece by what `behavior` makes of its stretches, which `find` appends to an empty array.
+    /// Replaces each piece by the pieces that `behavior` makes of its stretches, which `find` appends to an empty
+    /// array.
     private mutating func cut<Failure: Error>(
         _ behavior: SplitBehavior,
         find: (UnsafeBufferPointer<UInt8>, inout [SplitBehavior.Stretch]) throws(Failure) -> Void
@@ -166,7 +167,7 @@ extension PreTokenizer.Pieces {
         rewrite { piece, output in ByteLevelAlphabet.append(piece, to: &output) }
     }
 
-    /// Replaces the text of each piece by what `append` writes for it.
+    /// Replaces the text of each piece by the text that `append` writes for it.
     private mutating func rewrite(_ append: (ArraySlice<UInt8>, inout [UInt8]) -> Void) {
         var output: [UInt8] = []
         output.reserveCapacity(text.count + text.count / 2)

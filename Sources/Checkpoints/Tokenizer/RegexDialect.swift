@@ -1,8 +1,8 @@
-/// Rewrites a regular expression from the dialect of tokenizer files to the dialect of PCRE2.
+/// A translation of regular expressions from the dialect of tokenizer files to that of PCRE2.
 ///
 /// The patterns of tokenizer files are written for Oniguruma (its document RE describes the syntax). Most of it means
-/// the same to PCRE2. What means something else is rewritten here where that is simple, and refused by name where it
-/// is not, so that no pattern is silently read in another sense:
+/// the same to PCRE2. Constructs with another meaning are rewritten here if that is simple, and otherwise refused by
+/// name, so that no pattern is silently misread:
 ///
 /// - `\s` is the Unicode property White_Space, and PCRE2's also holds U+180E.
 /// - `\w`, and with it `\b`, is wider than PCRE2's.
@@ -24,8 +24,8 @@ enum RegexDialect {
 }
 
 private struct Translator {
-    /// What `\w` stands for, written for the inside of a class. The digits above Latin-1's are not word characters,
-    /// but Oniguruma counts Latin-1's superscripts and fractions.
+    /// The characters of `\w`, written for the inside of a class. Digits above Latin-1 are not word characters, but
+    /// Oniguruma counts the superscripts and fractions of Latin-1.
     private static let wordClass = #"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE}"#
 
     let scalars: [Unicode.Scalar]
@@ -45,7 +45,7 @@ private struct Translator {
         RegexDialect.Unsupported(message: "\(construct) is not supported in a pattern")
     }
 
-    /// Passes `count` scalars on as they are.
+    /// Copies `count` scalars unchanged.
     private mutating func copy(_ count: Int = 1) {
         let end = min(position + count, scalars.count)
         output.unicodeScalars.append(contentsOf: scalars[position..<end])

@@ -2,7 +2,7 @@ import CPCRE2
 
 /// A compiled regular expression over UTF-8. Immutable, so any number of threads may match with it at once.
 final class RegexPattern: @unchecked Sendable {
-    /// Why a pattern cannot be used, or gave up on a text.
+    /// An error for a pattern that cannot be used, or that gave up on a text.
     struct Failure: Error {
         let message: String
     }
@@ -45,7 +45,7 @@ final class RegexPattern: @unchecked Sendable {
             throw Failure(message: "\(Self.message(errorCode)) at byte \(errorOffset)")
         }
         self.code = code
-        // Fails where PCRE2 was built without it, or where memory may not be made executable; the interpreter remains.
+        // Fails if PCRE2 was built without it, or if memory may not be made executable; then the interpreter is used.
         usesJIT = pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE) == 0
     }
 
@@ -60,7 +60,7 @@ final class RegexPattern: @unchecked Sendable {
     }
 }
 
-/// Finds the matches of one pattern. Holds what a match needs to work in, so it belongs to one thread at a time.
+/// A finder of the matches of one pattern. It holds the working memory of a match, so one thread at a time may use it.
 final class RegexMatcher {
     private let pattern: RegexPattern
     private let data: OpaquePointer
@@ -69,10 +69,10 @@ final class RegexMatcher {
 
     /// The stack of compiled matching, in bytes, which grows as needed. Beyond it the interpreter takes over.
     private static let stackSizes = (first: 64 << 10, largest: 8 << 20)
-    /// What the interpreter may allocate for one match, in KiB.
+    /// The maximum memory of the interpreter for one match, in KiB.
     private static let heapLimit: UInt32 = 256 << 10
-    /// How often one match may back up: some for every byte of the text, and enough for short texts. Far more than a
-    /// pattern that works at all needs, and few enough that a pattern of exponential cost fails within a second.
+    /// The maximum number of times that one match may backtrack: some for every byte of the text, and enough for short
+    /// texts. Useful patterns need far fewer, and a pattern of exponential cost fails within a second.
     private static func matchLimit(length: Int) -> UInt32 {
         UInt32(clamping: 1_000_000 + 16 * min(length, Int(Int32.max)))
     }
@@ -101,7 +101,7 @@ final class RegexMatcher {
 
     /// Calls `body` with each match in `subject`, left to right, without overlap. `subject` is valid UTF-8.
     ///
-    /// An empty match is left out where the match before it ended.
+    /// An empty match at the end of the previous match is left out.
     func forEachMatch(
         in subject: UnsafeBufferPointer<UInt8>, _ body: (Range<Int>) -> Void
     ) throws(RegexPattern.Failure) {

@@ -1,4 +1,4 @@
-/// What becomes of the matches of a pattern when text is cut up by it, under the names of tokenizer files.
+/// The treatment of a pattern's matches when text is cut by it, under the names of tokenizer files.
 enum SplitBehavior: String, CaseIterable, Sendable {
     /// Each match is a piece.
     case isolated = "Isolated"
@@ -11,13 +11,13 @@ enum SplitBehavior: String, CaseIterable, Sendable {
     /// Matches that touch are one piece.
     case contiguous = "Contiguous"
 
-    /// A stretch of text that the pattern matched or left over.
+    /// A stretch of text, matched by the pattern or between two matches.
     struct Stretch {
         var range: Range<Int>
         var isMatch: Bool
     }
 
-    /// The pieces that `stretches`, which cover the text in order, make. Empty ones are left out.
+    /// The pieces made of `stretches`, which cover the text in order. Empty ones are left out.
     func pieces(of stretches: [Stretch]) -> [Range<Int>] {
         var pieces: [Range<Int>] = []
         pieces.reserveCapacity(stretches.count)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What is done to text before it is cut up: nothing, or Unicode normalization forms (UAX #15) one after another.
+/// The normalization of text before it is cut: nothing, or Unicode normalization forms (UAX #15) one after another.
 struct TextNormalizer: Sendable {
     private enum Step {
         case nfc, nfkc

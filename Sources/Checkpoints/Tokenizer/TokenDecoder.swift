@@ -1,8 +1,8 @@
-/// How tokens are written as text.
+/// The rule that writes tokens as text.
 enum TokenDecoder: Sendable {
     /// The characters of a token stand for bytes, and the bytes of all tokens together are UTF-8.
     case byteLevel
-    /// Tokens stand for themselves, with a space between two of them: what a file without a decoder means.
+    /// Tokens stand for themselves, with a space between two of them. This is the meaning of a file without a decoder.
     case spaced
 
     /// Reads the `decoder` of a tokenizer file.

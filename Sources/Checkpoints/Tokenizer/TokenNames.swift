@@ -1,11 +1,11 @@
-/// Which token has which id, for those of the model and the added ones together.
+/// The names and ids of all tokens: those of the model and the added ones.
 struct TokenNames: Sendable {
-    /// By id; nil where no token has it.
+    /// The names by id; nil for an id without a token.
     private var contents: [String?] = []
     private var special: Set<Int32> = []
     private var ids = ByteStringTable()
 
-    /// - Throws: `TokenizerError` when two tokens have one id, or one token two.
+    /// - Throws: `TokenizerError` if two tokens have the same id, or one token has two.
     init(model: BPEModel, added: [(field: TokenizerField, token: AddedToken)], file: String) throws {
         let largest = max(model.tokens.lazy.map(\.id).max() ?? -1, added.lazy.map(\.token.id).max() ?? -1)
         guard largest >= 0 else { throw TokenizerError("\(file): there are no tokens in it.") }

@@ -1,8 +1,8 @@
-/// Turns tokens into text as they come. A character whose bytes are spread over several tokens is held back until it
-/// is complete, so the texts handed out, joined, are what `Tokenizer.decode` makes of all the tokens at once.
+/// A decoder that turns tokens into text as they come. A character whose bytes are spread over several tokens is held
+/// back until it is complete, so the joined texts equal the result of `Tokenizer.decode` for all tokens at once.
 ///
-/// It is for what a model generates. A model's vocabulary is padded and so has ids that no token of the tokenizer has;
-/// one of those adds no text, as in the reference library, and does not end a generation.
+/// It decodes generated tokens. A model's vocabulary may be padded with ids that the tokenizer lacks. Such an id adds
+/// no text, as in the reference library, and does not end a generation.
 public struct TokenStreamDecoder: Sendable {
     private let tokenizer: Tokenizer
     private let skipsSpecialTokens: Bool
@@ -15,7 +15,7 @@ public struct TokenStreamDecoder: Sendable {
         self.skipsSpecialTokens = skipsSpecialTokens
     }
 
-    /// The text that `token` completes, which may be empty. Bytes that are no UTF-8 become U+FFFD.
+    /// The text that `token` completes, which may be empty. Bytes that are not UTF-8 become U+FFFD.
     public mutating func append(_ token: Int32) -> String {
         guard let content = tokenizer.token(token) else { return "" }
         if skipsSpecialTokens, tokenizer.isSpecial(token) { return "" }
@@ -27,7 +27,7 @@ public struct TokenStreamDecoder: Sendable {
         return text
     }
 
-    /// What is left when no more tokens come: U+FFFD for a character that was never completed, or nothing.
+    /// The remaining text after the last token: U+FFFD for an incomplete character, or nothing.
     public mutating func finish() -> String {
         defer {
             held = []
@@ -36,7 +36,7 @@ public struct TokenStreamDecoder: Sendable {
         return String(decoding: held, as: UTF8.self)
     }
 
-    /// How many bytes at the end could be the beginning of one character (Unicode, table 3-7).
+    /// The number of bytes at the end that could be the beginning of a character (Unicode, table 3-7).
     private static func incompleteSuffix(of bytes: [UInt8]) -> Int {
         for length in 1...3 where length <= bytes.count {
             let lead = bytes[bytes.count - length]

@@ -1,11 +1,12 @@
 import Foundation
 
-/// Text to tokens and back, as a `tokenizer.json` of the Hugging Face `tokenizers` format describes it.
+/// A tokenizer that turns text into tokens and back, as a `tokenizer.json` of the Hugging Face `tokenizers` format
+/// describes it.
 ///
-/// Understood are byte-pair encoding models; the normalizers NFC and NFKC; the pre-tokenizers ByteLevel, Split and
-/// Digits; the post-processors ByteLevel and TemplateProcessing; the decoder ByteLevel; sequences of each of these;
-/// and added tokens. Anything else is refused by name. `truncation` and `padding` are not applied: they say how
-/// texts were batched in training, and a prompt is neither cut nor filled up.
+/// It supports byte-pair encoding models; the normalizers NFC and NFKC; the pre-tokenizers ByteLevel, Split and Digits;
+/// the post-processors ByteLevel and TemplateProcessing; the decoder ByteLevel; sequences of each of these; and added
+/// tokens. Other components are refused by name. `truncation` and `padding` are not applied: they describe batches of
+/// training, and a prompt is neither cut nor padded.
 public struct Tokenizer: Sendable {
     private let file: String
     private let normalizer: TextNormalizer
@@ -20,8 +21,8 @@ public struct Tokenizer: Sendable {
     /// Reads a tokenizer.
     /// - Parameters:
     ///   - json: The contents of a `tokenizer.json`.
-    ///   - file: What to call it in errors.
-    /// - Throws: `TokenizerError` when it is damaged or asks for what is not supported.
+    ///   - file: its name in errors.
+    /// - Throws: `TokenizerError` if it is damaged or asks for an unsupported component.
     public init(json: some Sequence<UInt8>, file: String = "tokenizer.json") throws {
         let root: TokenizerField
         do throws(OrderedJSON.SyntaxError) {
@@ -46,7 +47,7 @@ public struct Tokenizer: Sendable {
         self.names = names
         postProcessor = try PostProcessor(root.member("post_processor")) { names.token($0) != nil }
 
-        // Of two that are spelled alike once normalized, a special one is found first.
+        // If two are equal after normalization, a special one is found first.
         let tokens = added.map(\.1)
         let ordered = tokens.filter(\.isSpecial) + tokens.filter { !$0.isSpecial }
         unnormalizedTokens = AddedTokenFinder(ordered.filter { !$0.isNormalized }) { Array($0.content.utf8) }
@@ -56,7 +57,7 @@ public struct Tokenizer: Sendable {
     }
 
     /// Reads a tokenizer from a file.
-    /// - Throws: `TokenizerError` when it cannot be read, is damaged or asks for what is not supported.
+    /// - Throws: `TokenizerError` if it cannot be read, is damaged or asks for an unsupported component.
     public init(contentsOf url: URL) throws {
         let data: Data
         do {
@@ -68,9 +69,9 @@ public struct Tokenizer: Sendable {
     }
 
     /// The tokens of a text. Added tokens that are written in the text are recognized, special ones too.
-    /// - Parameter addSpecialTokens: Whether to put around it what the tokenizer's template asks for.
-    /// - Throws: `TokenizerError` when the text is longer than 2 GiB, or when a pattern of the tokenizer takes
-    ///   unreasonably long on it.
+    /// - Parameter addSpecialTokens: whether to add the special tokens of the tokenizer's template.
+    /// - Throws: `TokenizerError` if the text is longer than 2 GiB, or if a pattern of the tokenizer takes unreasonably
+    ///   long on it.
     public func encode(_ text: String, addSpecialTokens: Bool) throws -> [Int32] {
         let bytes = Array(text.utf8)
         guard bytes.count <= Int(Int32.max) else {
@@ -107,8 +108,8 @@ public struct Tokenizer: Sendable {
         return addSpecialTokens ? postProcessor.addSpecialTokens(to: tokens) : tokens
     }
 
-    /// The text of tokens. Bytes that are no UTF-8 become U+FFFD.
-    /// - Throws: `TokenizerError` when there is no token with one of the ids.
+    /// The text of tokens. Bytes that are not UTF-8 become U+FFFD.
+    /// - Throws: `TokenizerError` if there is no token with one of the ids.
     public func decode(_ tokens: some Sequence<Int32>, skipSpecialTokens: Bool) throws -> String {
         var bytes: [UInt8] = []
         var isFirst = true
@@ -124,20 +125,20 @@ public struct Tokenizer: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// A decoder that is given one token at a time.
+    /// A new decoder that takes one token at a time.
     public func makeStreamDecoder(skipSpecialTokens: Bool) -> TokenStreamDecoder {
         TokenStreamDecoder(tokenizer: self, skipsSpecialTokens: skipSpecialTokens)
     }
 
-    /// One more than the largest token id. Not every id below it need have a token.
+    /// One more than the largest token id. Ids below it may lack a token.
     public var vocabularySize: Int { names.count }
 
-    /// How a token is written in the tokenizer's file, or nil when there is none with this id.
+    /// The spelling of a token in the tokenizer's file; nil if there is none with this id.
     public func token(_ id: Int32) -> String? { names.token(id) }
 
-    /// The id of a token as it is written in the tokenizer's file, compared byte by byte, or nil when there is none.
+    /// The id of a token by its spelling in the tokenizer's file, compared byte by byte; nil if there is none.
     public func id(of token: String) -> Int32? { names.id(of: token) }
 
-    /// Whether an id is a special token's.
+    /// Whether an id belongs to a special token.
     public func isSpecial(_ id: Int32) -> Bool { names.isSpecial(id) }
 }

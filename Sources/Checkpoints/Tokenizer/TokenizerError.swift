@@ -1,6 +1,6 @@
-/// Why a tokenizer could not be read, or could not encode or decode what it was given.
+/// An error for a tokenizer that could not be read, or a text or tokens that it could not encode or decode.
 public struct TokenizerError: Error, CustomStringConvertible, Sendable {
-    /// A full sentence: what was wrong, where, and what to do if anything can be done.
+    /// A full sentence that says what is wrong, where, and what to do, if anything.
     public let description: String
 
     init(_ description: String) {

@@ -1,7 +1,7 @@
-/// A value of a tokenizer file together with where it stands, so that what is wrong with it can be said precisely.
+/// A value of a tokenizer file together with its place, for precise error messages.
 struct TokenizerField {
     let value: OrderedJSON
-    /// Where in the file, such as `model.merges`; empty for the file as a whole.
+    /// The place in the file, such as `model.merges`; empty for the whole file.
     let path: String
     let file: String
 
@@ -13,14 +13,13 @@ struct TokenizerField {
         error("this has to be \(wanted), and is \(value.kind).")
     }
 
-    /// The members of an object, as often as they are there.
+    /// The members of an object, including repeated ones.
     func members() throws -> [OrderedJSON.Member] {
         guard case .object(let members) = value else { throw mismatch("an object") }
         return members
     }
 
-    /// The member called `key`, or nil when it is absent or null. A key that appears twice is an error: it is not known
-    /// which one was meant.
+    /// The member called `key`, or nil if it is absent or null. A repeated key is an error, because it is ambiguous.
     func member(_ key: String) throws -> TokenizerField? {
         let found = try members().filter { $0.key == key }
         guard found.count < 2 else { throw error("the key \(key) appears more than once.") }
@@ -34,7 +33,7 @@ struct TokenizerField {
         return member
     }
 
-    /// Refuses keys other than `keys`: a setting that is not understood may change what the tokenizer does.
+    /// Refuses keys other than `keys`, because an unknown setting may change the result of the tokenizer.
     func refuseKeys(besides keys: String...) throws {
         for member in try members() where !keys.contains(member.key) {
             throw error("\(member.key) is not a setting that this program knows.")
@@ -75,7 +74,7 @@ struct TokenizerField {
     /// Tables are as long as the largest id, so it is bounded. Known vocabularies stay under a million.
     static let largestTokenID: Int32 = 1 << 24 - 1
 
-    /// The token id that `value` is, or nil when it is none.
+    /// The token id that `value` is; nil if it is not one.
     static func tokenID(_ value: OrderedJSON) -> Int32? {
         guard case .number(let number) = value, let id = Int32(exactly: number), id >= 0, id <= largestTokenID
         else { return nil }

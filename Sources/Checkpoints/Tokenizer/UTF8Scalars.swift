@@ -1,6 +1,6 @@
-/// Scalars of a buffer that is known to be valid UTF-8, read at a byte position in either direction.
+/// A reader of scalars in a buffer that is known to be valid UTF-8, at a byte position in either direction.
 enum UTF8Scalars {
-    /// The bytes of a sequence that starts with `lead`.
+    /// The number of bytes of a sequence that starts with `lead`.
     static func length(lead: UInt8) -> Int {
         lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
     }
@@ -13,7 +13,7 @@ enum UTF8Scalars {
         return (decode(bytes, position..<end), end)
     }
 
-    /// The scalar that ends at `position`, which is after the start, and where it starts.
+    /// The scalar that ends at `position`, which is after the start, and its beginning.
     static func scalar(
         before position: Int, in bytes: UnsafeBufferPointer<UInt8>
     ) -> (scalar: Unicode.Scalar, start: Int) {

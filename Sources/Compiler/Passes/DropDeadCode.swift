@@ -1,6 +1,6 @@
 import IR
 
-/// Drops pure operations whose results nothing reads, and weights and caches that no function names.
+/// The pass that drops pure operations whose results nothing reads, and weights and caches that no function names.
 public struct DropDeadCode: Pass {
     public let name = "drop-dead-code"
     public let summary = "drops operations whose results nothing reads and weights that nothing names"
@@ -20,7 +20,7 @@ public struct DropDeadCode: Pass {
         return module
     }
 
-    /// Walks backwards, keeping what a later operation reads.
+    /// Walks backwards and keeps the operations that a later one reads.
     private func sweep(_ operations: [Operation], live: inout Set<String>, symbols: inout Set<String>) -> [Operation] {
         var kept: [Operation] = []
         for var operation in operations.reversed() {

@@ -1,7 +1,7 @@
 import IR
 
-/// Fuses the head with the argmax of greedy decoding: the logits, a row of the vocabulary's width for every position,
-/// are never stored.
+/// The pass that fuses the head with the argmax of greedy decoding. The logits, a row of the vocabulary's width for
+/// every position, are then never stored.
 public struct FuseArgmax: FunctionPass {
     public let name = "fuse-argmax"
     public let summary = "fuses the head with argmax: greedy decoding never stores logits"

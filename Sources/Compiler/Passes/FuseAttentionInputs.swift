@@ -1,7 +1,7 @@
 import IR
 
-/// Fuses the projection to queries, keys and values with bias, rotary embedding and cache write, in the form in which
-/// transformers write it:
+/// The pass that fuses the projection to queries, keys and values with bias, rotary embedding and cache write. It looks
+/// for the usual form of these operations:
 ///
 ///     %qkv = linear %x, @w                   %v  = slice %qkv {from = 2E, to = 3E}
 ///     %qk  = slice %qkv {from = 0, to = 2E}  %k  = rope %k0, %position
@@ -33,7 +33,7 @@ public struct FuseAttentionInputs: Pass {
     private func match(
         _ write: Int, _ operations: [Operation], _ block: BlockIndex, _ module: Module
     ) -> (indices: [Int], fused: Operation)? {
-        /// The operation that defines `value`, when it has this opcode and the value is read `uses` times.
+        /// The operation that defines `value`, if it has this opcode and the value is read `uses` times.
         func definition(_ value: Value, _ opcode: Opcode, uses: Int) -> Int? {
             guard let index = block.definition(of: value), operations[index].opcode == opcode,
                 block.uses(of: value) == uses
@@ -56,7 +56,8 @@ public struct FuseAttentionInputs: Pass {
             operations[valueSlice].operands == operations[linear].results
         else { return nil }
 
-        // The other reader of the biased columns has to be the queries' half, on its way to the same rotary embedding.
+        // The other reader of the biased columns has to be the half of the queries, which the same rotary embedding
+        // turns.
         let biased = operations[bias].results[0]
         guard
             let querySlice = block.readers(of: biased).first(where: {
@@ -76,12 +77,12 @@ public struct FuseAttentionInputs: Pass {
             operations[queryRope].operands[1] == position, operations[keyRope].operands[1] == position
         else { return nil }
 
-        // The fused operation turns the heads that the cache keeps.
+        // The fused operation rotates the heads that the cache keeps.
         guard let cache = operations[write].symbols.first.flatMap({ module.cache($0) }),
             let heads = operations[queryRope].integer("heads"), cache.type.shape.first == .fixed(heads)
         else { return nil }
 
-        // The fused operation stands at the cache write, so nothing before that may read the queries.
+        // The fused operation is placed at the cache write, so nothing before that may read the queries.
         let queries = operations[queryRope].results[0]
         guard queryRope < write, !block.readers(of: queries).contains(where: { $0 < write }) else { return nil }
 

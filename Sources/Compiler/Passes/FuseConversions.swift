@@ -1,7 +1,7 @@
 import IR
 
-/// Lets the operation that computes a row write it in the format in which the next matrix reads it: as bf16, or quantized
-/// in the same pass. What is computed in shares of columns cannot be quantized on the way, and keeps its conversion.
+/// The pass that lets the operation that computes a row write it in the format that the next matrix reads: as bf16, or
+/// quantized. Operations whose work is divided by columns cannot quantize their rows and keep the conversion.
 public struct FuseConversions: FunctionPass {
     public let name = "fuse-conversions"
     public let summary =

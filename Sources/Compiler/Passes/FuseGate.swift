@@ -1,7 +1,7 @@
 import IR
 
-/// Fuses a gated MLP's first matrix with its gate: `silu(x W₁ᵀ) · (x W₂ᵀ)`, where W stacks W₁ over W₂. The matrix's
-/// full output, the widest of a block, is never stored.
+/// The pass that fuses the first matrix of a gated MLP with its gate: `silu(x W₁ᵀ) · (x W₂ᵀ)`, where W stacks W₁ over
+/// W₂. The matrix's full output, the widest of a block, is never stored.
 public struct FuseGate: FunctionPass {
     public let name = "fuse-gate"
     public let summary =
@@ -29,7 +29,7 @@ public struct FuseGate: FunctionPass {
         }
     }
 
-    /// The indices of linear, silu and both slices when `gate` and `up` are the halves of one product.
+    /// The indices of linear, silu and both slices if `gate` and `up` are the halves of one product; else nil.
     private func match(gate: Value, up: Value, _ operations: [Operation], _ block: BlockIndex) -> [Int]? {
         guard let silu = block.definition(of: gate), operations[silu].opcode == .silu, block.uses(of: gate) == 1,
             let gateSlice = block.definition(of: operations[silu].operands[0]),

@@ -1,7 +1,8 @@
 import IR
 
-/// Fuses a residual addition with the norms after it, so that a row is read once and stays in the nearest cache:
-/// norm(a + b) alone, followed by the next norm, or a + b kept beside its norm.
+/// The pass that fuses a residual addition with the norms after it, so that a row is read once and stays in the nearest
+/// cache. There are three forms: norm(a + b) alone, norm(a + b) and the next norm, and a + b kept together with its
+/// norm.
 public struct FuseResidualNorm: FunctionPass {
     public let name = "fuse-residual-norm"
     public let summary = "fuses residual additions with the norms that follow them: each row is read and written once"
@@ -10,7 +11,7 @@ public struct FuseResidualNorm: FunctionPass {
 
     func rewrite(_ function: inout Function) {
         function.rewriteBlocks { operations, block in
-            /// The first norm of this block that reads `value`, and that no other match has taken.
+            /// The first norm of this block that reads `value` and that no other match has taken.
             func norm(of value: Value, after index: Int, unless edit: BlockEdit) -> Int? {
                 block.readers(of: value).first {
                     $0 > index && operations[$0].opcode == .norm && !edit.hasRemoved($0)
@@ -23,7 +24,7 @@ public struct FuseResidualNorm: FunctionPass {
                 let attributes = operations[first].attributes
                 let normed = operations[first].results[0]
                 if block.uses(of: sum) > 1 {
-                    // Only the operands of the addition are read, so the norm can move up to it.
+                    // The norm reads only the operands of the addition, so it can move up to it.
                     edit.replace(
                         [index, first], at: index,
                         with: Operation(

@@ -5,7 +5,7 @@ import Plans
 public struct Specialization: Hashable, Sendable {
     /// The function that is copied.
     public var function: String
-    /// How often the copy's loops run.
+    /// The number of iterations of the copy's loops.
     public var recurrences: Int
 
     public init(_ function: String, recurrences: Int) {
@@ -13,12 +13,12 @@ public struct Specialization: Hashable, Sendable {
         self.recurrences = recurrences
     }
 
-    /// The copy's name, `decode.r32`.
+    /// The name of the copy, such as `decode.r32`.
     public var name: String { ScheduledFunction.label(function, unrolled: recurrences) }
 }
 
-/// Copies functions with their number of recurrences fixed, so that later passes can unroll the copies while the
-/// originals keep looping for every other number.
+/// The pass that copies functions with their number of recurrences fixed. Later passes can unroll the copies, and the
+/// originals keep their loop for every other number.
 public struct SpecializeRecurrences: ParameterizedPass {
     public let name = "specialize-recurrences"
     public let summary = "copies functions for a fixed number of recurrences, so that the copies can be unrolled"

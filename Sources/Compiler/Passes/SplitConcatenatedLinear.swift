@@ -1,8 +1,8 @@
 import IR
 
-/// Splits a matrix that reads a concatenation into one matrix for each half: `[a ; b] Wᵀ = a Wₐᵀ + b W_bᵀ`.
-/// In Huginn that is the adapter, which reads state and input side by side; the input's half then no longer depends on
-/// the recurrence.
+/// The pass that splits a matrix that reads a concatenation into one matrix for each half: `[a ; b] Wᵀ = a Wₐᵀ + b
+/// W_bᵀ`. In Huginn that is the adapter, which reads state and input side by side. The input's half then no longer
+/// depends on the recurrence.
 public struct SplitConcatenatedLinear: Pass {
     public let name = "split-adapter"
     public let summary =

@@ -1,7 +1,7 @@
 import IR
 
-/// Replaces a loop with a fixed count by copies of its body. Each copy knows its recurrence, hence its entry in the
-/// caches, and the last operations of one copy can fuse with the first of the next.
+/// The pass that replaces a loop with a fixed count by copies of its body. Each copy knows its recurrence and so its
+/// entry in the caches, and the last operations of one copy can fuse with the first of the next.
 public struct UnrollRecurrences: FunctionPass {
     public let name = "unroll-recurrences"
     public let summary = "replaces loops of a fixed count by copies of their body, so that fusion can cross iterations"
@@ -10,7 +10,8 @@ public struct UnrollRecurrences: FunctionPass {
         Predecessor("hoist-invariants", "once a loop is unrolled there is nothing to move its invariants out of"),
     ]
 
-    /// A longer loop stays one: its copies would be a text of many megabytes and no faster.
+    /// The maximum count of a loop that is unrolled. The copies of a longer one would be a text of many megabytes and
+    /// no faster.
     public static let maxIterations = 256
 
     public init() {}
