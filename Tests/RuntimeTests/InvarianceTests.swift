@@ -6,8 +6,8 @@ import Runtime
 import Samplers
 import Testing
 
-/// A row's result depends on its own sequence alone: not on the rows beside it, the number of threads, or whether the
-/// recurrences are unrolled.
+/// A row's result depends on its own sequence alone: not on the other rows of the call, the number of threads, or
+/// whether the recurrences are unrolled.
 @Suite struct InvarianceTests {
     /// Three sequences of different lengths, none a multiple of a tile's 16 rows.
     static let sequences: [[Int32]] = [17, 5, 43].enumerated().map { number, length in
@@ -28,8 +28,7 @@ import Testing
     }
 
     @Test(arguments: ["micro", "odd"], [ElementType.bf16, .int8, .int4])
-    func `rows are the same to the bit alone and beside other sequences`(_ name: String, _ weights: ElementType) throws
-    {
+    func `rows are the same to the bit alone and with other sequences`(_ name: String, _ weights: ElementType) throws {
         let model = try PlanModel(GoldenFiles.plan(name, weights: weights), sequences: 3)
         let entries = Self.sequences.enumerated().map { (slot: Int32($0), tokens: $1) }
         let together = try Self.prefill(entries, on: model, recurrences: 3)
@@ -91,7 +90,7 @@ import Testing
         #expect(steps[0].map(\.tokens) == steps[1].map(\.tokens))
     }
 
-    @Test func `diffusion runs beside others are the same as alone, step by step`() throws {
+    @Test func `diffusion runs with others are the same as alone, step by step`() throws {
         let plan = try GoldenFiles.plan("micro", weights: .bf16)
         let model = try PlanModel(plan, sequences: 3)
         func samplers() throws -> [any SequenceSampler] {

@@ -64,7 +64,7 @@ import Testing
                 """))
     }
 
-    @Test func `a sum that others read is kept beside its norm, even for those before the norm`() throws {
+    @Test func `a sum that others read is kept with its norm, even for those before the norm`() throws {
         try expect(
             FuseResidualNorm(),
             of: Self.text(

@@ -7,7 +7,7 @@ import Testing
 
 /// Schedules of random graphs, as loops and unrolled, in every weight format.
 @Suite struct SchedulingPropertyTests {
-    /// A scheduled function beside what it was made from.
+    /// A scheduled function and the one from which it was made.
     struct Scheduled {
         var program: RandomProgram
         var lowered: Module

@@ -6,12 +6,12 @@ public struct GoldenRuns: Decodable, Sendable {
     public struct Forward: Decodable, Sendable { public var recurrences: [Int] }
 
     public struct Autoregressive: Decodable, Sendable {
-        /// Its place among the prompts.
+        /// The place of its prompt among the prompts.
         public var prompt: Int
         public var recurrence: Int
         public var new_tokens: Int
         var kv_cache: String
-        /// The prompt, then what was generated.
+        /// The prompt, then the generated tokens.
         public var sequence: [Int32]
 
         /// B: `shared`, or one entry for each recurrence.
@@ -22,11 +22,11 @@ public struct GoldenRuns: Decodable, Sendable {
         public var prompt: Int
         public var settings: Settings
         public var sequence: [Int32]
-        /// The first of the run.
+        /// The first steps of the run.
         public var steps: [Step]
     }
 
-    /// Of a diffusion run, by the names that the reference has for them.
+    /// The settings of a diffusion run, by their names in the reference.
     public struct Settings: Decodable, Sendable {
         public var new_tokens: Int
         var headway: Int
@@ -60,16 +60,17 @@ public struct GoldenRuns: Decodable, Sendable {
         }
     }
 
-    /// After a step. Sequences were kept in buffers filled with zeros, so zeros at the ends of tokens are left off.
+    /// The state after a step. The reference keeps sequences in buffers filled with zeros, so zeros at the end of
+    /// tokens are left out.
     public struct Step: Decodable, Equatable, Sendable {
         public var frozen: [Int32]
         public var current: [Int32]
-        /// Recurrences of each position.
+        /// The number of recurrences of each position.
         public var counter: [Int]
 
         /// - Parameters:
         ///   - tokens: the final tokens and the draft.
-        ///   - frozen: how many are final.
+        ///   - frozen: the number of final ones.
         public init(tokens: [Int32], frozen: Int, recurrences: [Int]) {
             func trimmed(_ tokens: some Collection<Int32>) -> [Int32] {
                 var tokens = Array(tokens)
@@ -81,7 +82,7 @@ public struct GoldenRuns: Decodable, Sendable {
             counter = recurrences
         }
 
-        /// A sampler's record. A token 0 that happens to be last is left off too, frozen (run 22, step 42) or not.
+        /// A sampler's record. A token 0 that happens to be last is left out too, frozen (run 22, step 42) or not.
         public init(_ record: StepRecord) {
             self.init(tokens: record.tokens, frozen: record.frozen, recurrences: record.recurrences)
         }

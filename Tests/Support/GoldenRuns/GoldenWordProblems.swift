@@ -8,7 +8,7 @@ public struct GoldenWordProblems: Decodable, Sendable {
         public var diffusion: [Int32]
         public var text: String
     }
-    /// Of the autoregressive answers.
+    /// The recurrences of the autoregressive answers.
     public var recurrence: Int
     public var rows: [Row]
 

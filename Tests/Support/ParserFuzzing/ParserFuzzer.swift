@@ -2,24 +2,24 @@ import Compiler
 import IR
 import RandomGraphs
 
-/// Feeds damaged texts to the parser and checks what everybody relies on: it neither crashes nor hangs, says where it
-/// stopped, and what it reads prints and reads back as the same. Passes, which take any module that verifies, have to make
-/// one that verifies of it, or refuse it.
+/// A fuzzer that feeds damaged texts to the parser. The parser must neither crash nor hang, it has to say where it
+/// stopped, and a module that it reads has to print and read back as the same. Passes have to turn any verified module
+/// into a verified one, or refuse it.
 public struct ParserFuzzer: Sendable {
     private let corpus: [[UInt8]]
     private let seed: UInt64
     private let passes: [any Pass]
 
-    /// What became of some inputs.
+    /// The outcomes of some inputs.
     public struct Tally: Sendable {
         public var inputs = 0
-        /// Inputs that are no UTF-8, which are repaired before they are parsed.
+        /// Inputs that are not UTF-8, which are repaired before they are parsed.
         public var repaired = 0
         public var rejected = 0
         /// Inputs that read as a module, and those of them that verify.
         public var parsed = 0
         public var verified = 0
-        /// The longest that one input took.
+        /// The longest time for one input.
         public var slowest = Duration.zero
 
         public init() {}
@@ -42,8 +42,8 @@ public struct ParserFuzzer: Sendable {
     }
 
     /// - Parameters:
-    ///   - texts: what is damaged; at least one, none empty.
-    ///   - passes: what to run, each alone, on what verifies.
+    ///   - texts: the texts to damage; at least one, none empty.
+    ///   - passes: the passes to run, each alone, on modules that verify.
     public init(texts: [String], seed: UInt64, passes: [any Pass] = []) {
         corpus = texts.map { Array($0.utf8) }
         self.seed = seed
@@ -107,7 +107,7 @@ public struct ParserFuzzer: Sendable {
         }
     }
 
-    /// What is wrong with a refusal; nil when it names a place of the text, or its end, and says something short.
+    /// The problem with a refusal; nil if it names a place of the text, or its end, and says something short.
     private static func problem(with error: ParseError, in text: String) -> String? {
         let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         guard (1...lines.count).contains(error.line) else {

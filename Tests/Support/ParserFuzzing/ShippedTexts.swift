@@ -4,7 +4,7 @@ import Huginn
 import IR
 import NumberFormats
 
-/// What the parser meets in earnest: the functions of the architecture, at every stage and in every format.
+/// The texts that the parser reads in practice: the functions of the architecture, at every stage and in every format.
 public enum ShippedTexts {
     /// One block in each group, and a token id or two: as many kinds of lines as a large model has, and few of each.
     private static let configuration = """

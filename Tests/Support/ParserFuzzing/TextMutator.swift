@@ -1,13 +1,13 @@
 import RandomGraphs
 
-/// Damages texts in the ways in which texts get damaged, by hand and otherwise.
+/// A mutator that damages texts like editing mistakes and broken files do.
 struct TextMutator {
     /// Texts to damage and to take pieces from; none is empty.
     let corpus: [[UInt8]]
     var random: RandomSource
 
-    /// What parsers stumble over: words of the grammar in the wrong place, numbers at and beyond the ends of their types,
-    /// control characters, and bytes that are no UTF-8.
+    /// Pieces that are difficult for parsers: words of the grammar in the wrong place, numbers at and beyond the ends
+    /// of their types, control characters, and bytes that are not UTF-8.
     private static let pieces: [[UInt8]] =
         [
             "%", "@", "{", "}", "(", ")", "[", "]", "->", "-", "=", ",", ":", "//", "/", "\n", "\r\n", "\t", "\u{0}",
@@ -44,7 +44,7 @@ struct TextMutator {
             text.insert(contentsOf: Array(text[span]), at: span.lowerBound)
         case 3: text.insert(contentsOf: pick(Self.pieces), at: place(in: text))
         case 4:
-            // Another digit gives texts that still read, with other sizes, names and numbers.
+            // Another digit gives texts that can still be read, with other sizes, names and numbers.
             if let digit = text[place(in: text)...].firstIndex(where: { (0x30...0x39).contains($0) }) {
                 text[digit] = UInt8.random(in: 0x30...0x39, using: &random)
             }
@@ -88,7 +88,7 @@ struct TextMutator {
         text.replaceSubrange(to, with: Array(text[from]))
     }
 
-    /// Opens something many times over.
+    /// Repeats an opening word or bracket many times.
     private mutating func nest(_ text: inout [UInt8]) {
         let opening = pick(["repeat 2 () {\n", "(", "{", "[", "func @f() -> () {", "%a = ", "- ", "%a, ", "@", "f32["])
         let count = 1 << Int.random(in: 1...12, using: &random)
@@ -111,7 +111,7 @@ struct TextMutator {
         return start..<min(text.count, start + Int.random(in: 1...24, using: &random))
     }
 
-    /// The next token from some place on that begins so: what lies between separators.
+    /// The next token from a random place on that begins like this. Tokens lie between separators.
     private mutating func token(in text: [UInt8], where isStart: (UInt8) -> Bool) -> Range<Int>? {
         let from = place(in: text)
         guard

@@ -1,7 +1,7 @@
 import IR
 import NumberFormats
 
-/// What the generator makes.
+/// The result of the generator.
 struct RandomGraph {
     var module: Module
     var weights: [String: Tensor]
@@ -14,14 +14,14 @@ struct RandomGraph {
 }
 
 /// Draws one function: parameters, a few operations, a loop, a few more, and a head. What an operation reads is drawn
-/// from the values before it, so that graphs have shared subexpressions, unused values, and values of the loop's outside
-/// that only its inside reads.
+/// from the values before it, so that graphs have shared subexpressions, unused values, and values of the loop's
+/// outside that only its inside reads.
 struct GraphGenerator {
     var random: RandomSource
     var builder: FunctionBuilder
     /// f32 matrices that can be read here, oldest first.
     var pool: [Value] = []
-    /// What the checkpoint holds.
+    /// The tensors of the checkpoint.
     var tensors: [String: Tensor] = [:]
     var usesBF16 = false
     let allowsBF16: Bool
@@ -99,7 +99,7 @@ struct GraphGenerator {
         return results[0]
     }
 
-    /// What the function returns: always the loop's first result, then a choice of the rest.
+    /// The returned values: always the loop's first result, then a choice of the others.
     private mutating func head(_ final: Value) -> (returns: [Value], choices: [(result: Int, logits: Value)]) {
         var returns = [final]
         var choices: [(result: Int, logits: Value)] = []

@@ -1,6 +1,6 @@
 import IR
 
-// What graphs are made of: single operations, and the groups that the compiler's passes look for, now and then with one
+// The parts of graphs: single operations, and the groups that the compiler's passes look for, now and then with one
 // thing different so that a pass that looks too loosely changes what the graph means.
 extension GraphGenerator {
     mutating func steps(_ count: ClosedRange<Int>) {

@@ -1,7 +1,6 @@
 import IR
 
-/// A random verified module with one function, numbers for its weights, and calls of it: what a property test of a pass
-/// needs.
+/// A random verified module with one function, numbers for its weights, and calls of it, for property tests of passes.
 ///
 ///     let program = try RandomProgram(seed: 7)
 ///     let changed = try SomePass().run(program.module)
@@ -14,9 +13,10 @@ public struct RandomProgram: Sendable {
     public let module: Module
     /// The checkpoint: a tensor for every weight.
     public let weights: [String: Tensor]
-    /// The arguments of calls that follow each other on the same caches: later ones extend the sequences of earlier ones.
+    /// The arguments of calls that follow each other on the same caches: later ones extend the sequences of earlier
+    /// ones.
     public let calls: [[Tensor]]
-    /// How many recurrences every call asks for.
+    /// The number of recurrences of every call.
     public let recurrences: Int
     /// The caches' budget.
     public let budget: Int
@@ -54,13 +54,13 @@ public struct RandomProgram: Sendable {
             module, function, weights: weights, calls: calls, recurrences: recurrences, budget: budget)
     }
 
-    /// In what the results of `changed` differ from those of ``module`` by more than the order of sums explains, in a
-    /// sentence; nil if in nothing.
+    /// A sentence that says how the results of `changed` differ from those of ``module`` by more than the order of sums
+    /// explains; nil if they do not.
     public func difference(from changed: Module, function: String = function) throws -> String? {
         difference(from: try outputs(of: changed, function: function))
     }
 
-    /// The same for results at hand. A token may differ where its logits are as good as equal.
+    /// The same for given results. A token may differ if its logits are almost equal.
     public func difference(from outputs: [Tensor]) -> String? {
         guard outputs.count == expected.count else {
             return "seed \(seed): \(outputs.count) results, expected \(expected.count)"
@@ -83,8 +83,8 @@ public struct RandomProgram: Sendable {
         return nil
     }
 
-    /// How far results may be apart, relative to their norm: ten times what the order of sums was seen to change in
-    /// 2000 programs. With bf16, a last bit can make a rounding fall the other way, by 2^−8 of an element.
+    /// The maximum difference of results, relative to their norm: ten times the largest effect of the order of sums in
+    /// 2000 programs. With bf16, a last bit can change the direction of a rounding, by 2^−8 of an element.
     public var tolerance: Float { usesBF16 ? 5e-3 : 2e-5 }
 
     private func firstWrongChoice(_ wanted: [Int32], _ found: [Int32], _ logits: Tensor) -> Int? {
@@ -99,7 +99,7 @@ public struct RandomProgram: Sendable {
         }
     }
 
-    /// ‖a − b‖ / ‖a‖, or ‖a − b‖ where a is zero.
+    /// The relative distance ‖a − b‖ / ‖a‖, or ‖a − b‖ if a is zero.
     public static func relativeDistance(_ a: [Float], _ b: [Float]) -> Float {
         let difference = zip(a, b).reduce(Double(0)) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
         let norm = a.reduce(Double(0)) { $0 + Double($1) * Double($1) }
