@@ -18,6 +18,9 @@ public struct CompilerOptions: Hashable, Sendable {
 }
 
 /// A list of passes in the order in which they run. The verifier checks the module after each.
+///
+///     let options = CompilerOptions(weights: .bf16, specializations: [Specialization("decode", recurrences: 32)])
+///     let lowered = try Pipeline(options).run(module)
 public struct Pipeline: Sendable {
     public var passes: [any Pass]
 

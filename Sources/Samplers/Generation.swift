@@ -2,6 +2,12 @@ import Runtime
 
 /// A batch of sequences over one model. Each step evaluates one call of every sampler, and calls of one kind share a
 /// call of the model.
+///
+///     var generation = Generation(model: model)
+///     try generation.add(sampler, slot: 0)
+///     while !generation.isIdle {
+///         for event in try generation.step() { print(event.newTokens) }
+///     }
 public struct Generation {
     /// The result of one ``step()`` for one sequence.
     public struct Event: Sendable {

@@ -14,6 +14,10 @@ public struct ChatMessage: Sendable, Hashable {
 
 /// A checkpoint's chat template, which turns a conversation into the text that the model continues.
 ///
+///     let template = try ChatTemplate(source, name: "chat_template.jinja")
+///     let question = ChatMessage(role: "user", content: "How many?")
+///     let prompt = try template.render(messages: [question], addGenerationPrompt: true)
+///
 /// Templates are written in Jinja. This type supports the part of it that chat templates use, as transformers'
 /// `apply_chat_template` renders it (Jinja2's immutable sandbox with `trim_blocks`, `lstrip_blocks` and the loop
 /// controls). Other features are refused by name: blocks, filters and tests when the template is read, methods when

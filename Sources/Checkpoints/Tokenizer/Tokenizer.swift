@@ -3,6 +3,10 @@ import Foundation
 /// A tokenizer that turns text into tokens and back, as a `tokenizer.json` of the Hugging Face `tokenizers` format
 /// describes it.
 ///
+///     let tokenizer = try Tokenizer(contentsOf: folder.appending(path: "tokenizer.json"))
+///     let tokens = try tokenizer.encode("How many?", addSpecialTokens: true)
+///     let text = try tokenizer.decode(tokens, skipSpecialTokens: true)
+///
 /// It supports byte-pair encoding models; the normalizers NFC and NFKC; the pre-tokenizers ByteLevel, Split and Digits;
 /// the post-processors ByteLevel and TemplateProcessing; the decoder ByteLevel; sequences of each of these; and added
 /// tokens. Other components are refused by name. `truncation` and `padding` are not applied: they describe batches of
