@@ -35,7 +35,7 @@ import Testing
         ]
     }
 
-    @Test(arguments: [Int.max, 7, 1]) func `a sequence beside others is the sequence alone`(maxRows: Int) throws {
+    @Test(arguments: [Int.max, 7, 1]) func `a sequence is the same in company as alone`(maxRows: Int) throws {
         let together = try Generation.run(mixture(), on: ToyModel(), maxRows: maxRows)
         for (sampler, expected) in zip(try mixture(), together) {
             let alone = try Generation.run([sampler], on: ToyModel())[0]
