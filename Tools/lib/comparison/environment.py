@@ -1,4 +1,4 @@
-"""Where the comparison runs: its virtual environment, and what the machine is."""
+"""The environment of the comparison: its Python packages, and a description of the machine."""
 import importlib.util
 import os
 import pathlib
@@ -14,7 +14,7 @@ def cores():
 
 
 def enter(folder, threads):
-    """Goes on in a Python that has the packages, this one or that of `folder`, with this many threads for all of them.
+    """Continues in a Python that has the packages, this one or that of `folder`, with this number of threads for all.
 
     Libraries read these variables when they are loaded, so this has to come first; it may start the program again.
     """
@@ -33,7 +33,7 @@ def enter(folder, threads):
 
 
 def machine():
-    """The processor's name, and what decides its arithmetic."""
+    """The processor's name, and the instruction sets that decide its arithmetic."""
     name, flags = platform.processor() or platform.machine(), []
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()

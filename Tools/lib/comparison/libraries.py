@@ -13,7 +13,7 @@ def versions():
 
 
 def seconds(run, repeats):
-    """The median over the passes of calling `run` for each of a shape's matrices, which it is given by number."""
+    """The median over the passes of the time of `run`, for each of a shape's matrices."""
     times = []
     for turn in range(repeats + 1):
         start = time.perf_counter()
@@ -24,11 +24,11 @@ def seconds(run, repeats):
 
 
 def copies(n, k, element_bytes):
-    """How many matrices of this shape take turns, so that each has to come from memory."""
+    """The number of matrices of this shape that take turns, so that each has to come from memory."""
     return max(1, shapes.BYTES_OF_PASS // (n * k * element_bytes))
 
 
-# Rows that are drawn at random; the others repeat them, which takes as long to multiply and less long to make.
+# Rows that are drawn at random. The others repeat them, which takes as long to multiply and less time to make.
 DRAWN = 64
 
 

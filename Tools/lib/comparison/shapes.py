@@ -1,6 +1,6 @@
-"""The matrices of a Huginn model, and how often a step multiplies by each."""
+"""The matrices of a Huginn model, and the number of times that a step multiplies by each."""
 
-# What weights of one shape take before they have to come from memory again, many times any cache.
+# The bytes of the matrices of one shape that take turns, many times the size of any cache.
 BYTES_OF_PASS = 512 << 20
 
 
@@ -17,7 +17,7 @@ def matrices(config):
 
 
 def uses(config, recurrence):
-    """How often one step with `recurrence` inner recurrences multiplies by each."""
+    """The number of times that one step with `recurrence` inner recurrences multiplies by each."""
     blocks = (config["n_layers_in_prelude"] + recurrence * config["n_layers_in_recurrent_block"]
               + config["n_layers_in_coda"])
     # The adapter's half for the states runs in every recurrence, its half for the inputs once; both are width × width.

@@ -7,7 +7,7 @@ LIBRARIES = ["torch bf16", "torch f32", "numpy f32"]
 
 
 class Summary:
-    """Looks up what a run measured."""
+    """The measurements of a run, looked up by format, matrix and rows."""
 
     def __init__(self, results):
         self.results = results
@@ -23,7 +23,7 @@ class Summary:
         return one_round["echelon"][weights]["matrices"]
 
     def matrix(self, weights, name, rows, key="ms"):
-        """The median over the rounds of one figure of echelon's, in milliseconds."""
+        """The median over the rounds of one of echelon's figures, in milliseconds."""
         n, k = shapes.matrices(self.config)[name]
         found = [
             entry[key] for one_round in self.rounds for entry in self._entries(one_round, weights)
@@ -74,7 +74,7 @@ def rows_text(count):
 
 
 class Target:
-    """A figure and the largest that it should be."""
+    """A figure and its maximum."""
 
     def __init__(self, text, value, limit):
         self.text, self.value, self.limit = text, value, limit
