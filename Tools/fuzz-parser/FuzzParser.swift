@@ -3,6 +3,7 @@ import Compiler
 import Foundation
 import ParserFuzzing
 
+/// The program that feeds damaged module texts to the parser, for longer runs than the tests make.
 @main
 struct FuzzParser: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,19 +18,19 @@ struct FuzzParser: AsyncParsableCommand {
               swift run -c release fuzz-parser --seed 1 --show 4711 | echelon opt --verify-only
             """)
 
-    @Option(help: "How many inputs to try.")
+    @Option(help: "The number of inputs to try.")
     var inputs = 1_000_000
 
     @Option(help: ArgumentHelp("Passes to run, each alone, on every module that verifies.", valueName: "list"))
     var passes = ""
 
-    @Option(help: "What the inputs are made from.")
+    @Option(help: "The seed of the inputs.")
     var seed: UInt64 = 1
 
-    @Option(help: "The number of the first input: what is left of a run that crashed.")
+    @Option(help: "The number of the first input, to continue a run that crashed.")
     var first = 0
 
-    @Option(help: "Write one input to standard output in place of trying any.")
+    @Option(help: "Write this input to standard output and try none.")
     var show: Int?
 
     /// Inputs that are tried between two lines about the progress.
@@ -63,7 +64,7 @@ struct FuzzParser: AsyncParsableCommand {
         print(
             """
             \(tally.inputs) inputs in \(Int(seconds)) s: \(tally.rejected) refused with line and column, \(tally.parsed) read \
-            as modules and back, \(tally.verified) of them verified; \(tally.repaired) were no UTF-8; the slowest took \
+            as modules and back, \(tally.verified) of them verified; \(tally.repaired) were not UTF-8; the slowest took \
             \(Int(tally.slowest / .milliseconds(1))) ms
             """)
     }
