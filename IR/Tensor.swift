@@ -2,7 +2,7 @@ import NumberFormats
 
 /// Numbers of one element type in row-major order, with every extent known.
 public struct Tensor: Hashable, Sendable {
-    /// The numbers themselves. Elements of all types but i32 are kept as the f32 of the same value.
+    /// The stored numbers. Elements of all types except i32 are kept as the f32 of the same value.
     public enum Storage: Hashable, Sendable {
         case floats([Float])
         case integers([Int32])
@@ -19,7 +19,7 @@ public struct Tensor: Hashable, Sendable {
             represented: element.format.rounded(values, width: shape.last ?? 1), shape: shape, element: element)
     }
 
-    /// Values that the element type holds already, such as those of a packed matrix, whose scales need not be the ones
+    /// Takes values that the element type can hold, such as those of a packed matrix, whose scales may differ from the ones
     /// that ``init(_:shape:element:)`` would choose.
     /// - Precondition: `values` has as many elements as `shape` says.
     public init(represented values: [Float], shape: [Int], element: ElementType) {
@@ -43,7 +43,7 @@ public struct Tensor: Hashable, Sendable {
     /// The elements of an i32 tensor; empty for others.
     public var integers: [Int32] { if case .integers(let values) = storage { values } else { [] } }
 
-    /// Whether the tensor has this type, `rows` standing for `rowCount`.
+    /// Whether the tensor has this type, where `rows` stands for `rowCount`.
     func fits(_ type: TensorType, rowCount: Int) -> Bool {
         let extents = type.shape.map { extent in
             switch extent {

@@ -1,5 +1,5 @@
-/// A 64-bit checksum that runs at memory speed, against damage, not against forgery. Every step is a bijection of its
-/// lane, so a change of any one word always changes the result.
+/// A 64-bit checksum that runs at memory speed. It protects against damage, not against forgery. Every step is a bijection
+/// of its lane, so a change of any one word always changes the result.
 ///
 /// The bytes, zero-padded to a multiple of 64, are words of 8 little-endian bytes dealt to eight lanes in turn, which the
 /// processor works on at the same time.
@@ -18,7 +18,7 @@ public struct Checksum {
         pending.reserveCapacity(Self.blockSize)
     }
 
-    /// Goes on with more bytes; how they are divided does not matter.
+    /// Adds bytes. The result does not depend on how all bytes are divided into calls.
     public mutating func add(_ bytes: UnsafeRawBufferPointer) {
         length &+= UInt64(bytes.count)
         var rest = bytes[...]
@@ -61,7 +61,7 @@ public struct Checksum {
         return result ^ (result &>> 32)
     }
 
-    /// As the plan file spells it: 16 hexadecimal digits.
+    /// The value as in a plan file: 16 hexadecimal digits.
     public var text: String { Self.text(value()) }
 
     static func text(_ value: UInt64) -> String {

@@ -1,9 +1,9 @@
 import Dispatch
 
-/// The checksum of a plan's data: the ``Checksum`` of the checksums of its chunks, each as 8 little-endian bytes. Chunks
-/// can be checked by all cores at once.
+/// The checksum of a plan's data: the ``Checksum`` of the checksums of its chunks, each as 8 little-endian bytes. All cores
+/// can check chunks at once.
 public struct ChunkedChecksum {
-    /// Bytes of every chunk but the last, which may have fewer: 16 MiB. Part of the file format.
+    /// The bytes of every chunk except the last, which may have fewer. The file format fixes this number.
     public static let chunkSize = 16 << 20
 
     private var whole = Checksum()
@@ -13,7 +13,7 @@ public struct ChunkedChecksum {
 
     public init() {}
 
-    /// Goes on with more bytes; how they are divided does not matter.
+    /// Adds bytes. The result does not depend on how all bytes are divided into calls.
     public mutating func add(_ bytes: UnsafeRawBufferPointer) {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -38,15 +38,15 @@ public struct ChunkedChecksum {
         return copy.whole.value()
     }
 
-    /// As the plan file spells it: 16 hexadecimal digits.
+    /// The value as in a plan file: 16 hexadecimal digits.
     public var text: String { Checksum.text(value()) }
 
-    /// The checksum of bytes that are all there, by all cores.
+    /// Computes the checksum of bytes on all cores.
     public init(_ bytes: UnsafeRawBufferPointer) {
-        // All but the last, which the other way of adding takes, since it may be incomplete.
+        // The last chunk may be incomplete and is added below.
         let count = max(0, (bytes.count - 1) / Self.chunkSize)
         let values = [UInt64](unsafeUninitializedCapacity: count) { values, initialized in
-            // Unsafe only by type: nobody writes the bytes, and every iteration has a value of its own.
+            // Only the type is unsafe: nothing writes the bytes, and every iteration has a value of its own.
             nonisolated(unsafe) let (values, bytes) = (values, bytes)
             DispatchQueue.concurrentPerform(iterations: count) { index in
                 let start = index * Self.chunkSize

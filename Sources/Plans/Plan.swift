@@ -2,26 +2,26 @@ import Foundation
 import NumberFormats
 import Safetensors
 
-/// A compiled model: the schedule, what it was compiled for, the checkpoint's own documents, and the weights as the
-/// executor reads them. It needs nothing else to run, and no copy of the checkpoint.
+/// A compiled model: the schedule, the settings that it was compiled for, the checkpoint's own documents, and the weights as
+/// the executor reads them. It needs nothing else to run, not even the checkpoint.
 public struct Plan: Sendable {
-    /// All of the plan but its weights.
+    /// Everything in the plan except its weights.
     public let contents: PlanContents
-    /// False for a plan that is only there to be looked at: its schedule names weights that it does not store.
+    /// False for a plan that can only be inspected: its schedule names weights that it does not store.
     public let hasWeights: Bool
     private let file: SafetensorsFile
 
     /// The size of the whole plan, in bytes.
     public var byteCount: Int { file.file.count }
 
-    /// The stored bytes of a weight, 64-byte aligned, valid as long as the plan, which whoever keeps the pointer has to
-    /// keep too.
+    /// The stored bytes of a weight, 64-byte aligned. They are valid as long as the plan: keep the plan with the pointer.
     public func unownedBytes(of weight: ScheduledWeight) throws -> UnsafeRawBufferPointer {
         try requireWeights()
         return try file.unownedBytes(of: weight.name)
     }
 
-    /// - Throws: ``PlanError`` when the plan stores no weights: what runs it starts with this.
+    /// Checks that the plan can be run.
+    /// - Throws: ``PlanError`` if the plan stores no weights.
     public func requireWeights() throws {
         guard hasWeights else {
             throw PlanError(
@@ -37,7 +37,7 @@ public struct Plan: Sendable {
     }
 }
 
-/// All of a plan but its weights.
+/// Everything in a plan except its weights.
 public struct PlanContents: Codable, Hashable, Sendable {
     public var settings: PlanSettings
     public var schedule: Schedule
@@ -51,23 +51,23 @@ public struct PlanContents: Codable, Hashable, Sendable {
     }
 }
 
-/// What a plan was compiled for.
+/// The settings that a plan was compiled for.
 public struct PlanSettings: Codable, Hashable, Sendable {
     /// The width of a latent state (E), the number of token ids (V), and the longest sequence in positions.
     public var width: Int
     public var vocabulary: Int
     public var context: Int
-    /// The most rows that one call may have.
+    /// The maximum number of rows in a call.
     public var maxRows: Int
     /// The format of matrices that no rule is for.
     public var weights: ElementType
-    /// Formats of matrices by name; the first rule that matches counts.
+    /// The formats of matrices by name. The first rule that matches counts.
     public var weightRules: [WeightRule]
     /// The recurrences of a decode and of a step that are unrolled; any other number runs as a loop.
     public var recurrence: Int
     public var innerRecurrence: Int
-    /// The names of the compiler's passes that ran, in order; nil, as in plans from before they were kept, for all of them
-    /// in the standard order.
+    /// The names of the compiler's passes that ran, in order. Older plans do not name them, which means all of them in the
+    /// standard order.
     public var passes: [String]?
 
     public init(
@@ -95,7 +95,7 @@ extension PlanSettings {
             context: try values.decode(Int.self, forKey: .context),
             maxRows: try values.decode(Int.self, forKey: .maxRows),
             weights: try values.decode(ElementType.self, forKey: .weights),
-            // Plans from before there were rules have none.
+            // Older plans have no rules.
             weightRules: try values.decodeIfPresent([WeightRule].self, forKey: .weightRules) ?? [],
             recurrence: try values.decode(Int.self, forKey: .recurrence),
             innerRecurrence: try values.decode(Int.self, forKey: .innerRecurrence),
@@ -115,7 +115,7 @@ public struct WeightRule: Codable, Hashable, Sendable {
     }
 }
 
-/// A plan that cannot be written or read, in a sentence.
+/// The error of a plan that cannot be written or read: a sentence that says why.
 public struct PlanError: Error, CustomStringConvertible, Hashable {
     public var description: String
     public init(_ description: String) { self.description = description }

@@ -9,13 +9,13 @@ enum PlanFile {
     static let format = "echelon-plan"
     /// The value of the metadata key `version`. A reader refuses every other.
     static let version = 1
-    /// A document's tensor is named `document.` and its file name. Bytes, not metadata: a vocabulary of some megabytes
-    /// would have to be escaped and parsed with the header each time a plan is opened.
+    /// The prefix of the name of a document's tensor, before its file name. Documents are not metadata, because a vocabulary
+    /// of some megabytes would have to be escaped, and parsed with the header each time a plan is opened.
     static let documentPrefix = "document."
-    /// A memory page, so that weights can be mapped; and a cache line, the alignment of every weight.
+    /// The alignments of the data (a memory page, so that weights can be mapped) and of each weight (a cache line).
     static let dataAlignment = 4096
     static let weightAlignment = 64
-    /// What stands for a checksum until it is known.
+    /// The placeholder of a checksum that is not known yet.
     static let noChecksum = String(repeating: "0", count: 16)
 
     /// The only value of the metadata key `weights`.
@@ -26,7 +26,7 @@ enum PlanFile {
         static let version = "version"
         static let settings = "settings"
         static let schedule = "schedule"
-        /// Only plans without weights have it, and ``noWeights`` as its value.
+        /// The mark of plans without weights, whose value is ``noWeights``. Other plans do not have the key.
         static let weights = "weights"
         static let headerChecksum = "checksum.header"
         static let documentsChecksum = "checksum.documents"
@@ -61,13 +61,13 @@ enum PlanFile {
         return .init(weight.name, type, tensor.extents)
     }
 
-    /// In the order in which they are stored.
+    /// The documents in the order in which they are stored.
     static func documents(_ contents: PlanContents) -> [(name: String, text: String)] {
         contents.documents.sorted { $0.key < $1.key }.map { (name: $0.key, text: $0.value) }
     }
 
-    /// The checksum of all documents, one after another. They have one of their own since they are checked however long
-    /// the weights behind them are.
+    /// The checksum of all documents, one after another. It is separate from that of the weights, so that documents can
+    /// always be checked, however long the weights are.
     static func documentsChecksum(_ contents: PlanContents) -> String {
         var checksum = Checksum()
         for document in documents(contents) { Array(document.text.utf8).withUnsafeBytes { checksum.add($0) } }
@@ -80,7 +80,7 @@ enum PlanFile {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
-    /// The header's checksum: of its bytes with zeros where the checksum itself stands.
+    /// The checksum of the header's bytes, with zeros in place of the checksum itself.
     static func headerChecksum(_ header: UnsafeRawBufferPointer, own: Range<Int>) -> String {
         var checksum = Checksum()
         checksum.add(UnsafeRawBufferPointer(rebasing: header[..<own.lowerBound]))
@@ -93,13 +93,13 @@ enum PlanFile {
 // MARK: Writing
 
 extension Plan {
-    /// Supplies a weight's stored bytes, in order and in as many pieces as it likes, through `append`.
+    /// Supplies a weight's stored bytes through `append`, in order and in any number of pieces.
     public typealias WeightSource = (
         _ weight: ScheduledWeight, _ append: (UnsafeRawBufferPointer) throws -> Void
     ) throws -> Void
 
     /// Writes a plan file. It appears under `path` only when it is complete.
-    /// - Throws: ``PlanError``, a file error (a full disk, a missing folder), and what `weights` throws.
+    /// - Throws: ``PlanError``, a file error (a full disk, a missing folder), or an error of `weights`.
     public static func write(_ contents: PlanContents, to path: String, weights: WeightSource) throws {
         try write(PlanFile.layout(contents), to: path) { writer in
             try appendDocuments(contents, to: writer)
@@ -107,7 +107,7 @@ extension Plan {
         }
     }
 
-    /// Writes a plan file that can be looked at and not run: it has all but the weights.
+    /// Writes a plan file without weights, which can be inspected but not run.
     /// - Throws: ``PlanError`` or a file error.
     public static func writeWithoutWeights(_ contents: PlanContents, to path: String) throws {
         try write(PlanFile.layout(contents, hasWeights: false), to: path) { try appendDocuments(contents, to: $0) }
@@ -162,9 +162,9 @@ extension Plan {
 extension Plan {
     /// How much of a plan's data is compared with its checksum on opening. The header and the documents always are.
     public enum Verification: Hashable, Sendable {
-        /// All of it, however long that takes.
+        /// Compares all data, however long that takes.
         case whole
-        /// All of it when it has at most so many bytes; otherwise nothing but that it is there.
+        /// Compares all data if it has at most this many bytes, and otherwise only checks that it is there.
         case upTo(Int)
 
         /// The default, 256 MiB: even a slow disk reads that much in a moment.

@@ -1,13 +1,6 @@
 import NumberFormats
 
-/// One extent of a shape: a number known when compiling, or the number of rows of the call.
-public enum Extent: Hashable, Sendable {
-    /// The number of rows that one call carries: positions of one or several sequences, known only when running.
-    case rows
-    case fixed(Int)
-}
-
-/// Element type and shape of a value, a weight or a cache entry. Written `f32[rows,5280]`.
+/// The element type and shape of a value, a weight or a cache entry. The text form is `f32[rows,5280]`.
 public struct TensorType: Hashable, Sendable {
     public var element: ElementType
     public var shape: [Extent]
@@ -30,7 +23,7 @@ public struct TensorType: Hashable, Sendable {
         TensorType(element, extents.map(Extent.fixed))
     }
 
-    /// The elements that each row holds: the product of the extents other than `rows`, at most `Int.max`.
+    /// The number of elements in each row: the product of the extents other than `rows`, at most `Int.max`.
     public var width: Int {
         shape.reduce(1) { product, extent in
             guard case .fixed(let n) = extent else { return product }
@@ -47,7 +40,7 @@ public struct TensorType: Hashable, Sendable {
         if shape.count == 2, shape[0] == .rows, case .fixed(let width) = shape[1] { width } else { nil }
     }
 
-    /// The extents of a type without `rows`; nil when it has that extent.
+    /// The extents of a type without `rows`; nil if it has that extent.
     public var fixedExtents: [Int]? {
         var extents: [Int] = []
         for case .fixed(let extent) in shape { extents.append(extent) }
@@ -56,4 +49,11 @@ public struct TensorType: Hashable, Sendable {
 
     /// Whether the first extent, and no other, is `rows`.
     public var isRowwise: Bool { shape.first == .rows && !shape.dropFirst().contains(.rows) }
+}
+
+/// One extent of a shape: a number that is known at compile time, or the number of rows in the call.
+public enum Extent: Hashable, Sendable {
+    /// The number of rows in one call, which are positions of one or several sequences. It is known only at run time.
+    case rows
+    case fixed(Int)
 }
