@@ -131,8 +131,7 @@ extension Opcode {
         case .linear:
             OpcodeTraits(
                 form(["x"], [("w", .weight)]),
-                "y = x wᵀ, accumulated in f32. x has the element type that the format of w reads: f32 for f32, bf16 for "
-                    + "bf16, q8 for int8 and int4.",
+                "y = x wᵀ, accumulated in f32. x has the element type that the format of w reads.",
                 summary: "Matrix product y = x wᵀ, summed in f32.",
                 family: .matrix, division: .outputs, matrix: .multiplied, storable: [], flops: .none)
         case .slice:

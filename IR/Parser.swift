@@ -138,7 +138,7 @@ private struct Parser {
     mutating func type() throws -> TensorType {
         guard case .word(let word) = token, let element = ElementType(rawValue: word) else {
             throw unexpected(
-                "a type: \(ElementType.allCases.alternatives) with extents, as in 'f32[rows,288]'")
+                "a type: \(ElementType.allCases.list("or")) with extents, as in 'f32[rows,288]'")
         }
         try advance()
         try expect("[", " and the extents")

@@ -83,8 +83,8 @@ private func verifyDeclarations(_ module: Module) throws {
             let others = ElementType.weightFormats.filter { !$0.format.isQuantized }
             throw VerificationError(
                 problem:
-                    "weight @\(weight.name) is \(weight.type), expected \(others.alternatives) with one or two extents "
-                    + "from 1 to \(largestCount), or \(quantized.alternatives) with two")
+                    "weight @\(weight.name) is \(weight.type), expected \(others.list("or")) with one or two extents "
+                    + "from 1 to \(largestCount), or \(quantized.list("or")) with two")
         }
         try verifyColumns(weight, extents, in: module)
     }

@@ -53,9 +53,9 @@ extension ElementType: CustomStringConvertible {
 }
 
 extension [ElementType] {
-    /// The names as in "f32, bf16 or int8".
-    public var alternatives: String {
+    /// The names as in "f32, bf16 or int8", with this conjunction.
+    public func list(_ conjunction: String) -> String {
         guard let last else { return "" }
-        return count == 1 ? last.name : dropLast().map(\.name).joined(separator: ", ") + " or " + last.name
+        return count == 1 ? last.name : dropLast().map(\.name).joined(separator: ", ") + " \(conjunction) \(last)"
     }
 }

@@ -3,6 +3,9 @@
 /// A matrix has N outputs (rows) by K inputs (columns). It is stored in strips of ``stripOutputs`` outputs, each of which
 /// depends on its own outputs only. A format may store more for each output behind all strips (``trailingBytes``).
 public protocol WeightLayout: NumberFormat {
+    /// The size and the scales of a matrix in a few words, after the name of the format, as a help text lists all formats.
+    static var summary: String { get }
+
     /// The type of the rows that a matrix of this format is applied to.
     static var input: ElementType { get }
 

@@ -8,7 +8,7 @@ import Plans
 public struct LowerWeights: ParameterizedPass {
     public let name = "lower-weights"
     public let summary =
-        "gives matrices their storage format and converts what they read: fewer bytes a pass in bf16, int8 and int4"
+        "gives matrices their storage format and converts what they read: fewer bytes a pass than in f32"
     public let follows = [
         Predecessor(
             "split-adapter", "the conversion that it puts before a matrix hides the concatenation that is to be split")

@@ -18,6 +18,8 @@ public enum BF16Format: RowLayout, StripLayout {
 
     // MARK: Weights
 
+    public static let summary = "takes half the bytes"
+
     public static var input: ElementType { .bf16 }
     public static var product: ElementType { .bf16 }
 

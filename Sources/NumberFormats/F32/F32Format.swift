@@ -15,6 +15,8 @@ public enum F32Format: RowLayout, WeightLayout {
 
     // MARK: Weights
 
+    public static let summary = "is the reference"
+
     public static var input: ElementType { .f32 }
     public static var product: ElementType { .f32 }
 

@@ -21,6 +21,8 @@ public enum Int4Format: StripLayout {
     /// The codes. ``rounded(_:width:)`` makes scales for the largest one; only searches for better scales use the smallest.
     static let codes: ClosedRange<Float> = -8...7
 
+    public static let summary = "takes a seventh, with a scale per 32 inputs"
+
     public static var input: ElementType { .q8 }
     /// Kernels unpack nibbles to bytes.
     public static var product: ElementType { .int8 }

@@ -9,6 +9,8 @@ public enum Int8Format: StripLayout {
     /// The scale of a row follows from its largest magnitude, as that of a q8 row.
     public static func rounded(_ values: [Float], width: Int) -> [Float] { Q8Format.rounded(values, width: width) }
 
+    public static let summary = "takes a quarter, with a scale per output"
+
     public static var input: ElementType { .q8 }
     public static var product: ElementType { .int8 }
 

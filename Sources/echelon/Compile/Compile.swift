@@ -46,9 +46,7 @@ struct Compile: ParsableCommand {
 
     @Option(
         help: """
-            Weight format of the matrices. f32 is the reference; bf16 takes half the bytes; int8 takes a quarter, with a \
-            scale per output; int4 takes a seventh, with a scale per 32 inputs. For int8 and int4, activation rows are \
-            quantized to 8 bits too.
+            Weight format of the matrices. \(weightFormatSummary)
             """)
     var weights: ElementType = .f32
 

@@ -27,3 +27,11 @@ extension WeightRule: ExpressibleByArgument {
 }
 
 extension CacheFormat: ExpressibleByArgument {}
+
+/// All formats of weights in a sentence each, for help texts.
+let weightFormatSummary: String = {
+    let formats = ElementType.weightFormats.compactMap { format in format.weights.map { (format, $0) } }
+    let quantizing = formats.filter { $1.input.format.isQuantized }.map(\.0)
+    return formats.map { "\($0) \($1.summary)" }.joined(separator: "; ")
+        + ". For \(quantizing.list("and")), activation rows are quantized to 8 bits too."
+}()

@@ -6,8 +6,10 @@ import Plans
 /// The options that say how a plan is opened, or how a checkpoint is compiled to one in memory.
 struct PlanOptions: ParsableArguments {
     @Option(
-        help: "Weight format if the model is a checkpoint: f32 (the default), bf16, int8 or int4. A plan keeps its own."
-    )
+        help: """
+            Weight format if the model is a checkpoint: f32 (the default), \
+            \(ElementType.weightFormats.filter { $0 != .f32 }.list("or")). A plan keeps its own.
+            """)
     var weights: ElementType?
 
     @Option(
