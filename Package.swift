@@ -27,20 +27,23 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     ],
     targets: [
+        // Failures, described by a sentence.
+        .target(name: "Failures"),
+
         // The number types: their names, layouts, rounding and packing.
         .target(name: "NumberFormats"),
 
         // The tensor IR, and what it means (the interpreter). Knows no model and no machine.
-        .target(name: "IR", dependencies: ["NumberFormats"], path: "IR"),
+        .target(name: "IR", dependencies: ["Failures", "NumberFormats"], path: "IR"),
 
         // Files of a checkpoint folder.
-        .target(name: "Safetensors"),
+        .target(name: "Safetensors", dependencies: ["Failures"]),
         .systemLibrary(
             name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .target(
             name: "Checkpoints",
             dependencies: [
-                "Safetensors", "CPCRE2", .product(name: "HeapModule", package: "swift-collections"),
+                "Failures", "Safetensors", "CPCRE2", .product(name: "HeapModule", package: "swift-collections"),
             ]),
         .target(
             name: "CEmbeddedCheckpoint",
@@ -48,8 +51,8 @@ let package = Package(
 
         // From architecture to plan.
         .target(name: "Huginn", dependencies: ["IR", "Checkpoints"]),
-        .target(name: "Plans", dependencies: ["IR", "NumberFormats", "Safetensors"]),
-        .target(name: "Compiler", dependencies: ["IR", "NumberFormats", "Plans"]),
+        .target(name: "Plans", dependencies: ["Failures", "IR", "NumberFormats", "Safetensors"]),
+        .target(name: "Compiler", dependencies: ["Failures", "IR", "NumberFormats", "Plans"]),
 
         .target(
             name: "PlanBuilder", dependencies: ["IR", "Checkpoints", "Huginn", "Compiler", "NumberFormats", "Plans"]),
@@ -61,7 +64,7 @@ let package = Package(
             cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
         .target(
             name: "Inspection",
-            dependencies: ["IR", "Compiler", "NumberFormats", "Plans", "PlanBuilder", "CInspectionPage"]),
+            dependencies: ["Failures", "IR", "Compiler", "NumberFormats", "Plans", "PlanBuilder", "CInspectionPage"]),
 
         // From plan to tokens. `unsafeFlags` stay in the C targets: OpenMP and the silence about #embed, which is C23,
         // have no other spelling in SwiftPM.
@@ -75,8 +78,8 @@ let package = Package(
                 .linkedLibrary("omp"), .linkedLibrary("openblas"), .linkedLibrary("m"),
                 .unsafeFlags(openMPFlags),
             ]),
-        .target(name: "Runtime", dependencies: ["NumberFormats", "Plans", "CExecutor"]),
-        .target(name: "Samplers", dependencies: ["Runtime"]),
+        .target(name: "Runtime", dependencies: ["Failures", "NumberFormats", "Plans", "CExecutor"]),
+        .target(name: "Samplers", dependencies: ["Failures", "Runtime"]),
 
         // The JSON that commands print, for them and for their tests.
         .target(
@@ -88,7 +91,8 @@ let package = Package(
         .executableTarget(
             name: "echelon",
             dependencies: [
-                "IR", "NumberFormats", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Huginn", "Compiler",
+                "Failures", "IR", "NumberFormats", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Huginn",
+                "Compiler",
                 "Plans", "PlanBuilder", "Inspection", "Runtime", "Samplers", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

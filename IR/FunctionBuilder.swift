@@ -1,10 +1,8 @@
+import Failures
 import NumberFormats
 
-/// A function that cannot be built, in a sentence.
-public struct BuilderError: Error, CustomStringConvertible, Hashable {
-    public var description: String
-    public init(_ description: String) { self.description = description }
-}
+/// A function cannot be built.
+public typealias BuilderError = Failure<FunctionBuilder>
 
 /// Builds a function operation by operation. Every method appends one operation and returns its results, whose types
 /// follow from its operands and whose names are new.

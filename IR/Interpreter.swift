@@ -1,8 +1,7 @@
-/// Why a function could not be run, in a sentence.
-public struct InterpreterError: Error, CustomStringConvertible, Hashable {
-    public var description: String
-    public init(_ description: String) { self.description = description }
-}
+import Failures
+
+/// A function cannot be run.
+public typealias InterpreterError = Failure<Interpreter>
 
 /// Runs functions with plain loops in float32: the meaning of the IR. A pass is right when a function means the same
 /// before and after; the executor is right when it agrees with this.

@@ -1,11 +1,9 @@
+import Failures
 import NumberFormats
 
-/// Why an operation does not fit its operands, symbols or attributes. It names neither the function nor the operation:
-/// ``VerificationError`` and the builder add where it happened.
-public struct OperationError: Error, CustomStringConvertible, Hashable {
-    public var description: String
-    public init(_ description: String) { self.description = description }
-}
+/// An operation does not fit its operands, symbols or attributes. The sentence names neither the function nor
+/// the operation; ``VerificationError`` and the builder add them.
+public typealias OperationError = Failure<Operation>
 
 extension Operation {
     /// The types that the results have by nature: f32 for everything but `argmax` (i32), `convert` (bf16) and `repeat`

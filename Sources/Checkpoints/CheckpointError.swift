@@ -1,9 +1,5 @@
-/// An error for a checkpoint's folder, configuration or weights that cannot be used: one sentence that names the file
-/// and the key or tensor, if there is one.
-public struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
-    public let description: String
+import Failures
 
-    public init(_ description: String) {
-        self.description = description
-    }
-}
+/// A checkpoint's folder, configuration or weights cannot be used. The sentence names the file and, if there is one, the
+/// key or tensor.
+public typealias CheckpointError = Failure<Checkpoint>

@@ -1,3 +1,4 @@
+import Failures
 import IR
 
 /// A named, pure rewriting of a module that keeps what its functions compute. `Tests/CompilerTests` checks every pass
@@ -54,8 +55,5 @@ extension FunctionPass {
     }
 }
 
-/// A failure to compile, in a sentence.
-public struct CompilerError: Error, CustomStringConvertible, Hashable {
-    public var description: String
-    public init(_ description: String) { self.description = description }
-}
+/// A module cannot be compiled.
+public typealias CompilerError = Failure<Pipeline>

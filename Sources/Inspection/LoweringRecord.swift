@@ -1,4 +1,5 @@
 import Compiler
+import Failures
 import IR
 import PlanBuilder
 
@@ -43,8 +44,5 @@ public struct LoweringRecord: Sendable {
     public func index(of name: String) -> Int? { stages.firstIndex { $0.name == name } }
 }
 
-/// A plan that cannot be inspected, in a sentence.
-public struct InspectionError: Error, CustomStringConvertible, Hashable {
-    public var description: String
-    public init(_ description: String) { self.description = description }
-}
+/// A plan cannot be inspected.
+public typealias InspectionError = Failure<Inspection>

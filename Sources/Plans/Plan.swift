@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import NumberFormats
 import Safetensors
@@ -115,8 +116,5 @@ public struct WeightRule: Codable, Hashable, Sendable {
     }
 }
 
-/// The error of a plan that cannot be written or read: a sentence that says why.
-public struct PlanError: Error, CustomStringConvertible, Hashable {
-    public var description: String
-    public init(_ description: String) { self.description = description }
-}
+/// A plan cannot be written or read.
+public typealias PlanError = Failure<Plan>

@@ -1,3 +1,4 @@
+import Failures
 import Plans
 
 /// What a sampler knows of a model: its sizes, and three compiled functions that it can call with rows of any mix of
@@ -145,8 +146,5 @@ public struct ModelResult: Hashable, Sendable {
     }
 }
 
-/// A call that cannot be run, in a sentence for the user.
-public struct RuntimeError: Error, CustomStringConvertible, Hashable {
-    public var description: String
-    public init(_ description: String) { self.description = description }
-}
+/// A call cannot be run.
+public typealias RuntimeError = Failure<any RecurrentModel>

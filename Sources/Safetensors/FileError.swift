@@ -1,14 +1,11 @@
+import Failures
 import Foundation
 
-/// An error for a file that could not be opened, mapped or written: one sentence that names it.
-public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
-    public let description: String
+/// A file cannot be opened, mapped or written. The sentence names it.
+public typealias FileError = Failure<MappedFile>
 
-    public init(_ description: String) {
-        self.description = description
-    }
-
-    /// An error `path: action: reason`, with the system's text for `code`, an `errno`.
+extension FileError {
+    /// The sentence is `path: action: reason`, where the reason is the system's text for the error number `code`.
     init(path: String, _ action: String, code: Int32) {
         let advice =
             switch code {
@@ -16,6 +13,6 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
             case EFBIG: "; the file system cannot hold a file of this size"
             default: ""
             }
-        description = "\(path): \(action): \(String(cString: strerror(code)))\(advice)"
+        self.init("\(path): \(action): \(String(cString: strerror(code)))\(advice)")
     }
 }

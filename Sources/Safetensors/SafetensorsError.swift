@@ -1,15 +1,10 @@
-/// An error for a safetensors file that could not be read or written: one sentence that names the file, and the tensor
-/// if there is one.
-public struct SafetensorsError: Error, Hashable, Sendable, CustomStringConvertible {
-    public let description: String
+import Failures
 
-    public init(_ description: String) {
-        self.description = description
-    }
+/// A safetensors file cannot be read or written. The sentence names the file, and the tensor if there is one.
+public typealias SafetensorsError = Failure<SafetensorsFile>
 
-    init(file: String, _ problem: String) {
-        description = "\(file): \(problem)"
-    }
+extension SafetensorsError {
+    init(file: String, _ problem: String) { self.init("\(file): \(problem)") }
 }
 
 /// A name from a file in the form for messages: in quotes, with control characters escaped, and shortened if it is very

@@ -1,8 +1,7 @@
-/// An error for a request that cannot be sampled, or a model whose output cannot be used: a full sentence for the user.
-public struct SamplerError: Error, CustomStringConvertible, Hashable {
-    public var description: String
-    public init(_ description: String) { self.description = description }
-}
+import Failures
+
+/// A request cannot be sampled, or the output of a model cannot be used.
+public typealias SamplerError = Failure<any SequenceSampler>
 
 /// Requires `value` to be a finite number within `range`; an infinite upper bound leaves that side open.
 /// - Throws: ``SamplerError`` naming the setting.

@@ -1,9 +1,4 @@
-/// An error for a tokenizer that could not be read, or a text or tokens that it could not encode or decode.
-public struct TokenizerError: Error, CustomStringConvertible, Sendable {
-    /// A full sentence that says what is wrong, where, and what to do, if anything.
-    public let description: String
+import Failures
 
-    init(_ description: String) {
-        self.description = description
-    }
-}
+/// A tokenizer cannot be read, or cannot encode or decode its input.
+public typealias TokenizerError = Failure<Tokenizer>

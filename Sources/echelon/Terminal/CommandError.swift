@@ -1,5 +1,4 @@
-/// A failure of a command, as a sentence.
-struct CommandError: Error, CustomStringConvertible {
-    var description: String
-    init(_ description: String) { self.description = description }
-}
+import Failures
+
+/// A failure of a command.
+typealias CommandError = Failure<Echelon>
