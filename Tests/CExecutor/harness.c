@@ -1,6 +1,7 @@
+/// Checks, random numbers, and tapes that build themselves.
 #include "harness.h"
 
-#include "core/executor.h"
+#include "core/session.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -77,11 +78,14 @@ uint16_t bf16_of(float value) {
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-float rounded_to_bf16(float value) {
-    uint32_t bits = (uint32_t)bf16_of(value) << 16;
+float float_of_bf16(uint16_t bf16) {
+    const uint32_t bits = (uint32_t)bf16 << 16;
+    float value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
+
+float rounded_to_bf16(float value) { return float_of_bf16(bf16_of(value)); }
 
 // MARK: Quantized rows and weights
 

@@ -36,6 +36,7 @@ float *random_floats(int64_t count);
 
 /// To bf16, ties to even, and back.
 uint16_t bf16_of(float value);
+float float_of_bf16(uint16_t bf16);
 float rounded_to_bf16(float value);
 
 /// Replaces a row by what ECH_Q8 holds of it; finite rows only.

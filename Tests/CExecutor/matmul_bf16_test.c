@@ -1,29 +1,17 @@
 /// Checks the bf16 kernels of every instruction set that this machine has, and, built with -DECHELON_EMULATE_AMX, the
 /// AMX kernel on emulated tiles in place of real ones.
-#include "CExecutor.h"
-#include "formats/bf16/bf16.h"
+#include "formats/formats.h"
+#include "harness.h"
 #include "machine/amx.h"
+#include "machine/isa.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { STRIP = 32, BLOCK = 32, TILE = 16, MAX_ROWS = 512, STRIDE = ECH_STRIPS_AT_ONCE * STRIP + 5 };
 
-static int failures = 0;
-
-#define CHECK(condition, ...)                                                                                          \
-    do {                                                                                                               \
-        if (!(condition) && ++failures <= 20) {                                                                        \
-            printf("%s:%d: %s: ", __FILE__, __LINE__, #condition);                                                     \
-            printf(__VA_ARGS__);                                                                                       \
-            printf("\n");                                                                                              \
-        }                                                                                                              \
-    } while (0)
-
-static const char *const isa_names[] = {"portable", "avx2", "avx512", "amx"};
-
+/// Unlike available_isas, this includes emulated tiles on machines without AVX-512.
 static bool runs_here(int isa) {
 #if defined(ECHELON_EMULATE_AMX)
     if (isa == ECH_ISA_AMX) return true;
@@ -41,51 +29,22 @@ static bool is_slow(int isa) {
 }
 
 /// AVX512_BF16 and AMX treat denormals as zero.
-static bool flushes(int isa) {
-    const bool has_bf16 = ech_strips_bf16_for(ECH_ISA_AVX512) != ech_strips_bf16_for(ECH_ISA_AVX2);
-    return isa == ECH_ISA_AMX || (isa == ECH_ISA_AVX512 && has_bf16);
-}
+static bool flushes(int isa) { return isa == ECH_ISA_AMX || (isa == ECH_ISA_AVX512 && ech_has_avx512_bf16()); }
 
 // MARK: Data
 
 static void *allocate(size_t count, size_t size) {
     void *memory = calloc(count, size);
-    if (memory == NULL) {
-        printf("out of memory\n");
-        exit(1);
-    }
+    if (memory == NULL) abort();
     return memory;
 }
 
-static uint16_t bf16(float value) { // of values that bf16 holds exactly
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (uint16_t)(bits >> 16);
-}
-
-static float widen(uint16_t value) {
-    const uint32_t bits = (uint32_t)value << 16;
-    float wide;
-    memcpy(&wide, &bits, sizeof wide);
-    return wide;
-}
-
-static uint64_t random_state = 1;
-
-/// xorshift64 (Marsaglia 2003).
-static uint64_t random_bits(void) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
-
 /// An integer from -8 to 8: sums of up to 2^18 products stay within 2^24, so float32 holds every partial sum exactly.
-static uint16_t random_integer(void) { return bf16((float)((int)(random_bits() >> 40) % 17 - 8)); }
+static uint16_t random_integer(void) { return bf16_of((float)(random_below(17) - 8)); }
 
 /// Magnitudes between 2^-4 and 2^4, either sign.
 static uint16_t random_real(void) {
-    const uint64_t bits = random_bits() >> 20;
+    const uint32_t bits = random_bits();
     return (uint16_t)((bits & 1) << 15 | (123 + (bits >> 1 & 7)) << 7 | (bits >> 8 & 127));
 }
 
@@ -110,7 +69,7 @@ static void free_problem(problem p) {
     free(p.w);
 }
 
-/// The strip in the layout of ECH_WEIGHT_BF16, by the formula of CExecutor.h.
+/// The strip in the layout of bf16 weights, by the formula of formats/bf16/bf16.h.
 static uint16_t *pack(const problem *p) {
     const size_t k32 = (size_t)p->blocks * BLOCK;
     uint16_t *packed = allocate(STRIP * k32, 2);
@@ -146,11 +105,18 @@ static float *run_strips(int isa, const problem *p, const uint16_t *packed, int3
     const size_t outputs = (size_t)strips * STRIP, count = (size_t)(rows - 1) * STRIDE + outputs;
     float *out = allocate(count, sizeof(float));
     for (size_t i = 0; i < count; i++) out[i] = untouched;
-    ech_matmul_thread_begin(isa, rows);
-    ech_strips_bf16_for(isa)(packed, x, (ech_strips_size){rows, p->blocks, strips}, out, STRIDE);
-    ech_matmul_thread_end(isa);
+    const ech_strips product = {.weights = packed,
+                                .x = x,
+                                .rows = rows,
+                                .blocks = p->blocks,
+                                .strips = strips,
+                                .out = out,
+                                .out_stride = STRIDE};
+    ech_amx_thread_begin(isa, rows);
+    ech_format_kernel(ECH_WEIGHT_BF16, isa)(&product);
+    ech_amx_thread_end(isa);
     for (size_t i = 0; i < count; i++)
-        CHECK(i % STRIDE < outputs || out[i] == untouched, "%s wrote between rows, %d rows", isa_names[isa], rows);
+        CHECK(i % STRIDE < outputs || out[i] == untouched, "%s wrote between rows, %d rows", ech_isa_name(isa), rows);
     free(x);
     return out;
 }
@@ -186,13 +152,13 @@ typedef struct {
 static void check_batch(void *context, int32_t rows) {
     const batch_test *test = context;
     // Another stretch of the rows each time, so that a row is seen at many places of a tile.
-    const int32_t most = is_slow(test->isa) && test->p->blocks > 13 ? 65 : MAX_ROWS;
-    const int32_t from = rows * 7 % (most - rows + 1);
+    const int32_t max_rows = is_slow(test->isa) && test->p->blocks > 13 ? 65 : MAX_ROWS;
+    const int32_t from = rows * 7 % (max_rows - rows + 1);
     float *out = run(test->isa, test->p, test->packed, from, rows);
     for (int32_t i = 0; i < rows; i++)
         CHECK(memcmp(out + (size_t)i * STRIDE, test->alone[from + i], sizeof test->alone[0]) == 0,
-              "%s, %d blocks: row %d of %d differs from the same row alone", isa_names[test->isa], test->p->blocks, i,
-              rows);
+              "%s, %d blocks: row %d of %d differs from the same row alone", ech_isa_name(test->isa), test->p->blocks,
+              i, rows);
     free(out);
 }
 
@@ -205,7 +171,7 @@ static void check_batch(void *context, int32_t rows) {
 /// L <= min(K, 384) + K / 384 + 1; AMX sums 16 even and 16 odd columns of a block, joins them, and adds the blocks:
 /// L <= 17 + K / 32. Both are at most min(K, 384) + K / 32 + 1. The values keep clear of underflow. With K = 5280 the
 /// bound is a fifth of what leaving out a product of mean magnitude changes.
-static void test_sums(int isa, int32_t blocks, bool integers) {
+static void check_sums(int isa, int32_t blocks, bool integers) {
     const int32_t rows = is_slow(isa) && blocks > 13 ? 65 : MAX_ROWS;
     problem p = make_problem(rows, blocks, integers ? random_integer : random_real);
     uint16_t *packed = pack(&p);
@@ -219,13 +185,14 @@ static void test_sums(int isa, int32_t blocks, bool integers) {
         for (size_t j = 0; j < STRIP; j++) {
             double sum = 0, magnitudes = 0;
             for (size_t c = 0; c < k; c++) {
-                const double product = (double)widen(p.x[(size_t)i * k + c]) * (double)widen(p.w[j * k + c]);
+                const double product =
+                    (double)float_of_bf16(p.x[(size_t)i * k + c]) * (double)float_of_bf16(p.w[j * k + c]);
                 sum += product;
                 magnitudes += fabs(product);
             }
             const double bound = integers ? 0 : 1.01 * additions * ldexp(1, -24) * magnitudes;
             CHECK(fabs((double)alone[i][j] - sum) <= bound, "%s, %d blocks, row %d, output %zu: %g instead of %g",
-                  isa_names[isa], blocks, i, j, (double)alone[i][j], sum);
+                  ech_isa_name(isa), blocks, i, j, (double)alone[i][j], sum);
         }
     }
     batch_test test = {isa, &p, packed, alone};
@@ -253,8 +220,8 @@ static float one_product(int isa, float x, float w, bool twice) {
     enum { ROW = 1, OUTPUT = 20, COLUMN = 29, BLOCKS = 2 };
     problem p = make_problem(3, BLOCKS, zero);
     for (int again = 0; again <= (int)twice; again++) {
-        p.x[ROW * BLOCKS * BLOCK + COLUMN + 33 * again] = bf16(x);
-        p.w[OUTPUT * BLOCKS * BLOCK + COLUMN + 33 * again] = bf16(w);
+        p.x[ROW * BLOCKS * BLOCK + COLUMN + 33 * again] = bf16_of(x);
+        p.w[OUTPUT * BLOCKS * BLOCK + COLUMN + 33 * again] = bf16_of(w);
     }
     uint16_t *packed = pack(&p);
     float *out = run(isa, &p, packed, 0, 3);
@@ -264,36 +231,36 @@ static float one_product(int isa, float x, float w, bool twice) {
             // Outputs whose products are all 0 · finite; an infinite or NaN input meets zeros in its own row.
             CHECK((i == ROW && (j == OUTPUT || !isfinite(x))) || (j == OUTPUT && !isfinite(w)) ||
                       (out[i * STRIDE + j] == 0 && !signbit(out[i * STRIDE + j])),
-                  "%s: %g · %g reached row %d, output %d", isa_names[isa], (double)x, (double)w, i, j);
+                  "%s: %g · %g reached row %d, output %d", ech_isa_name(isa), (double)x, (double)w, i, j);
     free(out);
     free(packed);
     free_problem(p);
     return result;
 }
 
-static void test_extremes(int isa) {
-    const float largest = widen(0x7f7f), denormal = widen(0x0001), below_normal = ldexpf(1, -70);
-    CHECK(one_product(isa, largest, 1, false) == largest, "%s", isa_names[isa]);
-    CHECK(one_product(isa, -largest, 1, false) == -largest, "%s", isa_names[isa]);
-    CHECK(one_product(isa, ldexpf(1, 100), ldexpf(1, 27), false) == ldexpf(1, 127), "%s", isa_names[isa]);
-    CHECK(one_product(isa, ldexpf(1, 100), ldexpf(1, 28), false) == INFINITY, "%s", isa_names[isa]);
-    CHECK(one_product(isa, largest, 1, true) == INFINITY, "%s", isa_names[isa]);
-    CHECK(one_product(isa, INFINITY, -1, false) == -INFINITY, "%s", isa_names[isa]);
-    CHECK(isnan(one_product(isa, INFINITY, 0, false)), "%s", isa_names[isa]);
-    CHECK(isnan(one_product(isa, NAN, 1, false)), "%s", isa_names[isa]);
-    CHECK(isnan(one_product(isa, 1, NAN, false)), "%s", isa_names[isa]);
-    CHECK(one_product(isa, ldexpf(1, -126), 1, false) == ldexpf(1, -126), "%s", isa_names[isa]);
+static void check_extremes(int isa) {
+    const float largest = float_of_bf16(0x7f7f), denormal = float_of_bf16(0x0001), below_normal = ldexpf(1, -70);
+    CHECK(one_product(isa, largest, 1, false) == largest, "%s", ech_isa_name(isa));
+    CHECK(one_product(isa, -largest, 1, false) == -largest, "%s", ech_isa_name(isa));
+    CHECK(one_product(isa, ldexpf(1, 100), ldexpf(1, 27), false) == ldexpf(1, 127), "%s", ech_isa_name(isa));
+    CHECK(one_product(isa, ldexpf(1, 100), ldexpf(1, 28), false) == INFINITY, "%s", ech_isa_name(isa));
+    CHECK(one_product(isa, largest, 1, true) == INFINITY, "%s", ech_isa_name(isa));
+    CHECK(one_product(isa, INFINITY, -1, false) == -INFINITY, "%s", ech_isa_name(isa));
+    CHECK(isnan(one_product(isa, INFINITY, 0, false)), "%s", ech_isa_name(isa));
+    CHECK(isnan(one_product(isa, NAN, 1, false)), "%s", ech_isa_name(isa));
+    CHECK(isnan(one_product(isa, 1, NAN, false)), "%s", ech_isa_name(isa));
+    CHECK(one_product(isa, ldexpf(1, -126), 1, false) == ldexpf(1, -126), "%s", ech_isa_name(isa));
     // Sums start from +0, so a product that is -0 leaves +0.
     const float zeros = one_product(isa, -0.0f, 3, false);
-    CHECK(zeros == 0 && !signbit(zeros), "%s", isa_names[isa]);
+    CHECK(zeros == 0 && !signbit(zeros), "%s", ech_isa_name(isa));
     // A denormal input, and normal inputs with a denormal product.
-    CHECK(one_product(isa, denormal, 1, false) == (flushes(isa) ? 0 : denormal), "%s", isa_names[isa]);
+    CHECK(one_product(isa, denormal, 1, false) == (flushes(isa) ? 0 : denormal), "%s", ech_isa_name(isa));
     CHECK(one_product(isa, below_normal, below_normal, false) == (flushes(isa) ? 0 : ldexpf(1, -140)), "%s",
-          isa_names[isa]);
+          ech_isa_name(isa));
 }
 
 /// Strips computed together have the results that they have alone, to the bit.
-static void test_strips_together(int isa, int32_t blocks) {
+static void check_strips_together(int isa, int32_t blocks) {
     enum { ROWS = 65 };
     problem p = make_problem(ROWS, blocks, random_real);
     const size_t strip_elements = (size_t)blocks * BLOCK * STRIP;
@@ -308,7 +275,7 @@ static void test_strips_together(int isa, int32_t blocks) {
                 float *alone = run(isa, &p, packed + (size_t)s * strip_elements, 0, rows);
                 for (size_t i = 0; i < (size_t)rows; i++)
                     CHECK(memcmp(together + i * STRIDE + s * STRIP, alone + i * STRIDE, STRIP * sizeof *alone) == 0,
-                          "%s, %d blocks, %d rows: strip %d of %d differs from the same strip alone", isa_names[isa],
+                          "%s, %d blocks, %d rows: strip %d of %d differs from the same strip alone", ech_isa_name(isa),
                           blocks, rows, s, strips);
                 free(alone);
             }
@@ -319,24 +286,43 @@ static void test_strips_together(int isa, int32_t blocks) {
     free_problem(p);
 }
 
+static void for_each_isa(void (*check)(int isa)) {
+    for (int isa = ECH_ISA_PORTABLE; isa < ECH_ISA_COUNT; isa++)
+        if (runs_here(isa)) check(isa);
+}
+
+static void integer_sums(int isa) {
+    for (size_t b = 0; b < sizeof block_counts / sizeof *block_counts; b++) check_sums(isa, block_counts[b], true);
+}
+static void real_sums(int isa) {
+    for (size_t b = 0; b < sizeof block_counts / sizeof *block_counts; b++) check_sums(isa, block_counts[b], false);
+}
+static void strips_together(int isa) {
+    check_strips_together(isa, 1);
+    check_strips_together(isa, 25);
+}
+
+static void test_integer_sums(void) { for_each_isa(integer_sums); }
+static void test_real_sums(void) { for_each_isa(real_sums); }
+static void test_strips_together(void) { for_each_isa(strips_together); }
+static void test_extremes(void) { for_each_isa(check_extremes); }
+
+static void test_amx_is_granted(void) {
+    CHECK(!runs_here(ECH_ISA_AMX) || ech_amx_request(), "AMX is available but refused");
+}
+
+static void test_unknown_set(void) {
+    CHECK(ech_format_kernel(ECH_WEIGHT_BF16, -1) == ech_format_kernel(ECH_WEIGHT_BF16, ECH_ISA_PORTABLE),
+          "an unknown set has no portable kernel");
+}
+
 int main(void) {
-    for (int isa = ECH_ISA_PORTABLE; isa <= ECH_ISA_AMX; isa++) {
-        if (!runs_here(isa)) {
-            printf("%s: this machine does not have it\n", isa_names[isa]);
-            continue;
-        }
-        if (isa == ECH_ISA_AMX) CHECK(ech_amx_request(), "AMX is available but refused");
-        for (size_t b = 0; b < sizeof block_counts / sizeof *block_counts; b++) {
-            test_sums(isa, block_counts[b], true);
-            test_sums(isa, block_counts[b], false);
-        }
-        test_strips_together(isa, 1);
-        test_strips_together(isa, 25);
-        test_extremes(isa);
-        printf("%s: done%s\n", isa_names[isa], is_slow(isa) ? " (emulated)" : "");
-    }
-    test_avx2_is_portable();
-    CHECK(ech_strips_bf16_for(-1) == ech_strips_bf16_for(ECH_ISA_PORTABLE), "an unknown set has no portable kernel");
-    if (failures > 0) printf("%d checks failed\n", failures);
-    return failures > 0;
+    run_test("AMX is granted if it is available", test_amx_is_granted);
+    run_test("integers give exact sums in every company and instruction set", test_integer_sums);
+    run_test("sums are within the error of float32 additions, and the same in every company", test_real_sums);
+    run_test("strips that are computed together give the bits that they give alone", test_strips_together);
+    run_test("the largest numbers, infinities, NaNs and denormals multiply as defined", test_extremes);
+    run_test("the portable and the AVX2 kernel give the same bits", test_avx2_is_portable);
+    run_test("an unknown instruction set gets the portable kernel", test_unknown_set);
+    return tests_finished();
 }

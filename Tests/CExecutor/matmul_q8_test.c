@@ -3,7 +3,9 @@
 /// emulated tiles.
 #include "harness.h"
 
-#include "core/executor.h"
+#include "core/q8.h"
+#include "formats/formats.h"
+#include "machine/amx.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -82,17 +84,25 @@ static float *run(int isa, const problem *p, const void *packed, int from, int r
     void *data = make_rows(p, from, rows);
     const ech_q8_rows x = ech_q8_rows_of(data, 64 * p->blocks, rows);
     const size_t outputs = (size_t)p->strips * STRIP, count = (size_t)(rows - 1) * STRIDE + outputs;
-    const ech_strips_size size = {rows, p->blocks, p->strips};
     float *out = malloc(count * sizeof *out);
     for (size_t i = 0; i < count; i++) out[i] = untouched;
-    ech_matmul_thread_begin(isa, rows);
-    if (p->weight.format == ECH_WEIGHT_INT8) {
-        const ech_int8_strip strip = ech_int8_strip_at(packed, (int64_t)outputs, 64 * p->blocks, 0);
-        ech_strips_int8_for(isa)(&strip, &x, size, out, STRIDE);
-    } else {
-        ech_strips_int4_for(isa)(packed, &x, size, out, STRIDE);
-    }
-    ech_matmul_thread_end(isa);
+    const float *scales = (const float *)((const char *)packed + (int64_t)outputs * 64 * p->blocks);
+    const ech_strips product = {
+        .weights = packed,
+        .weight_scales = p->weight.format == ECH_WEIGHT_INT8 ? scales : NULL,
+        .x = x.values,
+        .scales = x.scales,
+        .totals = x.totals,
+        .sums = x.sums,
+        .rows = rows,
+        .blocks = p->blocks,
+        .strips = p->strips,
+        .out = out,
+        .out_stride = STRIDE,
+    };
+    ech_amx_thread_begin(isa, rows);
+    ech_format_kernel(p->weight.format, isa)(&product);
+    ech_amx_thread_end(isa);
     for (size_t i = 0; i < count; i++)
         CHECK(i % STRIDE < outputs || out[i] == untouched, "%s wrote between rows, %d rows", ech_isa_name(isa), rows);
     free(data);
@@ -108,7 +118,7 @@ static int64_t exact_sum(const problem *p, int row, int output, int begin, int e
     return sum;
 }
 
-/// The result as matmul_int8.h and matmul_int4.h define it, and in double precision.
+/// The result as formats/int8/int8.h and formats/int4/int4.h define it, and in double precision.
 static float expected(const problem *p, int row, int output, double *precise) {
     const int columns = 64 * p->blocks, scales = scales_of_row(p->weight.format, columns);
     const float *scale = p->weight.scales + output * scales;
@@ -250,10 +260,9 @@ static void test_scales_out_of_range(void) {
 }
 
 static void test_unknown_set(void) {
-    CHECK(ech_strips_int8_for(-1) == ech_strips_int8_for(ECH_ISA_PORTABLE),
-          "an unknown set has no portable int8 kernel");
-    CHECK(ech_strips_int4_for(-1) == ech_strips_int4_for(ECH_ISA_PORTABLE),
-          "an unknown set has no portable int4 kernel");
+    for (int format = ECH_WEIGHT_INT8; format <= ECH_WEIGHT_INT4; format++)
+        CHECK(ech_format_kernel(format, -1) == ech_format_kernel(format, ECH_ISA_PORTABLE),
+              "format %d has no portable kernel for an unknown set", format);
 }
 
 int main(void) {

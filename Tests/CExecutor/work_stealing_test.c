@@ -1,13 +1,12 @@
-/// The division of work among threads: every unit is done once, and threads help exactly when they may.
+/// Work stealing: every unit is popped once, and threads steal exactly when they may. Names of tests refer to the
+/// invariants that parallel/work_stealing.h numbers.
 #include "harness.h"
+#include "parallel/omp.h"
 #include "parallel/work_stealing.h"
 
 #include <sched.h>
 #include <stdlib.h>
 #include <time.h>
-
-extern int omp_get_num_threads(void);
-extern int omp_get_thread_num(void);
 
 #define COUNT(array) (int)(sizeof(array) / sizeof *(array))
 enum { MAX_THREADS = 8, MAX_UNITS = 1000 };
@@ -22,62 +21,62 @@ static double seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/// How often each unit of each division was taken.
+/// The number of times that each unit of each loop was popped.
 typedef _Atomic int tally[MAX_UNITS];
 
-/// More divisions than there are tickets, of threads that are unevenly fast. Every third begins without waiting for the
-/// threads that are still at the one before.
-static void take_everything(int threads, int at_once, bool help) {
+/// Runs more loops than there are epochs, on threads that are unevenly fast. Every third loop begins without waiting
+/// for threads that are still in the loop before.
+static void pop_everything(int threads, int max_batch, bool steals) {
     static const int counts[] = {0, 1, 2, 5, 100, MAX_UNITS};
-    enum { DIVISIONS = 2 * ECH_TICKET_LIMIT + 3 };
-    tally *taken = calloc(DIVISIONS, sizeof *taken);
-    ech_left all[MAX_THREADS];
-    for (int i = 0; i < MAX_THREADS; i++) atomic_init(&all[i].left, 0);
+    enum { LOOPS = 2 * ECH_EPOCH_LIMIT + 3 };
+    tally *popped = calloc(LOOPS, sizeof *popped);
+    ech_deque deques[MAX_THREADS];
+    for (int i = 0; i < MAX_THREADS; i++) atomic_init(&deques[i].word, 0);
 #pragma omp parallel num_threads(threads)
     {
         const int thread = omp_get_thread_num(), there = omp_get_num_threads();
-        for (int d = 0; d < DIVISIONS; d++) {
-            const bool met = d % 3 != 0;
-            if (met) {
+        for (int d = 0; d < LOOPS; d++) {
+            const bool synchronized = d % 3 != 0;
+            if (synchronized) {
 #pragma omp barrier
             }
-            const ech_division division = {.all = all,
-                                           .ticket = (uint32_t)(d + 1) % ECH_TICKET_LIMIT,
-                                           .at_once = at_once,
-                                           .count = counts[d % COUNT(counts)],
-                                           .thread = thread,
-                                           .threads = there,
-                                           .help = help,
-                                           .met = met};
+            const ech_loop loop = {.deques = deques,
+                                   .epoch = (uint32_t)(d + 1) % ECH_EPOCH_LIMIT,
+                                   .max_batch = max_batch,
+                                   .count = counts[d % COUNT(counts)],
+                                   .thread = thread,
+                                   .threads = there,
+                                   .steals = steals,
+                                   .synchronized = synchronized};
             if ((thread + d) % 5 == 0) wait_a_little(d % 4);
-            ech_divide(&division);
-            for (ech_share share; ech_take(&division, &share);) {
-                for (int64_t unit = share.begin; unit < share.end; unit++) taken[d][unit]++;
+            ech_loop_begin(&loop);
+            for (ech_range range; ech_pop(&loop, &range);) {
+                for (int64_t unit = range.begin; unit < range.end; unit++) popped[d][unit]++;
                 if ((thread + d) % 7 == 0) wait_a_little(1);
             }
         }
     }
-    for (int d = 0; d < DIVISIONS; d++)
+    for (int d = 0; d < LOOPS; d++)
         for (int unit = 0; unit < MAX_UNITS; unit++)
-            CHECK(taken[d][unit] == (unit < counts[d % COUNT(counts)]),
-                  "%d threads take unit %d of %d in division %d %d times", threads, unit, counts[d % COUNT(counts)], d,
-                  taken[d][unit]);
-    free(taken);
+            CHECK(popped[d][unit] == (unit < counts[d % COUNT(counts)]),
+                  "%d threads pop unit %d of %d in loop %d %d times", threads, unit, counts[d % COUNT(counts)], d,
+                  popped[d][unit]);
+    free(popped);
 }
 
 static void test_every_unit_once(void) {
     static const int thread_counts[] = {1, 2, 3, MAX_THREADS};
     for (int t = 0; t < COUNT(thread_counts); t++)
-        for (int at_once = 1; at_once <= 4; at_once += 3)
-            for (int help = 0; help < 2; help++) take_everything(thread_counts[t], at_once, help);
+        for (int max_batch = 1; max_batch <= 4; max_batch += 3)
+            for (int steals = 0; steals < 2; steals++) pop_everything(thread_counts[t], max_batch, steals);
 }
 
-/// Two threads, of which the first dawdles until nothing is left, or for a moment when nobody may help it: before it
+/// Two threads, of which the first dawdles until nothing is left, or for a moment when nobody may steals it: before it
 /// arrives, or with its first unit in hand. Returns how many of the units were the first thread's own doing.
-static int units_of_dawdler(bool help, bool met, bool arrives) {
+static int units_of_dawdler(bool steals, bool synchronized, bool arrives) {
     enum { UNITS = 64 };
-    ech_left all[2];
-    for (int i = 0; i < 2; i++) atomic_init(&all[i].left, 0);
+    ech_deque deques[2];
+    for (int i = 0; i < 2; i++) atomic_init(&deques[i].word, 0);
     _Atomic int taken = 0;
     int own = 0;
     bool two = true;
@@ -85,25 +84,25 @@ static int units_of_dawdler(bool help, bool met, bool arrives) {
     {
         const int thread = omp_get_thread_num();
         if (omp_get_num_threads() != 2) two = false;
-        const ech_division division = {.all = all,
-                                       .ticket = 1,
-                                       .at_once = 4,
-                                       .count = UNITS,
-                                       .thread = thread,
-                                       .threads = 2,
-                                       .help = help,
-                                       .met = met};
+        const ech_loop loop = {.deques = deques,
+                               .epoch = 1,
+                               .max_batch = 4,
+                               .count = UNITS,
+                               .thread = thread,
+                               .threads = 2,
+                               .steals = steals,
+                               .synchronized = synchronized};
         const bool dawdles = thread == 0 && two;
-        const double latest = seconds() + (help && (met || arrives) ? 20 : 0.05);
+        const double latest = seconds() + (steals && (synchronized || arrives) ? 20 : 0.05);
         if (dawdles && !arrives)
             while (taken < UNITS && seconds() < latest) sched_yield();
-        ech_divide(&division);
+        ech_loop_begin(&loop);
         if (arrives) {
 #pragma omp barrier
             while (thread == 1 && taken == 0 && seconds() < latest) sched_yield(); // the first units are the dawdler's
         }
-        for (ech_share share; ech_take(&division, &share);) {
-            const int count = (int)(share.end - share.begin);
+        for (ech_range range; ech_pop(&loop, &range);) {
+            const int count = (int)(range.end - range.begin);
             taken += count;
             if (!dawdles) continue;
             own += count;
@@ -115,18 +114,38 @@ static int units_of_dawdler(bool help, bool met, bool arrives) {
     return own;
 }
 
-static void test_slow_thread_is_helped(void) {
+static void test_stealing(void) {
     CHECK(units_of_dawdler(true, true, true) == 4,
           "the second thread does all but the four units that the first holds");
-    CHECK(units_of_dawdler(true, false, true) == 4, "having met does not matter once a thread has arrived");
-    CHECK(units_of_dawdler(false, true, true) == 32, "without help a thread's share is its own");
-    CHECK(units_of_dawdler(true, true, false) == 0, "a thread that has yet to arrive is helped once all have met");
-    CHECK(units_of_dawdler(true, false, false) == 32,
-          "before that it may be at the division before, and is left alone");
+    CHECK(units_of_dawdler(true, false, true) == 4, "synchronization does not matter once a thread has arrived");
+    CHECK(units_of_dawdler(false, true, true) == 32, "without stealing, a thread keeps its range");
+    CHECK(units_of_dawdler(true, true, false) == 0,
+          "a thread that has not arrived is stolen from if the loop is synchronized");
+    CHECK(units_of_dawdler(true, false, false) == 32, "otherwise it may be in the loop before, and keeps its units");
+}
+
+static void test_first_ranges(void) {
+    for (int threads = 1; threads <= MAX_THREADS; threads++)
+        for (int64_t count = 0; count <= 2 * MAX_THREADS; count++) {
+            int64_t end = 0;
+            for (int thread = 0; thread < threads; thread++) {
+                ech_deque deques[MAX_THREADS];
+                for (int i = 0; i < MAX_THREADS; i++) atomic_init(&deques[i].word, 0);
+                const ech_loop loop = {
+                    .deques = deques, .epoch = 1, .max_batch = 1, .count = count, .thread = thread, .threads = threads};
+                ech_loop_begin(&loop);
+                const ech_range range = ech_word_range(atomic_load(&deques[thread].word));
+                CHECK(range.begin == end, "thread %d of %d begins at %lld of %lld units, not %lld", thread, threads,
+                      (long long)range.begin, (long long)count, (long long)end);
+                end = range.end;
+            }
+            CHECK(end == count, "%d threads share %lld of %lld units", threads, (long long)end, (long long)count);
+        }
 }
 
 int main(void) {
-    run_test("every unit is taken once, by however many threads", test_every_unit_once);
-    run_test("a thread that is done takes over what a slow one has left", test_slow_thread_is_helped);
+    run_test("invariants 1 to 3: every unit is popped once, by any number of threads", test_every_unit_once);
+    run_test("invariant 4: a finished thread steals the units that a slow one has left", test_stealing);
+    run_test("invariant 5: the first range of a thread is the same in every loop", test_first_ranges);
     return tests_finished();
 }

@@ -1,63 +1,27 @@
-/// Times wavefront attention at Huginn-0125's shape (55 heads of 96 columns), and beside it what reading the same keys
-/// and values costs.
+/// Times wavefront attention at Huginn-0125's shape (55 heads of 96 columns), next to the time to read the same keys
+/// and values.
 ///
 ///     Tools/bench/run attention [f32|bf16 [THREADS [REPEATS]]]        ECHELON_ISA chooses the instruction set
 ///
 /// A call runs one attention over each of four caches, the blocks of Huginn's core, so that keys and values come from
-/// memory as in a model. Its rows are the last positions of one sequence. Printed is the median for one attention;
-/// `share` is the median read's time over it (1 is the memory bound), GFLOP/s count both products.
+/// memory as in a model. Its rows are the last positions of one sequence. The median time of one attention is printed.
+/// `share` is the median read's time divided by it (1 is the memory bound). GFLOP/s count both products.
 #define _DEFAULT_SOURCE
+#include "bench.h"
+
 #include "CExecutor.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { HEADS = 55, DIM = 96, WIDTH = HEADS * DIM, CACHES = 4, MAX_ROWS = 64, MAX_CONTEXT = 4096, MAX_REPEATS = 101 };
 
 static const int32_t contexts[] = {512, 2048, 4096}, row_counts[] = {1, 8, 32, 64};
 enum { CONTEXTS = sizeof contexts / sizeof *contexts, ROW_COUNTS = sizeof row_counts / sizeof *row_counts };
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int count) {
-    qsort(values, (size_t)count, sizeof *values, by_value);
-    return values[count / 2];
-}
-
-static void *allocate(size_t bytes) {
-    void *memory = malloc(bytes);
-    if (!memory) {
-        fprintf(stderr, "There is no memory for %zu bytes.\n", bytes);
-        exit(1);
-    }
-    return memory;
-}
-
 static float *random_floats(size_t count) {
     float *values = allocate(count * sizeof *values);
-    uint64_t state = 88172645463325252u;
-    for (size_t i = 0; i < count; i++) {
-        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-        values[i] = (float)(int32_t)(state >> 32) / 2147483648.0f;
-    }
+    for (size_t i = 0; i < count; i++) values[i] = (float)(int32_t)(random_bits() >> 32) / 2147483648.0f;
     return values;
-}
-
-static void require(bool fine, const char *message) {
-    if (fine) return;
-    fprintf(stderr, "%s\n", message);
-    exit(1);
 }
 
 /// Parameters: queries (keys and values when writing), slots, positions; result 0.
@@ -137,7 +101,7 @@ int main(int argc, char **argv) {
            threads == 1 ? "" : "s");
     printf("context  rows        ms   read ms   share   GFLOP/s\n");
     for (int c = 0; c < CONTEXTS; c++) {
-        // A session of the context's own length: where heads lie close, as they do in a model.
+        // A session of the context's own length, so that heads are as close as in a model.
         ech_session *session =
             ech_session_create(caches, CACHES, 1, contexts[c], 1, halves ? ECH_CACHE_BF16 : ECH_CACHE_F32, message);
         require(session, message);

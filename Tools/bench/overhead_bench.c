@@ -1,37 +1,17 @@
-/// Times what the tape costs beside the instructions' own work: a call, an instruction, a barrier; and what recording
-/// adds to an instruction with a barrier.
+/// Times the overhead of the tape: of a call, an instruction and a barrier, and of recording an instruction with a
+/// barrier.
 ///
 ///     Tools/bench/run overhead [MAX_THREADS [REPEATS]]
 ///
-/// The instructions add two vectors of 16 columns, as little work as there is, for one row. `call` is a tape of one of
-/// them; an instruction's and a barrier's costs are the differences between long and short tapes with and without
-/// barriers: of the medians, and of the bests, which other users of the machine disturb least.
+/// The instructions add two vectors of 16 columns for one row, which is hardly any work. `call` is a tape of one of
+/// them. The costs of an instruction and of a barrier are differences between long and short tapes with and without
+/// barriers: differences of the medians, and of the minima, which other programs disturb least.
 #define _DEFAULT_SOURCE
+#include "bench.h"
+
 #include "CExecutor.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
 enum { LONG = 4000, CALLS = 50, WIDTH = 16, MAX_REPEATS = 501 };
-
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void require(bool fine, const char *message) {
-    if (fine) return;
-    fprintf(stderr, "%s\n", message);
-    exit(1);
-}
 
 /// A tape of `count` additions, with a barrier before each or before none.
 static ech_program *additions(int count, bool barriers, int isa) {
@@ -84,8 +64,8 @@ typedef struct {
 } times;
 
 static times summary(double *values, int count) {
-    qsort(values, (size_t)count, sizeof *values, by_value);
-    return (times){values[count / 2], values[0]};
+    const double middle = median(values, count);
+    return (times){middle, values[0]};
 }
 
 static void print(const char *what, times more, times less, int count) {

@@ -1,55 +1,60 @@
-/// How a cache's memory is laid out, and how rows are written to it. attention_template.h reads it.
+/// The layout of a cache's memory, and the functions that write rows to it. attention_template.h reads it.
 ///
-/// It is made of *cells* of four bytes. A cell is one f32 number or a pair of bf16 numbers, which a product takes at
-/// once. Per slot: [entry][head], and then
+/// A cache is made of *cells* of four bytes. A cell is one f32 number or a pair of bf16 numbers, which a product takes
+/// at once. Each slot has [entry][head], and each head has
 ///
-/// - keys transposed in blocks of 16 positions, [columns][16]: a cell is one column of a key, or two neighbouring
+/// - keys, transposed in blocks of 16 positions, [columns][16]: a cell is one column of a key, or two neighboring
 /// columns.
-///   A line of 64 bytes meets one cell of a query, and the scores of 16 positions grow in the lanes of a vector without
-///   ever being summed across.
-/// - values as [positions][dim16]: a cell is one column of one position, or of two neighbouring positions. A line meets
-///   one cell of weights and goes to 16 columns of a result.
+///   A line of 64 bytes is multiplied with one cell of a query, and the scores of 16 positions grow in the lanes of a
+///   vector and are never summed across lanes.
+/// - values as [positions][dim16]: a cell is one column of one position, or of two neighboring positions. A line is
+///   multiplied with one cell of weights and added to 16 columns of a result.
 ///
-/// dim16 is the head's width rounded up to vectors of 16. No instruction set has a layout of its own.
+/// dim16 is the head's width rounded up to vectors of 16. All instruction sets use the same layout.
 #ifndef ECHELON_CACHE_H
 #define ECHELON_CACHE_H
 
-#include "core/executor.h"
+#include "core/arithmetic.h"
+#include "core/bf16.h"
+#include "core/session.h"
 
 #include <string.h>
 
-/// Positions side by side in a block of keys.
+/// Positions that are side by side in a block of keys.
 enum { ECH_KEY_BLOCK = 16 };
 
-/// Numbers in a cell.
+/// The record of a cache format.
+typedef struct {
+    const char *name;
+    int64_t number_bytes; ///< the size of a number; a cell has four bytes
+} ech_cache_format_record;
+
+extern const ech_cache_format_record ech_cache_formats[ECH_CACHE_FORMAT_COUNT];
+
+/// Checks heads and widths of caches, for programs and sessions alike.
+bool ech_caches_check(const ech_cache *caches, int32_t count, char *message);
+
+/// The numbers in a cell. Not read from the table, so that compilers see a power of two.
 static inline int32_t ech_cache_numbers(int32_t format) { return format == ECH_CACHE_BF16 ? 2 : 1; }
 
-/// The number at which a head's keys, and its values, begin.
+/// The index of the first number of a head's keys, and of its values.
 static inline int64_t ech_cache_head(const ech_cache_memory *cache, int32_t slot, int32_t entry, int32_t head) {
     return slot * cache->slot_stride + entry * cache->entry_stride + head * cache->head_stride;
 }
 
-/// Where in a head's keys a column of a position lies, in numbers. In a bf16 cache the column is even.
+/// The index of a column of a position in a head's keys, in numbers. In a bf16 cache the column is even.
 static inline int64_t ech_cache_key(const ech_cache_memory *cache, int64_t position, int64_t column) {
     const int64_t block = position / ECH_KEY_BLOCK * ECH_KEY_BLOCK, within = position % ECH_KEY_BLOCK;
     return block * cache->dim16 + column * ECH_KEY_BLOCK + within * ech_cache_numbers(cache->format);
 }
 
-/// Where in a head's values a column of a position lies, in numbers.
+/// The index of a column of a position in a head's values, in numbers.
 static inline int64_t ech_cache_value(const ech_cache_memory *cache, int64_t position, int64_t column) {
     const int64_t numbers = ech_cache_numbers(cache->format);
     return position / numbers * numbers * cache->dim16 + column * numbers + position % numbers;
 }
 
-/// Rounds to bf16, ties to even; a NaN stays a (quiet) NaN.
-static inline uint16_t ech_bf16_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16, quiet = bits >> 16 | 0x40u;
-    return (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
-}
-
-/// Columns that are rounded at a time: compilers make vectors of that loop, though not of those that scatter.
+/// Columns that are rounded together. Compilers vectorize that loop, but not those that scatter.
 enum { ECH_CACHE_CHUNK = 32 };
 
 static inline void ech_cache_round(const float *x, int32_t count, uint16_t out[ECH_CACHE_CHUNK]) {

@@ -1,14 +1,24 @@
-/// The layout that bf16 and int8 weights have in common, in bytes: a block is two panels, a panel 16 lines, and a line
-/// of 16 outputs meets four bytes of a row's input.
+/// The layout that bf16 and int8 weights have in common, in bytes. A strip of 32 outputs is a sequence of blocks along
+/// K. A block is two panels of 16 outputs, a panel is 16 lines, and a line has 4 bytes of each of its 16 outputs: one
+/// row of an AMX tile, or one AVX-512 register. A line is multiplied with four bytes of a row of the input, in which
+/// each block has 64 bytes.
 #ifndef ECHELON_PANEL_LINES_H
 #define ECHELON_PANEL_LINES_H
 
+#include <stdint.h>
+
 enum {
-    PANEL_LINES = 16,
-    LINE_BYTES = 64,
-    PANEL_BYTES = PANEL_LINES * LINE_BYTES,
-    BLOCK_BYTES = 2 * PANEL_BYTES,
-    INPUT_BYTES = 4, ///< of a row for a line
+    ECH_PANEL_LINES = 16,
+    ECH_LINE_BYTES = 64,
+    ECH_PANEL_BYTES = ECH_PANEL_LINES * ECH_LINE_BYTES,
+    ECH_LINES_BLOCK_BYTES = 2 * ECH_PANEL_BYTES,
+    ECH_INPUT_BYTES = 4, ///< bytes of a row that a line is multiplied with
 };
+
+/// The byte of a block at which the `byte`th of the 64 bytes of a row begins.
+static inline int64_t ech_panel_lines_offset(int64_t row, int64_t byte) {
+    return row % 32 / 16 * ECH_PANEL_BYTES + byte / ECH_INPUT_BYTES * ECH_LINE_BYTES + row % 16 * ECH_INPUT_BYTES +
+           byte % ECH_INPUT_BYTES;
+}
 
 #endif

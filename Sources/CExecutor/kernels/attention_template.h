@@ -33,7 +33,7 @@ enum { ROWS = ATTENTION_ROWS, BLOCK = ECH_ATTENTION_BLOCK, KEY_BLOCKS = ECH_ATTE
 /// 0.43 ms so, and 0.58 ms with four blocks side by side and each line fetched, when a plain read takes 0.42 ms (bf16,
 /// Huginn-0125 at context 512). For more rows that prefetcher is too slow to notice, and it does not follow smaller
 /// vectors, which read the values a few columns at a time.
-enum { FEW_ROWS = LANES == 16 ? 2 : 0 };
+enum { MAX_MEMORY_BOUND_ROWS = LANES == 16 ? 2 : 0 };
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef uint32_t vec_bits __attribute__((vector_size(4 * LANES)));
@@ -67,8 +67,8 @@ INLINE vec add_products(vec sums, vec_bits a, vec_bits b, const bool pairs) {
 /// between heads and at the ends of pages. All groups of a block of rows read the same, and each fetches a share: more
 /// lines at once than a core has miss buffers would make it wait.
 typedef struct {
-    ech_share steps; ///< those of a loop that fetch what the same step will read of the next block
-    int32_t few;     ///< 1 where no more than FEW_ROWS read, else 0
+    ech_range steps; ///< those of a loop that fetch what the same step will read of the next block
+    int32_t few;     ///< 1 where no more than MAX_MEMORY_BOUND_ROWS read, else 0
 } lookahead;
 
 INLINE bool fetches(lookahead ahead, int32_t step) { return step >= ahead.steps.begin && step < ahead.steps.end; }
@@ -197,7 +197,7 @@ INLINE void multiply_keys(const int rows, const int blocks, const cell *queries,
 /// multiply_keys for any number of blocks. Of four, one may lie past the last position: the cache has room for it.
 INLINE void score(const int rows, int32_t blocks, const cell *queries, const cell *const *keys, head_sizes size,
                   float *scores, const bool pairs, lookahead ahead) {
-    const bool in_order = rows <= FEW_ROWS && ahead.few;
+    const bool in_order = rows <= MAX_MEMORY_BOUND_ROWS && ahead.few;
     for (int32_t b = 0; b < blocks;) {
         float *to = scores + b * ECH_KEY_BLOCK;
         if (SCORE_BLOCKS == 4 && !in_order && blocks - b > 2) {
@@ -336,7 +336,7 @@ INLINE void add_ragged_values(const int rows, const int32_t *counts, float *resu
 INLINE int32_t groups_of(int32_t rows) { return rows / ROWS + (ROWS > 2 ? rows % ROWS / 2 : 0) + rows % 2; }
 
 INLINE lookahead lookahead_of(int32_t rows, int32_t group, int32_t steps) {
-    return (lookahead){ech_share_of(steps, group, groups_of(rows)), rows <= FEW_ROWS};
+    return (lookahead){ech_range_of(steps, group, groups_of(rows)), rows <= MAX_MEMORY_BOUND_ROWS};
 }
 
 /// Does something for the rows from `begin` on, in groups of as many as fit in registers, with the steps of a loop that

@@ -1,5 +1,5 @@
-// The kernels for AVX2.
-#include "core/executor.h"
+/// The kernels for AVX2.
+#include "kernels/kernel_tables.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -15,11 +15,6 @@
 #define VALUE_VECTORS 2
 #include "kernels/attention_template.h"
 
-KERNEL_TARGET static void attention(const ech_attention_work *work) {
-    if (work->cache->format == ECH_CACHE_BF16) attend_heads(work, true);
-    else attend_heads(work, false);
-}
-
 #define KERNEL_TABLE ech_kernels_avx2
-#include "kernels/kernel_table.h"
+#include "kernels/kernel_table_template.h"
 #endif

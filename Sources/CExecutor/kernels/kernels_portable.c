@@ -1,5 +1,5 @@
-// The kernels for any machine.
-#include "core/executor.h"
+/// The kernels for any machine.
+#include "kernels/kernel_tables.h"
 
 #define KERNEL_TARGET
 #include "kernels/rows_template.h"
@@ -12,10 +12,5 @@
 #define VALUE_VECTORS 4
 #include "kernels/attention_template.h"
 
-KERNEL_TARGET static void attention(const ech_attention_work *work) {
-    if (work->cache->format == ECH_CACHE_BF16) attend_heads(work, true);
-    else attend_heads(work, false);
-}
-
 #define KERNEL_TABLE ech_kernels_portable
-#include "kernels/kernel_table.h"
+#include "kernels/kernel_table_template.h"

@@ -3,8 +3,12 @@
 #ifndef ECHELON_ROW_WRITER_H
 #define ECHELON_ROW_WRITER_H
 
-#include "core/executor.h"
+#include "core/arithmetic.h"
+#include "core/kernels.h"
+#include "core/view.h"
 #include "kernels/vector.h"
+
+#include <stddef.h>
 
 /// Where one row is written, as f32, tiled bf16 or tiled q8. A q8 row is put together in f32, as its scale depends on
 /// all of it, and quantized in the end.

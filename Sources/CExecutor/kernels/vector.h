@@ -11,6 +11,9 @@
 // take them are inlined.
 #pragma GCC diagnostic ignored "-Wpsabi"
 
+#if !defined(KERNEL_TARGET)
+#define KERNEL_TARGET
+#endif
 #define INLINE KERNEL_TARGET __attribute__((always_inline)) static inline
 
 typedef float v16f __attribute__((vector_size(64)));

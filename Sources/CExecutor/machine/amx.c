@@ -1,11 +1,11 @@
+/// AMX: the request to the system, and the shapes of the tiles.
 #if defined(__linux__)
 #define _DEFAULT_SOURCE // for syscall()
 #endif
 #include "machine/amx.h"
 #include "CExecutor.h"
 
-#if defined(__x86_64__) || defined(ECHELON_EMULATE_AMX)
-#define HAVE_AMX 1
+#if defined(ECH_HAS_AMX)
 #include "machine/amx_tiles.h"
 #endif
 
@@ -19,14 +19,14 @@
 _Thread_local amx_registers amx_state;
 #endif
 
-#if defined(HAVE_AMX)
+#if defined(ECH_HAS_AMX)
 AMX_TARGET static void begin_tiles(int32_t rows) { amx_shape(rows, AMX_ROW_BYTES, AMX_ROWS); }
 
 AMX_TARGET static void end_tiles(void) { amx_release(); }
 #endif
 
-void ech_matmul_thread_begin(int isa, int32_t rows) {
-#if defined(HAVE_AMX)
+void ech_amx_thread_begin(int isa, int32_t rows) {
+#if defined(ECH_HAS_AMX)
     if (isa == ECH_ISA_AMX) begin_tiles(rows);
 #else
     (void)isa;
@@ -34,8 +34,8 @@ void ech_matmul_thread_begin(int isa, int32_t rows) {
 #endif
 }
 
-void ech_matmul_thread_end(int isa) {
-#if defined(HAVE_AMX)
+void ech_amx_thread_end(int isa) {
+#if defined(ECH_HAS_AMX)
     if (isa == ECH_ISA_AMX) end_tiles();
 #else
     (void)isa;

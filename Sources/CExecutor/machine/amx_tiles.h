@@ -59,6 +59,8 @@ enum { AMX_ROWS = 16, AMX_ROW_BYTES = 64 };
 
 #else
 
+#include "core/bf16.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,10 +125,9 @@ static inline void amx_store(int tile, void *address, ptrdiff_t stride) {
 static inline float amx_flush(float value) { return fpclassify(value) == FP_SUBNORMAL ? copysignf(0, value) : value; }
 
 static inline float amx_widen(const uint8_t *bf16) {
-    const uint32_t bits = (uint32_t)bf16[0] << 16 | (uint32_t)bf16[1] << 24;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return amx_flush(value);
+    uint16_t bits;
+    memcpy(&bits, bf16, sizeof bits);
+    return amx_flush(ech_bf16_widen(bits));
 }
 
 static inline void amx_require_shapes(int sums, int a, int b) {

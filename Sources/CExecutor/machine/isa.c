@@ -1,3 +1,5 @@
+/// Instruction sets: which of them the machine has, and which one is used.
+#include "machine/isa.h"
 #include "CExecutor.h"
 #include "core/failure.h"
 #include "machine/amx.h"
@@ -5,13 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {
+static const char *const names[ECH_ISA_COUNT] = {
     [ECH_ISA_PORTABLE] = "portable",
     [ECH_ISA_AVX2] = "avx2",
     [ECH_ISA_AVX512] = "avx512",
     [ECH_ISA_AMX] = "amx",
 };
-enum { ISA_COUNT = sizeof names / sizeof names[0] };
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -27,7 +28,7 @@ static bool all(uint64_t value, uint64_t bits) { return (value & bits) == bits; 
 
 bool ech_isa_available(int isa) {
     if (isa == ECH_ISA_PORTABLE) return true;
-    if (isa < 0 || isa >= ISA_COUNT) return false;
+    if (isa < 0 || isa >= ECH_ISA_COUNT) return false;
     uint32_t a, b, c, d, a7, b7, c7, d7;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !__get_cpuid_count(7, 0, &a7, &b7, &c7, &d7)) return false;
     const uint32_t fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28;
@@ -45,16 +46,21 @@ bool ech_isa_available(int isa) {
     const uint32_t amx_bf16 = 1u << 22, amx_tile = 1u << 24, amx_int8 = 1u << 25;
     return all(d7, amx_bf16 | amx_tile | amx_int8) && all(state, 0x60000) && ech_amx_request();
 }
+
+bool ech_has_avx512_bf16(void) { return __builtin_cpu_supports("avx512bf16"); }
+bool ech_has_avx512_vnni(void) { return __builtin_cpu_supports("avx512vnni"); }
 #else
 bool ech_isa_available(int isa) { return isa == ECH_ISA_PORTABLE; }
+bool ech_has_avx512_bf16(void) { return false; }
+bool ech_has_avx512_vnni(void) { return false; }
 #endif
 
-const char *ech_isa_name(int isa) { return isa >= 0 && isa < ISA_COUNT ? names[isa] : "unknown"; }
+const char *ech_isa_name(int isa) { return isa >= 0 && isa < ECH_ISA_COUNT ? names[isa] : "unknown"; }
 
 int ech_isa_choose(char message[ECH_MESSAGE_SIZE]) {
     const char *wanted = getenv("ECHELON_ISA");
     if (wanted && *wanted) {
-        for (int isa = 0; isa < ISA_COUNT; isa++) {
+        for (int isa = 0; isa < ECH_ISA_COUNT; isa++) {
             if (strcmp(wanted, names[isa]) != 0) continue;
             if (ech_isa_available(isa)) return isa;
             ech_fail(message,
@@ -70,7 +76,7 @@ int ech_isa_choose(char message[ECH_MESSAGE_SIZE]) {
         return -1;
     }
     int best = ECH_ISA_PORTABLE;
-    for (int isa = 0; isa < ISA_COUNT; isa++)
+    for (int isa = 0; isa < ECH_ISA_COUNT; isa++)
         if (ech_isa_available(isa)) best = isa;
     return best;
 }

@@ -1,9 +1,10 @@
 /// Probes: how fast the machine reads memory, and how fast it multiplies when nothing has to be read.
 #define _DEFAULT_SOURCE
 #include "CExecutorProbe.h"
-#include "core/executor.h"
 #include "core/failure.h"
+#include "parallel/omp.h"
 #include "parallel/profile.h"
+#include "parallel/work_stealing.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,10 +16,6 @@
 #if !defined(MAP_ANONYMOUS)
 #define MAP_ANONYMOUS MAP_ANON
 #endif
-
-// From OpenMP's runtime, whose header is not always where the compiler looks.
-extern int omp_get_num_threads(void);
-extern int omp_get_thread_num(void);
 
 enum { MAX_REPEATS = 101 };
 
@@ -102,8 +99,8 @@ bool ech_probe_read(int64_t bytes, int threads, int repeats, double *gigabytes_p
         const double start = ech_seconds();
 #pragma omp parallel num_threads(threads)
         {
-            const ech_share share = ech_share_of(units, omp_get_thread_num(), omp_get_num_threads());
-            const int64_t begin = share.begin * unit, size = (share.end - share.begin) * unit;
+            const ech_range range = ech_range_of(units, omp_get_thread_num(), omp_get_num_threads());
+            const int64_t begin = range.begin * unit, size = (range.end - range.begin) * unit;
             if (repeat < 0) touch(data + begin, size);
             volatile uint64_t sum = read((const line *)(data + begin), size / LINE);
             (void)sum;

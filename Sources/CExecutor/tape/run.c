@@ -1,14 +1,12 @@
 /// Calls: checks one, then walks the tape with all threads.
-#include "core/executor.h"
 #include "core/failure.h"
+#include "core/walk.h"
+#include "instructions/operation.h"
+#include "machine/amx.h"
+#include "parallel/omp.h"
 #include "parallel/profile.h"
 
 #include <limits.h>
-
-// From OpenMP's runtime. Its header lies where only the compiler that brings it finds it.
-extern int omp_get_max_threads(void);
-extern int omp_get_num_threads(void);
-extern int omp_get_thread_num(void);
 
 int ech_default_threads(void) { return ech_max(1, ech_min(omp_get_max_threads(), ECH_THREADS_LIMIT)); }
 
@@ -123,16 +121,8 @@ static void end_depths(const ech_run_state *run, ech_session *session) {
 
 // MARK: The tape
 
-static void perform(ech_walk *walk, const ech_instruction *instruction) {
-    switch (instruction->opcode) {
-    case ECH_LINEAR: ech_run_linear(walk, instruction); break;
-    case ECH_LINEAR_SILU_GATE: ech_run_linear_silu_gate(walk, instruction); break;
-    case ECH_LINEAR_ARGMAX: ech_run_linear_argmax(walk, instruction); break;
-    case ECH_PROJECT_ROPE_WRITE: ech_run_project_rope_write(walk, instruction); break;
-    case ECH_WAVEFRONT_ATTENTION: ech_run_attention(walk, instruction); break;
-    case ECH_REPEAT: break;
-    default: ech_run_rows(walk, instruction); break;
-    }
+static inline void perform(ech_walk *walk, const ech_instruction *instruction) {
+    ech_operations[instruction->opcode].run(walk, instruction);
 }
 
 static inline void execute(ech_walk *walk, int32_t index) {
@@ -141,7 +131,7 @@ static inline void execute(ech_walk *walk, int32_t index) {
     perform(walk, instruction);
 }
 
-/// Reads the clock only once where nothing is waited for: the end of one instruction is the arrival at the next.
+/// Reads the clock only once if there is no wait: the end of one instruction is the arrival at the next.
 static inline void execute_recorded(ech_walk *walk, int32_t index) {
     const ech_instruction *instruction = &walk->run->program->instructions[index];
     ech_track *track = walk->track;
@@ -173,22 +163,13 @@ static inline __attribute__((always_inline)) void follow_tape(ech_walk *walk,
 
 static void walk_tape(ech_walk *walk) { follow_tape(walk, execute); }
 
-/// On a copy of the thread's track, so that threads do not write to each other's cache lines.
+/// Records on a copy of the thread's track, so that threads do not write to each other's cache lines.
 static void walk_tape_recorded(ech_walk *walk) {
     ech_track track = walk->run->call->tracks[walk->thread];
     track.begin = track.end = ech_nanoseconds();
     walk->track = &track;
     follow_tape(walk, execute_recorded);
     walk->run->call->tracks[walk->thread] = track;
-}
-
-static const ech_kernels *kernels_for(int isa) {
-#if defined(__x86_64__)
-    if (isa >= ECH_ISA_AVX512) return &ech_kernels_avx512;
-    if (isa == ECH_ISA_AVX2) return &ech_kernels_avx2;
-#endif
-    (void)isa;
-    return &ech_kernels_portable;
 }
 
 bool ech_run(const ech_program *program, ech_session *session, const ech_call *call, int threads,
@@ -202,14 +183,11 @@ bool ech_run(const ech_program *program, ech_session *session, const ech_call *c
         .session = session,
         .call = call,
         .arena = arena,
-        .kernels = kernels_for(program->isa),
-        .strips_bf16 = ech_strips_bf16_for(program->isa),
-        .strips_int8 = ech_strips_int8_for(program->isa),
-        .strips_int4 = ech_strips_int4_for(program->isa),
         .slots = program->slots_parameter < 0 ? NULL : call->parameters[program->slots_parameter],
         .positions = program->positions_parameter < 0 ? NULL : call->parameters[program->positions_parameter],
     };
-    if (run.slots) run.wavefront = ech_wavefront_of(&arena, run.slots, run.positions, call->rows);
+    if (run.slots)
+        run.wavefront = ech_wavefront_of(run.slots, run.positions, call->rows, arena.ordered_rows, arena.row_blocks);
     for (int i = 0; call->tracks && i < threads; i++) call->tracks[i].begin = call->tracks[i].end = 0;
     begin_depths(&run, session);
 #pragma omp parallel num_threads(threads)
@@ -218,10 +196,10 @@ bool ech_run(const ech_program *program, ech_session *session, const ech_call *c
         const int thread = omp_get_thread_num(), count = omp_get_num_threads();
         ech_walk walk = {
             .run = &run, .scratch = arena.scratch + thread * arena.scratch_stride, .thread = thread, .threads = count};
-        ech_matmul_thread_begin(program->isa, call->rows);
+        ech_amx_thread_begin(program->isa, call->rows);
         if (call->tracks) walk_tape_recorded(&walk);
         else walk_tape(&walk);
-        ech_matmul_thread_end(program->isa);
+        ech_amx_thread_end(program->isa);
     }
     end_depths(&run, session);
     return true;

@@ -1,7 +1,9 @@
-/// Sessions: the memory that outlives a call. Everything is mapped, so that what is never written costs nothing, and
-/// everything is mapped before a parallel region begins.
+/// Sessions: the memory that outlives a call. Everything is mapped, so that memory that is never written costs nothing.
+/// It is mapped before a parallel region begins.
 #define _DEFAULT_SOURCE
-#include "core/executor.h"
+#include "core/session.h"
+#include "core/arithmetic.h"
+#include "core/cache.h"
 #include "core/failure.h"
 
 #include <math.h>
@@ -18,7 +20,7 @@
 
 // MARK: Memory
 
-/// The most that is ever mapped at once: an eighth of what a process can address.
+/// The maximum size of a mapping: an eighth of the memory that a process can address.
 static const int64_t mapping_limit = (int64_t)1 << 44;
 
 static bool map(ech_mapping *mapping, int64_t bytes, int flags, const char *what, char *message) {
@@ -28,7 +30,7 @@ static bool map(ech_mapping *mapping, int64_t bytes, int flags, const char *what
     if (data == MAP_FAILED)
         return ech_fail(message, "There is not enough memory for %s, which needs %.1f MB.", what, (double)bytes / 1e6);
 #if defined(MADV_HUGEPAGE)
-    // A wish only. Not for what is mapped to be written here and there: a huge page is there as a whole or not at all.
+    // Only a request. It is not made for memory that is written sparsely: a huge page takes space as a whole.
     if (!(flags & MAP_NORESERVE)) madvise(data, (size_t)bytes, MADV_HUGEPAGE);
 #endif
     *mapping = (ech_mapping){data, bytes};
@@ -49,14 +51,12 @@ static bool add_product(int64_t *total, int64_t a, int64_t b, int64_t c, int64_t
 
 // MARK: Creation
 
-/// Bytes from one piece of a session's mapping to the next.
-enum { PIECE_ALIGNMENT = 64 };
-
-static int64_t element_size(int32_t format) { return format == ECH_CACHE_BF16 ? sizeof(uint16_t) : sizeof(float); }
+/// The alignment of the parts of a session's mapping.
+enum { PART_ALIGNMENT = 64 };
 
 /// Places the caches, the depths and the marks one after another; returns false when the sum leaves 64 bits.
 static bool lay_out(ech_session *session, const ech_cache *caches, int32_t format, int64_t *total) {
-    // Attention may look at the keys of all 64 positions of a block, of which the context ends some early.
+    // Attention may read the keys of all 64 positions of a block, even if the context ends inside it.
     const int64_t positions = ech_round_up(session->context, ECH_ATTENTION_BLOCK);
     *total = 0;
     for (int32_t i = 0; i < session->cache_count; i++) {
@@ -70,19 +70,19 @@ static bool lay_out(ech_session *session, const ech_cache *caches, int32_t forma
         memory->head_stride = positions * memory->dim16;
         if (__builtin_mul_overflow(memory->head_stride, (int64_t)memory->heads, &memory->entry_stride) ||
             __builtin_mul_overflow(memory->entry_stride, (int64_t)memory->entries, &memory->slot_stride) ||
-            !add_product(total, memory->slot_stride, session->slots, 2, element_size(format)))
+            !add_product(total, memory->slot_stride, session->slots, 2, ech_cache_formats[format].number_bytes))
             return false;
     }
     return add_product(total, session->slots, session->context, 1, sizeof(int32_t) + sizeof(uint8_t)) &&
-           add_product(total, PIECE_ALIGNMENT, 1, 1, 1);
+           add_product(total, PART_ALIGNMENT, 1, 1, 1);
 }
 
 static void place(ech_session *session) {
     char *next = session->cache_memory.data;
     for (int32_t i = 0; i < session->cache_count; i++) {
         ech_cache_memory *memory = &session->caches[i];
-        // 64 positions of 16 columns make every piece a multiple of 64 bytes.
-        const int64_t bytes = memory->slot_stride * session->slots * element_size(memory->format);
+        // 64 positions of 16 columns make every part a multiple of 64 bytes.
+        const int64_t bytes = memory->slot_stride * session->slots * ech_cache_formats[memory->format].number_bytes;
         memory->keys = next;
         memory->values = next + bytes;
         next += 2 * bytes;
@@ -94,9 +94,12 @@ static void place(ech_session *session) {
 
 ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, int32_t slots, int32_t context,
                                 int32_t budget, int32_t cache_format, char message[ECH_MESSAGE_SIZE]) {
-    if (cache_format != ECH_CACHE_F32 && cache_format != ECH_CACHE_BF16) {
-        ech_fail(message, "A session's caches cannot have the format %d; there are f32 (%d) and bf16 (%d).",
-                 cache_format, ECH_CACHE_F32, ECH_CACHE_BF16);
+    if (!ech_cache_format_name(cache_format)) {
+        char known[64] = "";
+        for (int32_t format = 0, length = 0; format < ECH_CACHE_FORMAT_COUNT; format++)
+            length += snprintf(known + length, sizeof known - (size_t)length, "%s%s (%d)", format ? " and " : "",
+                               ech_cache_format_name(format), format);
+        ech_fail(message, "A session's caches cannot have the format %d; there are %s.", cache_format, known);
         return NULL;
     }
     if (cache_count < 0 || cache_count > ECH_COUNT_LIMIT || (cache_count > 0 && !caches) || slots < 1 || context < 1 ||
@@ -145,13 +148,7 @@ void ech_session_destroy(ech_session *session) {
 
 // MARK: Rotary tables
 
-const ech_rope_table *ech_session_rope(const ech_session *session, float base, int32_t dim) {
-    for (int32_t i = 0; i < session->rope_count; i++)
-        if (session->ropes[i].base == base && session->ropes[i].dim == dim) return &session->ropes[i];
-    return NULL;
-}
-
-/// Computes rows known ..< positions, in float32 throughout, as the published model code does.
+/// Computes rows known ..< positions, in float32 throughout like the published model code.
 static void fill_rope(ech_rope_table *table, int32_t known, int32_t positions) {
     for (int32_t pair = 0; pair < table->dim / 2; pair++) {
         const float frequency = 1.0f / powf(table->base, (float)(2 * pair) / (float)table->dim);
@@ -165,23 +162,24 @@ static void fill_rope(ech_rope_table *table, int32_t known, int32_t positions) {
     }
 }
 
-/// Extends the table of one base and width to `positions`, which is at most the session's context.
-static bool extend_rope(ech_session *session, float base, int32_t dim, int32_t positions, char *message) {
-    ech_rope_table *table = (ech_rope_table *)ech_session_rope(session, base, dim);
-    if (!table) {
+/// Extends the table that an instruction needs to `positions`, which is at most the session's context.
+static bool extend_rope(ech_session *session, ech_rope_need need, int32_t positions, char *message) {
+    int32_t index = ech_rope_index(session, need.base, need.dim);
+    if (index < 0) {
         ech_rope_table *tables = realloc(session->ropes, ((size_t)session->rope_count + 1) * sizeof *tables);
         if (!tables) return ech_fail(message, "There is not enough memory for the rotary embedding.");
         session->ropes = tables;
-        table = &tables[session->rope_count++];
-        *table = (ech_rope_table){.base = base, .dim = dim};
+        index = session->rope_count++;
+        tables[index] = (ech_rope_table){.base = need.base, .dim = need.dim};
     }
+    ech_rope_table *table = &session->ropes[index];
     if (table->positions >= positions) return true;
     // Twice as many as before, so that a growing sequence extends it rarely.
     int64_t wanted = 2 * (int64_t)table->positions;
     if (wanted < 256) wanted = 256;
     if (wanted < positions) wanted = positions;
     if (wanted > session->context) wanted = session->context;
-    float *values = realloc(table->values, (size_t)wanted * 2 * (size_t)dim * sizeof *values);
+    float *values = realloc(table->values, (size_t)wanted * 2 * (size_t)table->dim * sizeof *values);
     if (!values)
         return ech_fail(message, "There is not enough memory for the rotary embedding of %lld positions.",
                         (long long)wanted);
@@ -196,14 +194,8 @@ static bool prepare_ropes(ech_session *session, const ech_program *program, cons
     const int32_t *positions = call->parameters[program->positions_parameter];
     int32_t count = 1;
     for (int32_t i = 0; i < call->rows; i++) count = ech_max(count, positions[i] + 1);
-    for (int32_t i = 0; i < program->instruction_count; i++) {
-        const ech_instruction *instruction = &program->instructions[i];
-        int32_t dim;
-        if (instruction->opcode == ECH_ROPE) dim = program->buffers[instruction->in[0]].width / instruction->i0;
-        else if (instruction->opcode == ECH_PROJECT_ROPE_WRITE) dim = program->caches[instruction->cache].dim;
-        else continue;
-        if (!extend_rope(session, instruction->f0, dim, count, message)) return false;
-    }
+    for (int32_t i = 0; i < program->rope_count; i++)
+        if (!extend_rope(session, program->ropes[i], count, message)) return false;
     return true;
 }
 
@@ -214,7 +206,7 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
     if (!prepare_ropes(session, program, call, message)) return false;
     const ech_scratch_need *need = &program->scratch;
     const int64_t capacity = ech_round_up(call->rows, 16);
-    // Room between two threads' scratch, so that fetching ahead in one does not take lines from the next.
+    // Room between two threads' scratch, so that prefetching in one does not take lines from the next.
     const int64_t thread_alignment = 256;
     int64_t work = 0, scratch = 0, total = 0;
     bool fits = add_product(&work, need->per_row, capacity, 1, 1);
@@ -227,13 +219,13 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
     fits = fits && add_product(&total, scratch, threads, 1, 1);
     const int64_t saved_begin = total;
     fits = fits && add_product(&total, capacity, sizeof(int32_t), 1, 1);
-    // Capacity is a multiple of 16, so each piece begins at a multiple of 64.
+    // Capacity is a multiple of 16, so each part begins at a multiple of 64.
     const int64_t ordered_begin = total;
     fits = fits && add_product(&total, capacity, sizeof(ech_ordered_row), 1, 1);
     const int64_t blocks_begin = total;
     fits = fits && add_product(&total, capacity, sizeof(ech_row_block), 1, 1);
-    const int64_t left_begin = total = ech_round_up(total, sizeof(ech_left));
-    fits = fits && add_product(&total, sizeof(ech_left), threads, 1, 1);
+    const int64_t deques_begin = total = ech_round_up(total, sizeof(ech_deque));
+    fits = fits && add_product(&total, sizeof(ech_deque), threads, 1, 1);
     if (!fits) return ech_fail(message, "A call of %d rows needs more memory than there can be.", call->rows);
     if (total > session->arena.bytes) {
         ech_mapping larger;
@@ -250,10 +242,10 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
         .saved_depth = (int32_t *)(data + saved_begin),
         .ordered_rows = (ech_ordered_row *)(data + ordered_begin),
         .row_blocks = (ech_row_block *)(data + blocks_begin),
-        .left = (ech_left *)(data + left_begin),
+        .deques = (ech_deque *)(data + deques_begin),
         .capacity = (int32_t)capacity,
     };
-    // What an earlier call left there could bear a ticket of this one.
-    for (int i = 0; i < threads; i++) atomic_init(&arena->left[i].left, 0);
+    // Words of an earlier call could have an epoch of this one.
+    for (int i = 0; i < threads; i++) atomic_init(&arena->deques[i].word, 0);
     return true;
 }

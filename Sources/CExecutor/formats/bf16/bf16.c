@@ -1,20 +1,27 @@
-/// Choice of the bf16 kernel.
-#include "CExecutor.h"
-#include "formats/bf16/bf16_kernels.h"
+/// The record of bf16 weights.
+#include "formats/bf16/bf16.h"
+#include "machine/isa.h"
 
-#if defined(__x86_64__) || defined(ECHELON_EMULATE_AMX)
-#define HAVE_AMX_KERNEL 1
-#endif
+enum { BLOCK_COLUMNS = 32 };
 
-ech_strips_bf16 ech_strips_bf16_for(int isa) {
-    switch (isa) {
-#if defined(__x86_64__)
-    case ECH_ISA_AVX2: return ech_strips_bf16_avx2;
-    case ECH_ISA_AVX512: return __builtin_cpu_supports("avx512bf16") ? ech_strips_bf16_avx512 : ech_strips_bf16_avx2;
-#endif
-#if defined(HAVE_AMX_KERNEL)
-    case ECH_ISA_AMX: return ech_strips_bf16_amx;
-#endif
-    default: return ech_strips_bf16_portable;
+static void read_row(const ech_weight *weight, int64_t row, float factor, float *out) {
+    const char *strip = ech_format_strip(weight, row);
+    for (int64_t k = 0; k < weight->columns; k++) {
+        const char *block = strip + k / BLOCK_COLUMNS * ECH_LINES_BLOCK_BYTES;
+        uint16_t value;
+        memcpy(&value, block + ech_panel_lines_offset(row, k % BLOCK_COLUMNS * 2), sizeof value);
+        out[k] = ech_bf16_widen(value) * factor;
     }
 }
+
+const ech_format_record ech_format_bf16 = {
+    .form = {.name = "bf16", .input = ECH_BF16, .alignment = 64, .columns_limit = ECH_WIDTH_LIMIT},
+    .strip_outputs = ECH_STRIP,
+    .block_columns = BLOCK_COLUMNS,
+    .block_bytes = ECH_LINES_BLOCK_BYTES,
+    .unit = ECH_STRIP,
+    .max_units = ECH_STRIPS_AT_ONCE,
+    .read_row = read_row,
+    .has_avx512 = ech_has_avx512_bf16,
+    .kernels = ECH_KERNELS(bf16),
+};

@@ -1,5 +1,6 @@
 /// The bf16 kernel for AVX2 and FMA.
-#include "formats/bf16/bf16_kernels.h"
+#include "formats/bf16/bf16.h"
+#include "formats/strip_groups.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -35,11 +36,10 @@ FMA_INLINE void finish(const ech_row_group *group, int row, int first, __m256 su
     _mm256_storeu_ps(out, group->first ? sums : _mm256_add_ps(_mm256_loadu_ps(out), sums));
 }
 
-#include "formats/avx2_groups.h"
+#include "formats/avx2_groups_template.h"
 
-void ech_strips_bf16_avx2(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
-                          ptrdiff_t out_stride) {
-    ech_strips_bf16_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
+void ech_strips_bf16_avx2(const ech_strips *strips) {
+    ech_strips_in_groups(kernels, MAX_ROWS, ECH_LINES_BLOCK_BYTES, strips);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /// The bf16 kernel for AVX512_BF16.
-#include "formats/bf16/bf16_kernels.h"
+#include "formats/bf16/bf16.h"
+#include "formats/strip_groups.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -24,11 +25,10 @@ BF16_INLINE void conclude(const ech_row_group *group, int rows) {
     (void)group, (void)rows; // the sums are the results
 }
 
-#include "formats/avx512_groups.h"
+#include "formats/avx512_groups_template.h"
 
-void ech_strips_bf16_avx512(const uint16_t *weights, const uint16_t *x, ech_strips_size size, float *out,
-                            ptrdiff_t out_stride) {
-    ech_strips_bf16_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
+void ech_strips_bf16_avx512(const ech_strips *strips) {
+    ech_strips_in_groups(kernels, MAX_ROWS, ECH_LINES_BLOCK_BYTES, strips);
 }
 
 #endif

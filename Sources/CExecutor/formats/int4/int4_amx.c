@@ -1,7 +1,7 @@
 /// The int4 kernel for AMX.
-#include "formats/int4/int4_kernels.h"
+#include "formats/int4/int4.h"
 
-#if defined(__x86_64__) || defined(ECHELON_EMULATE_AMX)
+#if defined(ECH_HAS_AMX)
 #include "machine/amx_tiles.h"
 
 // A group of 32 columns has a scale of its own, so its products are summed apart: the tiles of weights have 8 rows, the
@@ -37,7 +37,7 @@ AMX_TARGET static void unpack(const uint8_t *block, unpacked_block *unpacked) {
 /// Adds one block's products with a tile of the inputs, of which `rows` rows exist.
 AMX_TARGET static void add_block(const unpacked_block *block, const int8_t *x, int32_t rows, float *out,
                                  ptrdiff_t out_stride) {
-    _Alignas(64) int32_t sums[2][2][AMX_ROWS][ECH_PANEL_N]; // [group][panel]
+    _Alignas(64) int32_t sums[2][2][AMX_ROWS][ECH_PANEL_OUTPUTS]; // [group][panel]
     amx_zero(SUMS_00);
     amx_zero(SUMS_01);
     amx_zero(SUMS_10);
@@ -58,40 +58,48 @@ AMX_TARGET static void add_block(const unpacked_block *block, const int8_t *x, i
     amx_store(SUMS_11, sums[1][1], AMX_ROW_BYTES);
     for (int32_t i = 0; i < rows; i++)
         for (int panel = 0; panel < 2; panel++) {
-            float *place = out + i * out_stride + panel * ECH_PANEL_N;
-            const float *scale0 = block->scales[0] + panel * ECH_PANEL_N;
-            const float *scale1 = block->scales[1] + panel * ECH_PANEL_N;
-            for (int j = 0; j < ECH_PANEL_N; j++) {
+            float *place = out + i * out_stride + panel * ECH_PANEL_OUTPUTS;
+            const float *scale0 = block->scales[0] + panel * ECH_PANEL_OUTPUTS;
+            const float *scale1 = block->scales[1] + panel * ECH_PANEL_OUTPUTS;
+            for (int j = 0; j < ECH_PANEL_OUTPUTS; j++) {
                 const float sum = place[j] + scale0[j] * (float)sums[0][panel][i][j];
                 place[j] = sum + scale1[j] * (float)sums[1][panel][i][j];
             }
         }
 }
 
-/// Leaves the calling thread's tiles in the shapes of ech_matmul_thread_begin(ECH_ISA_AMX, rows).
-AMX_TARGET void ech_strips_int4_amx(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
-                                    ptrdiff_t out_stride) {
-    const int32_t rows = size.rows, blocks = size.blocks, outputs = size.strips * ECH_STRIP;
+/// The kernel, with pointers as parameters: compilers know that those do not point to `chunk`, and vectorize. They
+/// would not know it of pointers loaded from ech_strips.
+AMX_TARGET __attribute__((noinline)) static void multiply(const uint8_t *weights, const int8_t *x, const float *scales,
+                                                          int32_t rows, int32_t blocks, int32_t strips, float *out,
+                                                          ptrdiff_t out_stride) {
+    const int32_t outputs = strips * ECH_STRIP;
     const int32_t height = ech_min(rows, ECH_TILE_ROWS);
     amx_shape(rows, ECH_INT4_GROUP_K, ECH_INT4_QUADS);
     for (int32_t i = 0; i < rows; i++) memset(out + i * out_stride, 0, (size_t)outputs * sizeof *out);
     for (int32_t block = 0; block < blocks; block += ECH_CHUNK_BLOCKS) {
-        const int32_t count = ech_min(ECH_CHUNK_BLOCKS, blocks - block);
-        for (int32_t strip = 0; strip < size.strips; strip++) {
+        const int32_t chunk_blocks = ech_min(ECH_CHUNK_BLOCKS, blocks - block);
+        for (int32_t strip = 0; strip < strips; strip++) {
             _Alignas(64) unpacked_block chunk[ECH_CHUNK_BLOCKS];
             const uint8_t *packed = weights + ((ptrdiff_t)strip * blocks + block) * ECH_INT4_BLOCK_BYTES;
-            for (int32_t b = 0; b < count; b++) unpack(packed + b * ECH_INT4_BLOCK_BYTES, &chunk[b]);
+            for (int32_t b = 0; b < chunk_blocks; b++) unpack(packed + b * ECH_INT4_BLOCK_BYTES, &chunk[b]);
             for (int32_t row = 0; row < rows; row += height) {
-                const int8_t *tile = x->values + ((ptrdiff_t)row * blocks + (ptrdiff_t)block * height) * ECH_ROW_BYTES;
-                for (int32_t b = 0; b < count; b++)
+                const int8_t *tile = x + ((ptrdiff_t)row * blocks + (ptrdiff_t)block * height) * ECH_ROW_BYTES;
+                for (int32_t b = 0; b < chunk_blocks; b++)
                     add_block(&chunk[b], tile + b * height * ECH_ROW_BYTES, ech_min(height, rows - row),
                               out + row * out_stride + strip * ECH_STRIP, out_stride);
             }
         }
     }
     for (int32_t i = 0; i < rows; i++)
-        for (int32_t j = 0; j < outputs; j++) out[i * out_stride + j] *= x->scales[i];
+        for (int32_t j = 0; j < outputs; j++) out[i * out_stride + j] *= scales[i];
     amx_shape(rows, AMX_ROW_BYTES, AMX_ROWS);
+}
+
+/// Leaves the calling thread's tiles in the shapes of ech_amx_thread_begin(ECH_ISA_AMX, rows).
+void ech_strips_int4_amx(const ech_strips *strips) {
+    multiply(strips->weights, strips->x, strips->scales, strips->rows, strips->blocks, strips->strips, strips->out,
+             strips->out_stride);
 }
 
 #endif

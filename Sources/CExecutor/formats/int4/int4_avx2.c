@@ -1,5 +1,5 @@
 /// The int4 kernel for AVX2.
-#include "formats/int4/int4_kernels.h"
+#include "formats/int4/int4.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -88,10 +88,9 @@ AVX2 static void group_of_2(const ech_row_group *group) { group_of(2, group); }
 AVX2 static void group_of_3(const ech_row_group *group) { group_of(3, group); }
 AVX2 static void group_of_4(const ech_row_group *group) { group_of(4, group); }
 
-void ech_strips_int4_avx2(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
-                          ptrdiff_t out_stride) {
+void ech_strips_int4_avx2(const ech_strips *strips) {
     static const ech_group_kernel kernels[MAX_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strips_int4_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
+    ech_strips_in_groups(kernels, MAX_ROWS, ECH_INT4_BLOCK_BYTES, strips);
 }
 
 #endif

@@ -1,5 +1,5 @@
 /// The int4 kernel for AVX512_VNNI.
-#include "formats/int4/int4_kernels.h"
+#include "formats/int4/int4.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -9,11 +9,11 @@
 // one addition.
 //
 // One or two rows, which memory bounds, read the weights in the order in which they lie and prefetch one line of a
-// panel (see avx512_groups.h). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16 integer
-// accumulators, two registers of nibbles and the mask; and every line is prefetched.
+// panel (see avx512_groups_template.h). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16
+// integer accumulators, two registers of nibbles and the mask; and every line is prefetched.
 enum {
     MAX_ROWS = 8,
-    FEW_ROWS = 2,
+    MAX_IN_ORDER_ROWS = 2,
     PANEL_LINES = ECH_INT4_QUADS + 1, ///< lines of a panel with its scales
 };
 
@@ -69,7 +69,7 @@ VNNI_INLINE group_sums multiply(const int rows, const uint8_t *quads, const int8
 /// Adds a panel's integer sums, scaled, to sums[row].
 VNNI_INLINE void add_groups(const int rows, const int panel, __m512 *sums, const uint8_t *weights,
                             const group_sums *groups) {
-    const uint8_t *scales = weights + ECH_INT4_SCALES_AT + panel * ECH_PANEL_N * 2;
+    const uint8_t *scales = weights + ECH_INT4_SCALES_AT + panel * ECH_PANEL_OUTPUTS * 2;
     const __m512 scale0 = load_scales(scales), scale1 = load_scales(scales + ECH_STRIP * 2);
     for (int i = 0; i < rows; i++) {
         sums[i] = add_scaled(sums[i], scale0, groups->low[i]);
@@ -79,18 +79,18 @@ VNNI_INLINE void add_groups(const int rows, const int panel, __m512 *sums, const
 
 VNNI_INLINE __m512 begin(const ech_row_group *group, int i, int panel) {
     return group->first ? _mm512_setzero_ps()
-                        : _mm512_loadu_ps(group->out + i * group->out_stride + panel * ECH_PANEL_N);
+                        : _mm512_loadu_ps(group->out + i * group->out_stride + panel * ECH_PANEL_OUTPUTS);
 }
 
 VNNI_INLINE void finish(const ech_row_group *group, int i, int panel, __m512 sum) {
     if (group->last) sum = _mm512_mul_ps(sum, _mm512_set1_ps(group->scales[i]));
-    _mm512_storeu_ps(group->out + i * group->out_stride + panel * ECH_PANEL_N, sum);
+    _mm512_storeu_ps(group->out + i * group->out_stride + panel * ECH_PANEL_OUTPUTS, sum);
 }
 
 VNNI_INLINE void few_rows(const int rows, const ech_row_group *group) {
-    correction_table corrections[FEW_ROWS];
+    correction_table corrections[MAX_IN_ORDER_ROWS];
     ech_int4_corrections(rows, group, corrections);
-    __m512 sums[2][FEW_ROWS];
+    __m512 sums[2][MAX_IN_ORDER_ROWS];
     for (int i = 0; i < rows; i++)
         for (int panel = 0; panel < 2; panel++) sums[panel][i] = begin(group, i, panel);
     uintptr_t ahead = group->ahead;
@@ -138,12 +138,11 @@ VNNI static void group_of_6(const ech_row_group *group) { many_rows(6, group); }
 VNNI static void group_of_7(const ech_row_group *group) { many_rows(7, group); }
 VNNI static void group_of_8(const ech_row_group *group) { many_rows(8, group); }
 
-void ech_strips_int4_avx512(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
-                            ptrdiff_t out_stride) {
+void ech_strips_int4_avx512(const ech_strips *strips) {
     static const ech_group_kernel kernels[MAX_ROWS] = {
         group_of_1, group_of_2, group_of_3, group_of_4, group_of_5, group_of_6, group_of_7, group_of_8,
     };
-    ech_strips_int4_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
+    ech_strips_in_groups(kernels, MAX_ROWS, ECH_INT4_BLOCK_BYTES, strips);
 }
 
 #endif

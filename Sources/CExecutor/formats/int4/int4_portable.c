@@ -1,6 +1,6 @@
 /// The int4 kernel in plain C, written so that compilers turn its inner loops into vector instructions. It adds the
 /// products of a group, small integers, in float, which is exact.
-#include "formats/int4/int4_kernels.h"
+#include "formats/int4/int4.h"
 
 /// Rows that share one unpacking of the weights.
 enum { MAX_ROWS = 4 };
@@ -9,9 +9,10 @@ enum { MAX_ROWS = 4 };
 static inline void unpack(const uint8_t *weights, int group, int quad, float wide[4][ECH_STRIP]) {
     for (int panel = 0; panel < 2; panel++) {
         const uint8_t *nibbles = weights + panel * ECH_INT4_PANEL_BYTES + quad * ECH_INT4_QUAD_BYTES;
-        for (int j = 0; j < ECH_PANEL_N; j++)
+        for (int j = 0; j < ECH_PANEL_OUTPUTS; j++)
             for (int c = 0; c < 4; c++)
-                wide[c][panel * ECH_PANEL_N + j] = (float)((nibbles[4 * j + c] >> 4 * group & 15) - ECH_INT4_OFFSET);
+                wide[c][panel * ECH_PANEL_OUTPUTS + j] =
+                    (float)((nibbles[4 * j + c] >> 4 * group & 15) - ECH_INT4_OFFSET);
     }
 }
 
@@ -46,8 +47,7 @@ static void group_of_2(const ech_row_group *group) { group_of(2, group); }
 static void group_of_3(const ech_row_group *group) { group_of(3, group); }
 static void group_of_4(const ech_row_group *group) { group_of(4, group); }
 
-void ech_strips_int4_portable(const uint8_t *weights, const ech_q8_rows *x, ech_strips_size size, float *out,
-                              ptrdiff_t out_stride) {
+void ech_strips_int4_portable(const ech_strips *strips) {
     static const ech_group_kernel kernels[MAX_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strips_int4_in_groups(kernels, MAX_ROWS, weights, x, size, out, out_stride);
+    ech_strips_in_groups(kernels, MAX_ROWS, ECH_INT4_BLOCK_BYTES, strips);
 }

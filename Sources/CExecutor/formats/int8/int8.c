@@ -1,20 +1,27 @@
-/// Choice of the int8 kernel.
-#include "CExecutor.h"
-#include "formats/int8/int8_kernels.h"
+/// The record of int8 weights.
+#include "formats/int8/int8.h"
+#include "machine/isa.h"
 
-#if defined(__x86_64__) || defined(ECHELON_EMULATE_AMX)
-#define HAVE_AMX_KERNEL 1
-#endif
+enum { BLOCK_COLUMNS = 64 };
 
-ech_strips_int8 ech_strips_int8_for(int isa) {
-    switch (isa) {
-#if defined(__x86_64__)
-    case ECH_ISA_AVX2: return ech_strips_int8_avx2;
-    case ECH_ISA_AVX512: return __builtin_cpu_supports("avx512vnni") ? ech_strips_int8_avx512 : ech_strips_int8_avx2;
-#endif
-#if defined(HAVE_AMX_KERNEL)
-    case ECH_ISA_AMX: return ech_strips_int8_amx;
-#endif
-    default: return ech_strips_int8_portable;
+static void read_row(const ech_weight *weight, int64_t row, float factor, float *out) {
+    const float scale = ech_format_output_scales(weight)[row];
+    const int8_t *strip = ech_format_strip(weight, row);
+    for (int64_t k = 0; k < weight->columns; k++) {
+        const int8_t *block = strip + k / BLOCK_COLUMNS * ECH_LINES_BLOCK_BYTES;
+        out[k] = (float)block[ech_panel_lines_offset(row, k % BLOCK_COLUMNS)] * scale * factor;
     }
 }
+
+const ech_format_record ech_format_int8 = {
+    .form = {.name = "int8", .input = ECH_Q8, .alignment = 64, .columns_limit = ECH_INT8_COLUMNS_LIMIT},
+    .strip_outputs = ECH_STRIP,
+    .block_columns = BLOCK_COLUMNS,
+    .block_bytes = ECH_LINES_BLOCK_BYTES,
+    .output_scales = true,
+    .unit = ECH_STRIP,
+    .max_units = ECH_STRIPS_AT_ONCE,
+    .read_row = read_row,
+    .has_avx512 = ech_has_avx512_vnni,
+    .kernels = ECH_KERNELS(int8),
+};

@@ -1,5 +1,6 @@
 /// The int8 kernel for AVX2.
-#include "formats/int8/int8_kernels.h"
+#include "formats/int8/int8.h"
+#include "formats/strip_groups.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -42,11 +43,10 @@ INT8_INLINE void finish(const ech_row_group *group, int row, int first, __m256i 
     _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale));
 }
 
-#include "formats/avx2_groups.h"
+#include "formats/avx2_groups_template.h"
 
-void ech_strips_int8_avx2(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
-                          ptrdiff_t out_stride) {
-    ech_strips_int8_in_groups(kernels, MAX_ROWS, strip, x, size, out, out_stride);
+void ech_strips_int8_avx2(const ech_strips *strips) {
+    ech_strips_in_groups(kernels, MAX_ROWS, ECH_LINES_BLOCK_BYTES, strips);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /// The int8 kernel for AVX512_VNNI.
-#include "formats/int8/int8_kernels.h"
+#include "formats/int8/int8.h"
+#include "formats/strip_groups.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -32,7 +33,7 @@ VNNI_INLINE void conclude(const ech_row_group *group, int rows) {
     for (int i = 0; i < rows; i++) {
         float *out = group->out + i * group->out_stride;
         const __m512i raised = _mm512_slli_epi32(_mm512_set1_epi32(group->totals[i]), RAISED_BITS);
-        for (int first = 0; first < ECH_STRIP; first += ECH_PANEL_N) {
+        for (int first = 0; first < ECH_STRIP; first += ECH_PANEL_OUTPUTS) {
             const __m512i sums = _mm512_sub_epi32(_mm512_loadu_si512(out + first), raised);
             const __m512 scales =
                 _mm512_mul_ps(_mm512_loadu_ps(group->weight_scales + first), _mm512_set1_ps(group->scales[i]));
@@ -41,11 +42,10 @@ VNNI_INLINE void conclude(const ech_row_group *group, int rows) {
     }
 }
 
-#include "formats/avx512_groups.h"
+#include "formats/avx512_groups_template.h"
 
-void ech_strips_int8_avx512(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
-                            ptrdiff_t out_stride) {
-    ech_strips_int8_in_groups(kernels, MAX_ROWS, strip, x, size, out, out_stride);
+void ech_strips_int8_avx512(const ech_strips *strips) {
+    ech_strips_in_groups(kernels, MAX_ROWS, ECH_LINES_BLOCK_BYTES, strips);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /// The int8 kernel in plain C, written so that compilers turn its inner loops into vector instructions. It adds in
 /// float: the sums of a chunk, of at most 512 products of at most 128 · 127, are below 2^24, so each is exact.
-#include "formats/int8/int8_kernels.h"
+#include "formats/int8/int8.h"
+#include "formats/strip_groups.h"
 
 #include <string.h>
 
@@ -12,14 +13,14 @@ _Static_assert(ECH_CHUNK_BLOCKS * 64 * 128 * 127 < 1 << 24, "a chunk's sums have
 static inline void group_of(const int rows, const ech_row_group *group) {
     float sums[MAX_ROWS][ECH_STRIP] = {{0}};
     for (int32_t block = 0; block < group->blocks; block++) {
-        const int8_t *weights = ech_group_weights(group, block, ECH_INT8_BLOCK_BYTES);
+        const int8_t *weights = ech_group_weights(group, block, ECH_LINES_BLOCK_BYTES);
         const int8_t *x = ech_group_x(group, block);
-        for (int quad = 0; quad < ECH_INT8_QUADS; quad++) {
+        for (int quad = 0; quad < ECH_PANEL_LINES; quad++) {
             float wide[4][ECH_STRIP];
             for (int panel = 0; panel < 2; panel++) {
-                const int8_t *w = weights + panel * ECH_INT8_PANEL_BYTES + quad * ECH_INT8_QUAD_BYTES;
-                for (int j = 0; j < ECH_PANEL_N; j++)
-                    for (int c = 0; c < 4; c++) wide[c][panel * ECH_PANEL_N + j] = w[4 * j + c];
+                const int8_t *w = weights + panel * ECH_PANEL_BYTES + quad * ECH_LINE_BYTES;
+                for (int j = 0; j < ECH_PANEL_OUTPUTS; j++)
+                    for (int c = 0; c < 4; c++) wide[c][panel * ECH_PANEL_OUTPUTS + j] = w[4 * j + c];
             }
             for (int i = 0; i < rows; i++) {
                 const int8_t *xi = x + i * ECH_ROW_BYTES + 4 * quad;
@@ -47,8 +48,7 @@ static void group_of_2(const ech_row_group *group) { group_of(2, group); }
 static void group_of_3(const ech_row_group *group) { group_of(3, group); }
 static void group_of_4(const ech_row_group *group) { group_of(4, group); }
 
-void ech_strips_int8_portable(const ech_int8_strip *strip, const ech_q8_rows *x, ech_strips_size size, float *out,
-                              ptrdiff_t out_stride) {
+void ech_strips_int8_portable(const ech_strips *strips) {
     static const ech_group_kernel kernels[MAX_ROWS] = {group_of_1, group_of_2, group_of_3, group_of_4};
-    ech_strips_int8_in_groups(kernels, MAX_ROWS, strip, x, size, out, out_stride);
+    ech_strips_in_groups(kernels, MAX_ROWS, ECH_LINES_BLOCK_BYTES, strips);
 }

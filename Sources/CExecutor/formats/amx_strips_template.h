@@ -35,7 +35,7 @@ typedef struct {
 AMX_TARGET static inline void prefetch_block(const char *weights) {
     // An address: it may lie past the weights' end.
     const uintptr_t ahead = (uintptr_t)weights + AHEAD_BYTES;
-    for (uintptr_t line = 0; line < BLOCK_BYTES; line += CACHE_LINE) amx_prefetch(ahead + line);
+    for (uintptr_t line = 0; line < ECH_LINES_BLOCK_BYTES; line += CACHE_LINE) amx_prefetch(ahead + line);
 }
 
 AMX_TARGET static void one_tile(const chunk *c, const char *x, sums_place place) {
@@ -44,7 +44,7 @@ AMX_TARGET static void one_tile(const chunk *c, const char *x, sums_place place)
         amx_zero(SUMS_01);
     } else {
         amx_load(SUMS_00, place.sums, place.stride);
-        amx_load(SUMS_01, place.sums + ECH_PANEL_N, place.stride);
+        amx_load(SUMS_01, place.sums + ECH_PANEL_OUTPUTS, place.stride);
     }
     const char *weights = c->weights;
     for (int32_t block = 0; block < c->blocks; block++) {
@@ -52,13 +52,13 @@ AMX_TARGET static void one_tile(const chunk *c, const char *x, sums_place place)
         amx_load(X_0, x, AMX_ROW_BYTES);
         amx_load(W_0, weights, AMX_ROW_BYTES);
         AMX_MULTIPLY(SUMS_00, X_0, W_0);
-        amx_load(W_1, weights + PANEL_BYTES, AMX_ROW_BYTES);
+        amx_load(W_1, weights + ECH_PANEL_BYTES, AMX_ROW_BYTES);
         AMX_MULTIPLY(SUMS_01, X_0, W_1);
-        weights += BLOCK_BYTES;
+        weights += ECH_LINES_BLOCK_BYTES;
         x += c->x_block;
     }
     amx_store(SUMS_00, place.sums, place.stride);
-    amx_store(SUMS_01, place.sums + ECH_PANEL_N, place.stride);
+    amx_store(SUMS_01, place.sums + ECH_PANEL_OUTPUTS, place.stride);
 }
 
 AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1, sums_place place0, sums_place place1) {
@@ -69,9 +69,9 @@ AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1,
         amx_zero(SUMS_11);
     } else {
         amx_load(SUMS_00, place0.sums, place0.stride);
-        amx_load(SUMS_01, place0.sums + ECH_PANEL_N, place0.stride);
+        amx_load(SUMS_01, place0.sums + ECH_PANEL_OUTPUTS, place0.stride);
         amx_load(SUMS_10, place1.sums, place1.stride);
-        amx_load(SUMS_11, place1.sums + ECH_PANEL_N, place1.stride);
+        amx_load(SUMS_11, place1.sums + ECH_PANEL_OUTPUTS, place1.stride);
     }
     const char *weights = c->weights;
     for (int32_t block = 0; block < c->blocks; block++) {
@@ -79,25 +79,27 @@ AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1,
         amx_load(X_0, x0, AMX_ROW_BYTES);
         amx_load(W_0, weights, AMX_ROW_BYTES);
         AMX_MULTIPLY(SUMS_00, X_0, W_0);
-        amx_load(W_1, weights + PANEL_BYTES, AMX_ROW_BYTES);
+        amx_load(W_1, weights + ECH_PANEL_BYTES, AMX_ROW_BYTES);
         AMX_MULTIPLY(SUMS_01, X_0, W_1);
         amx_load(X_1, x1, AMX_ROW_BYTES);
         AMX_MULTIPLY(SUMS_10, X_1, W_0);
         AMX_MULTIPLY(SUMS_11, X_1, W_1);
-        weights += BLOCK_BYTES;
+        weights += ECH_LINES_BLOCK_BYTES;
         x0 += c->x_block;
         x1 += c->x_block;
     }
     amx_store(SUMS_00, place0.sums, place0.stride);
-    amx_store(SUMS_01, place0.sums + ECH_PANEL_N, place0.stride);
+    amx_store(SUMS_01, place0.sums + ECH_PANEL_OUTPUTS, place0.stride);
     amx_store(SUMS_10, place1.sums, place1.stride);
-    amx_store(SUMS_11, place1.sums + ECH_PANEL_N, place1.stride);
+    amx_store(SUMS_11, place1.sums + ECH_PANEL_OUTPUTS, place1.stride);
 }
 
-/// Writes the sums of all rows and strips. Needs ech_matmul_thread_begin(ECH_ISA_AMX, rows) on this thread.
-AMX_TARGET static void amx_strips(const char *weights, const char *x, ech_strips_size size, float *out,
-                                  ptrdiff_t out_stride) {
-    const int32_t rows = size.rows, blocks = size.blocks;
+/// Writes the sums of all rows and strips. Needs ech_amx_thread_begin(ECH_ISA_AMX, rows) on this thread.
+AMX_TARGET static void amx_strips(const ech_strips *strips) {
+    const char *weights = strips->weights, *x = strips->x;
+    float *out = strips->out;
+    const ptrdiff_t out_stride = strips->out_stride;
+    const int32_t rows = strips->rows, blocks = strips->blocks;
     const int32_t height = ech_min(rows, ECH_TILE_ROWS);
     const int32_t tiles = (rows + height - 1) / height;
     const int32_t last_rows = rows - (tiles - 1) * height;
@@ -117,8 +119,8 @@ AMX_TARGET static void amx_strips(const char *weights, const char *x, ech_strips
             .first = block == 0,
             .x_block = (ptrdiff_t)height * ECH_ROW_BYTES,
         };
-        for (int32_t strip = 0; strip < size.strips; strip++) {
-            c.weights = weights + ((ptrdiff_t)strip * blocks + block) * BLOCK_BYTES;
+        for (int32_t strip = 0; strip < strips->strips; strip++) {
+            c.weights = weights + ((ptrdiff_t)strip * blocks + block) * ECH_LINES_BLOCK_BYTES;
             const sums_place last_place = {last[strip], ECH_STRIP * (ptrdiff_t)sizeof(float)};
             for (int32_t tile = 0; tile < tiles; tile += 2) {
                 c.prefetch = tile == 0;
@@ -142,6 +144,6 @@ AMX_TARGET static void amx_strips(const char *weights, const char *x, ech_strips
     if (!last_is_short) return;
     float *rest = out + (ptrdiff_t)(tiles - 1) * height * out_stride;
     for (int32_t i = 0; i < last_rows; i++)
-        for (int32_t strip = 0; strip < size.strips; strip++)
+        for (int32_t strip = 0; strip < strips->strips; strip++)
             memcpy(rest + i * out_stride + strip * ECH_STRIP, last[strip] + i * ECH_STRIP, ECH_STRIP * sizeof(float));
 }

@@ -13,7 +13,7 @@
 //
 // 4 rows × 1 panel: 8 accumulators leave 8 of the 16 registers to weights and inputs. With 1 or 2 rows, which are bound
 // by memory, the accumulators of both panels fit, and the weights are read in the order in which they lie, with one
-// line of a panel prefetched. See avx512_groups.h about that.
+// line of a panel prefetched. See avx512_groups_template.h about that.
 #include "formats/panel_lines.h"
 #include "formats/strip_groups.h"
 
@@ -31,13 +31,13 @@ enum {
 /// Adds one panel's products with a block of the inputs, and prefetches `ahead_step` bytes for each line, or just once.
 AVX2_INLINE void add_panel(const int rows, sum_vector sums[MAX_ROWS][2], const char *weights, const char *x,
                            bool every_line, uintptr_t ahead, uintptr_t ahead_step) {
-    for (int line = 0; line < PANEL_LINES; line++) {
+    for (int line = 0; line < ECH_PANEL_LINES; line++) {
         if (every_line || line == 0) _mm_prefetch((const char *)(ahead + line * ahead_step), _MM_HINT_T1);
-        const half_line w0 = load_half(weights + line * LINE_BYTES);
-        const half_line w1 = load_half(weights + line * LINE_BYTES + LINE_BYTES / 2);
+        const half_line w0 = load_half(weights + line * ECH_LINE_BYTES);
+        const half_line w1 = load_half(weights + line * ECH_LINE_BYTES + ECH_LINE_BYTES / 2);
         for (int i = 0; i < rows; i++) {
             int32_t bytes;
-            memcpy(&bytes, x + i * ECH_ROW_BYTES + line * INPUT_BYTES, sizeof bytes);
+            memcpy(&bytes, x + i * ECH_ROW_BYTES + line * ECH_INPUT_BYTES, sizeof bytes);
             const input xi = make_input(_mm256_set1_epi32(bytes));
             sums[i][0] = add_products(sums[i][0], w0, xi);
             sums[i][1] = add_products(sums[i][1], w1, xi);
@@ -52,7 +52,7 @@ AVX2_INLINE void clear(const int rows, sum_vector sums[MAX_ROWS][2]) {
 AVX2_INLINE void finish_panel(const int rows, const int panel, sum_vector sums[MAX_ROWS][2],
                               const ech_row_group *group) {
     for (int i = 0; i < rows; i++)
-        for (int half = 0; half < 2; half++) finish(group, i, panel * ECH_PANEL_N + half * LANES, sums[i][half]);
+        for (int half = 0; half < 2; half++) finish(group, i, panel * ECH_PANEL_OUTPUTS + half * LANES, sums[i][half]);
 }
 
 AVX2_INLINE void few_rows(const int rows, const ech_row_group *group) {
@@ -62,10 +62,10 @@ AVX2_INLINE void few_rows(const int rows, const ech_row_group *group) {
     uintptr_t ahead = group->ahead;
     const uintptr_t step = (group->ahead_step + 1) / 2; // of a panel
     for (int32_t block = 0; block < group->blocks; block++) {
-        const char *weights = ech_group_weights(group, block, BLOCK_BYTES), *x = ech_group_x(group, block);
+        const char *weights = ech_group_weights(group, block, ECH_LINES_BLOCK_BYTES), *x = ech_group_x(group, block);
         add_panel(rows, sums[0], weights, x, false, ahead, step);
-        add_panel(rows, sums[1], weights + PANEL_BYTES, x, false, ahead + PANEL_LINES * step, step);
-        ahead += 2 * PANEL_LINES * step;
+        add_panel(rows, sums[1], weights + ECH_PANEL_BYTES, x, false, ahead + ECH_PANEL_LINES * step, step);
+        ahead += 2 * ECH_PANEL_LINES * step;
     }
     finish_panel(rows, 0, sums[0], group);
     finish_panel(rows, 1, sums[1], group);
@@ -78,9 +78,9 @@ AVX2_INLINE void many_rows(const int rows, const ech_row_group *group) {
         sum_vector sums[MAX_ROWS][2];
         clear(rows, sums);
         for (int32_t block = 0; block < group->blocks; block++) {
-            const char *weights = ech_group_weights(group, block, BLOCK_BYTES);
-            add_panel(rows, sums, weights + panel * PANEL_BYTES, ech_group_x(group, block), true, ahead, step);
-            ahead += PANEL_LINES * step;
+            const char *weights = ech_group_weights(group, block, ECH_LINES_BLOCK_BYTES);
+            add_panel(rows, sums, weights + panel * ECH_PANEL_BYTES, ech_group_x(group, block), true, ahead, step);
+            ahead += ECH_PANEL_LINES * step;
         }
         finish_panel(rows, panel, sums, group);
     }

@@ -39,8 +39,8 @@
 
 enum {
     MAX_ROWS = 8,
-    FEW_ROWS = 6,    ///< up to which the processor prefetches by itself
-    FEW_GROUPS = 16, ///< up to which panels are read in order
+    MAX_PREFETCHER_ROWS = 6,  ///< up to which the processor prefetches by itself
+    MAX_IN_ORDER_GROUPS = 16, ///< up to which panels are read in order
 };
 
 #define AVX512 __attribute__((target(AVX512_TARGET)))
@@ -57,11 +57,11 @@ AVX512_INLINE __m512i broadcast_input(const char *x) {
 /// prefetched, and prefetches every `fetched` lines.
 AVX512_INLINE void add_panel(const int rows, sum_vector sums[MAX_ROWS], const char *weights, const char *x,
                              const int fetched, uintptr_t ahead, uintptr_t ahead_step) {
-    for (int line = 0; line < PANEL_LINES; line++) {
+    for (int line = 0; line < ECH_PANEL_LINES; line++) {
         if (line % fetched == 0) _mm_prefetch((const char *)(ahead + line * ahead_step / 2), _MM_HINT_T1);
-        const __m512i w = load_line(weights + line * LINE_BYTES);
+        const __m512i w = load_line(weights + line * ECH_LINE_BYTES);
         for (int i = 0; i < rows; i++) {
-            const __m512i xi = broadcast_input(x + i * ECH_ROW_BYTES + line * INPUT_BYTES);
+            const __m512i xi = broadcast_input(x + i * ECH_ROW_BYTES + line * ECH_INPUT_BYTES);
             sums[i] = add_products(sums[i], w, xi);
         }
     }
@@ -70,12 +70,12 @@ AVX512_INLINE void add_panel(const int rows, sum_vector sums[MAX_ROWS], const ch
 /// Adds both panels' products, side by side, and prefetches as many bytes.
 AVX512_INLINE void add_panels(const int rows, sum_vector sums[2][MAX_ROWS], const char *weights, const char *x,
                               uintptr_t ahead, uintptr_t ahead_step) {
-    for (int line = 0; line < PANEL_LINES; line++) {
+    for (int line = 0; line < ECH_PANEL_LINES; line++) {
         _mm_prefetch((const char *)(ahead + line * ahead_step), _MM_HINT_T1);
-        const __m512i w0 = load_line(weights + line * LINE_BYTES);
-        const __m512i w1 = load_line(weights + PANEL_BYTES + line * LINE_BYTES);
+        const __m512i w0 = load_line(weights + line * ECH_LINE_BYTES);
+        const __m512i w1 = load_line(weights + ECH_PANEL_BYTES + line * ECH_LINE_BYTES);
         for (int i = 0; i < rows; i++) {
-            const __m512i xi = broadcast_input(x + i * ECH_ROW_BYTES + line * INPUT_BYTES);
+            const __m512i xi = broadcast_input(x + i * ECH_ROW_BYTES + line * ECH_INPUT_BYTES);
             sums[0][i] = add_products(sums[0][i], w0, xi);
             sums[1][i] = add_products(sums[1][i], w1, xi);
         }
@@ -90,23 +90,23 @@ AVX512_INLINE void add_chunk(const int rows, const ech_row_group *group, const b
     uintptr_t ahead = group->ahead;
     const uintptr_t step = group->ahead_step;
     for (int32_t block = 0; block < group->blocks; block++) {
-        const char *weights = ech_group_weights(group, block, BLOCK_BYTES), *x = ech_group_x(group, block);
+        const char *weights = ech_group_weights(group, block, ECH_LINES_BLOCK_BYTES), *x = ech_group_x(group, block);
         if (in_order) {
             add_panel(rows, sums[0], weights, x, fetched, ahead, step);
-            add_panel(rows, sums[1], weights + PANEL_BYTES, x, fetched, ahead + PANEL_LINES / 2 * step, step);
+            add_panel(rows, sums[1], weights + ECH_PANEL_BYTES, x, fetched, ahead + ECH_PANEL_LINES / 2 * step, step);
         } else {
             add_panels(rows, sums, weights, x, ahead, step);
         }
-        ahead += PANEL_LINES * step;
+        ahead += ECH_PANEL_LINES * step;
     }
     for (int i = 0; i < rows; i++)
         for (int panel = 0; panel < 2; panel++)
-            store_sums(group, group->out + i * group->out_stride + panel * ECH_PANEL_N, sums[panel][i]);
+            store_sums(group, group->out + i * group->out_stride + panel * ECH_PANEL_OUTPUTS, sums[panel][i]);
 }
 
 AVX512_INLINE void group_of(const int rows, const ech_row_group *group) {
-    if (group->groups == 1) add_chunk(rows, group, true, rows <= FEW_ROWS ? PANEL_LINES : 1);
-    else if (group->groups <= FEW_GROUPS) add_chunk(rows, group, true, 2);
+    if (group->groups == 1) add_chunk(rows, group, true, rows <= MAX_PREFETCHER_ROWS ? ECH_PANEL_LINES : 1);
+    else if (group->groups <= MAX_IN_ORDER_GROUPS) add_chunk(rows, group, true, 2);
     else add_chunk(rows, group, false, 1);
     if (group->last) conclude(group, rows);
 }

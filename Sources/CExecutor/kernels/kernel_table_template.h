@@ -1,4 +1,15 @@
-// The table of what the templates define, under the name KERNEL_TABLE.
+// The table of the functions that the templates define, under the name KERNEL_TABLE. KERNEL_ATTENTION names the
+// function for attention; if it is not defined, this template defines one over caches of both formats. No include
+// guard: this is a template.
+
+#if !defined(KERNEL_ATTENTION)
+KERNEL_TARGET static void attention(const ech_attention_work *work) {
+    if (work->cache->format == ECH_CACHE_BF16) attend_heads(work, true);
+    else attend_heads(work, false);
+}
+#define KERNEL_ATTENTION attention
+#endif
+
 const ech_kernels KERNEL_TABLE = {
     .row =
         {
@@ -17,7 +28,7 @@ const ech_kernels KERNEL_TABLE = {
             [ECH_ADD_NORM_NORM] = row_add_norm_norm,
             [ECH_ADD_KEEP_NORM] = row_add_keep_norm,
         },
-    .attention = attention,
+    .attention = KERNEL_ATTENTION,
     .silu_gate = silu_gate,
     .bias_rope = bias_rope,
     .best = best_of,

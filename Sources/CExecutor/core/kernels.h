@@ -1,0 +1,71 @@
+/// The kernels that exist once for each instruction set, apart from matrix products (core/strips.h).
+#ifndef ECHELON_KERNELS_H
+#define ECHELON_KERNELS_H
+
+#include "CExecutor.h"
+#include "core/session.h"
+#include "core/view.h"
+#include "core/wavefront.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// The operands of an instruction that is divided by rows.
+typedef struct {
+    ech_view in[4], out[2];
+    const float *weight[2];
+    const float *rope; ///< the values of the rotary table
+    /// One row of the widest buffer, rounded up to 16. If an output is q8 there are two such rows, and the second
+    /// begins at the output's width, rounded up to 16.
+    float *scratch;
+    int32_t heads, from;
+    float constant;     ///< f0
+    int32_t begin, end; ///< rows
+} ech_row_work;
+typedef void (*ech_row_kernel)(const ech_row_work *work);
+
+typedef struct {
+    const ech_cache_memory *cache;
+    const int32_t *depth;
+    const ech_wavefront *wavefront;
+    ech_view queries, out;
+    float *scratch; ///< ech_attention_scratch(dim16) floats
+    int32_t context, recurrence;
+    int64_t begin, end; ///< pairs of a head and a row block; the block changes faster
+} ech_attention_work;
+
+/// The scratch of attention, in floats. Each row has its query, its result and one block of weights. Each thread has
+/// one gathered block of keys, for blocks whose positions use different cache entries; in bf16 the same space also
+/// holds the gathered values.
+static inline int64_t ech_attention_scratch(int64_t dim16) {
+    return ECH_ROW_BLOCK * (2 * dim16 + ECH_ATTENTION_BLOCK) + ECH_ATTENTION_BLOCK * dim16;
+}
+
+/// One step of an argmax. Outputs come in any order; the first of equal ones counts.
+static inline void ech_better(float value, int32_t index, float *best, int32_t *best_index) {
+    if (!(value > *best) && !(value == *best && index < *best_index)) return;
+    *best = value;
+    *best_index = index;
+}
+
+typedef struct ech_kernels {
+    ech_row_kernel row[ECH_OPCODE_COUNT]; ///< NULL if the instruction has no row kernel
+    void (*attention)(const ech_attention_work *work);
+    /// out[i][column + j] = silu(gate[i][j]) · up[i][j] for i < rows, j < count; column is a multiple of 32. The
+    /// padding of a bf16 row becomes zero when the last columns are written.
+    void (*silu_gate)(const float *gate, ptrdiff_t gate_stride, const float *up, ptrdiff_t up_stride, int32_t rows,
+                      int32_t count, ech_view out, int32_t column);
+    /// out[j] = the rotary embedding of x[j] + bias[j] for j < count, with the table's rows at the same columns. count
+    /// is even.
+    void (*bias_rope)(const float *x, const float *bias, const float *cosine, const float *sine, int32_t count,
+                      float *out);
+    /// Raises best[i] and index[i] to the largest of values[i][0 ..< count]. values[i][0] is output number `first`. The
+    /// first of equal outputs counts.
+    void (*best)(const float *values, ptrdiff_t stride, int32_t rows, int32_t count, int32_t first, float *best,
+                 int32_t *index);
+} ech_kernels;
+
+/// The kernels of an instruction set that the machine has.
+const ech_kernels *ech_kernels_for(int isa);
+
+#endif

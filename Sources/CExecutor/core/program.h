@@ -1,0 +1,43 @@
+/// A checked tape, ready to run.
+#ifndef ECHELON_PROGRAM_H
+#define ECHELON_PROGRAM_H
+
+#include "CExecutor.h"
+#include "core/strips.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/// The memory that a program's instructions need in each thread's scratch. Bytes.
+typedef struct {
+    int64_t per_row; ///< for each row of capacity: outputs of a product before their epilogue
+    int64_t fixed;   ///< one or two rows in f32, or the intermediate results of attention
+    bool best;       ///< whether there is a linear_argmax, which keeps the best output of each row
+} ech_scratch_need;
+
+/// A rotary table that an instruction reads.
+typedef struct {
+    float base;
+    int32_t dim;
+} ech_rope_need;
+
+struct ech_program {
+    ech_instruction *instructions;
+    ech_buffer *buffers;
+    ech_weight *weights;
+    ech_cache *caches;
+    int64_t *token_limit; ///< for each parameter: rows of the smallest embedding that reads it, 0 if none does
+    ech_rope_need *ropes; ///< one for each instruction that reads a rotary table
+    int32_t instruction_count, buffer_count, weight_count, cache_count, parameter_count, result_count, rope_count;
+    int32_t slots_parameter;     ///< -1 if no instruction uses slots
+    int32_t positions_parameter; ///< -1 if no instruction uses positions
+    bool writes_recurrent, reads_recurrent;
+    int64_t arena_bytes_per_row;
+    ech_scratch_need scratch;
+    int isa;
+    // The kernels of the instruction set.
+    const struct ech_kernels *kernels;
+    ech_strips_kernel strips[ECH_FORMAT_COUNT];
+};
+
+#endif

@@ -1,0 +1,35 @@
+/// How attention divides the rows of a call into blocks.
+#ifndef ECHELON_WAVEFRONT_H
+#define ECHELON_WAVEFRONT_H
+
+#include <stdint.h>
+
+enum {
+    ECH_ATTENTION_BLOCK = 64, ///< positions between two corrections of the running softmax: four blocks of keys
+    /// The maximum number of rows in a block: enough that arithmetic hides the time in which their keys and values
+    /// arrive, and few enough that their intermediate results stay in a core's own cache.
+    ECH_ROW_BLOCK = 32,
+};
+
+/// A row of the call, in the order of slots and then positions.
+typedef struct {
+    int32_t slot, position, row;
+} ech_ordered_row;
+
+/// Rows of one slot that attention computes together, so that they share each key and value that it reads.
+typedef struct {
+    int32_t begin, end; ///< a range of the ordered rows
+} ech_row_block;
+
+typedef struct {
+    const ech_ordered_row *rows;
+    const ech_row_block *blocks;
+    int32_t block_count;
+    int64_t keys; ///< the sum over all rows of the number of keys that the row sees
+} ech_wavefront;
+
+/// Orders the rows of a call and divides them into blocks. `ordered` and `blocks` have room for one entry for each row.
+ech_wavefront ech_wavefront_of(const int32_t *slots, const int32_t *positions, int32_t rows, ech_ordered_row *ordered,
+                               ech_row_block *blocks);
+
+#endif
