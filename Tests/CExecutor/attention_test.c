@@ -1,5 +1,5 @@
 /// Caches and wavefront attention against a model of the cache rule in double precision: ragged rows, several slots,
-/// budgets, calls of different depths. Attention may fuse a multiplication with an addition where the instruction set
+/// budgets, calls of different depths. Attention may fuse a multiplication with an addition if the instruction set
 /// can, so its bits are compared within an instruction set only.
 #include "harness.h"
 
@@ -10,7 +10,7 @@
 
 enum { SLOTS = 3, MAX_ROWS = 192 };
 
-/// What the caches hold, by the rule of ech_call.depth in its plainest form.
+/// The contents of the caches, by the rule of ech_call.depth in its simplest form.
 typedef struct {
     int heads, dim, context, entries;
     bool recurrent;
@@ -85,7 +85,7 @@ static bool in_call(const ragged *c, int slot, int position) {
     return false;
 }
 
-/// What attention should compute, and by how much it may miss it.
+/// The expected result of attention, and its tolerance.
 typedef struct {
     double result, error;
 } expectation;
@@ -283,9 +283,9 @@ static void check_alone(const model *m, const ragged *c, int row, int recurrence
     free(alone);
 }
 
-/// A call of many rows, after one that wrote what lies before them with fewer recurrences: so the rows of a block see
-/// positions from different cache entries, and slots of one, two and many row blocks stand side by side. The budget
-/// holds every recurrence, so that a row alone finds what it found beside the others.
+/// A call of many rows, after one that wrote the positions before them with fewer recurrences: so the rows of a block
+/// see positions from different cache entries, and slots of one, two and many row blocks stand side by side. The budget
+/// holds every recurrence, so that a row alone finds the same entries as together with others.
 static void check_wavefront(int heads, int dim, int budget, int format, const int lengths[SLOTS],
                             const int from[SLOTS]) {
     enum { CONTEXT = 400 };
@@ -414,7 +414,7 @@ static void check_extreme_scores(int format, int isa, bool alone) {
             sums[d] += values[i * DIM + d];
             CHECK(is_close(result[i * DIM + d], sums[d] / (i + 1), 1e-6), "%s: row %d is not the mean", name, i);
         }
-    // What later positions hold, an infinity or NaN too, does not reach a row, be it the other half of a pair or not.
+    // The values of later positions do not reach a row, not even an infinity or a NaN in the other half of a pair.
     for (int bad = 70; bad <= 71; bad++) {
         float *spoiled = malloc(sizeof other);
         memcpy(spoiled, values, sizeof other);
@@ -438,7 +438,7 @@ static void test_extreme_scores(void) {
             for (int alone = 0; alone <= 1; alone++) check_extreme_scores(format, isas[s], alone);
 }
 
-/// Rows far into a long sequence, several together and alone. What is cached comes from calls that do not attend.
+/// Rows far into a long sequence, several together and alone. The cached rows come from calls that do not attend.
 static void check_long_context(int format, int isa) {
     enum { CONTEXT = 4096, HEADS = 1, DIM = 24, AT_ONCE = 128, TOGETHER = 5 };
     static const int ends[] = {1, 2, 5, 16, 17, 63, 64, 65, 127, 128, 129, 191, 511, 513, 1000, 2049, 4095, 4096};
@@ -558,7 +558,7 @@ static void test_reading_keeps_depths(void) {
 
 int main(void) {
     run_test("attention follows the cache rule for every budget and sequence of calls", test_budgets);
-    run_test("attention holds over block boundaries, for a row alone as beside others", test_wavefronts);
+    run_test("attention holds over block boundaries, for a row alone and together with others", test_wavefronts);
     run_test("attention holds from the first to the last of 4096 positions", test_long_contexts);
     run_test("attention holds for extreme scores and whatever later positions contain", test_extreme_scores);
     run_test("attention's bf16 output is its rounded f32 output", test_bf16_output);

@@ -99,7 +99,7 @@ void round_to_q8(float *row, int width) {
 int scales_of_row(int format, int columns) { return format == ECH_WEIGHT_INT8 ? 1 : (columns + 31) / 32; }
 
 quantized_weight quantize_weight(int format, int rows, int columns, const float *data) {
-    const int scales = scales_of_row(format, columns), most = format == ECH_WEIGHT_INT8 ? 127 : 7;
+    const int scales = scales_of_row(format, columns), max_q = format == ECH_WEIGHT_INT8 ? 127 : 7;
     quantized_weight weight = {format, rows, columns, malloc((size_t)rows * (size_t)columns),
                                malloc((size_t)rows * (size_t)scales * sizeof(float))};
     for (int n = 0; n < rows; n++)
@@ -107,12 +107,12 @@ quantized_weight quantize_weight(int format, int rows, int columns, const float 
             const int begin = g * 32, end = format == ECH_WEIGHT_INT8 || begin + 32 > columns ? columns : begin + 32;
             float largest = 0;
             for (int k = begin; k < end; k++) largest = fmaxf(largest, fabsf(data[n * columns + k]));
-            float scale = largest / (float)most;
+            float scale = largest / (float)max_q;
             if (format == ECH_WEIGHT_INT4) scale = rounded_to_bf16(scale);
             weight.scales[n * scales + g] = scale;
             for (int k = begin; k < end; k++) {
                 const float q = scale == 0 ? 0 : rintf(data[n * columns + k] / scale);
-                weight.q[n * columns + k] = (int8_t)fmaxf(fminf(q, (float)most), (float)-most);
+                weight.q[n * columns + k] = (int8_t)fmaxf(fminf(q, (float)max_q), (float)-max_q);
             }
         }
     return weight;

@@ -97,7 +97,7 @@ static uint16_t *tile(const problem *p, int32_t from, int32_t rows) {
 static const float untouched = -12345.0f;
 
 /// Multiplies rows of a problem by the packed strips. The output has a wider stride than the strip and ends with its
-/// last element, so that the address sanitizer notices rows too many, and what lies between the rows is checked.
+/// last element, so that the address sanitizer notices rows too many, and the gaps between the rows are checked.
 /// Returns rows × STRIDE floats.
 static float *run_strips(int isa, const problem *p, const uint16_t *packed, int32_t strips, int32_t from,
                          int32_t rows) {

@@ -1,5 +1,5 @@
 /// The int8 and int4 kernels of every instruction set against exact integer sums, to the bit: so instruction sets
-/// agree, and a row's result does not depend on its neighbours. Where the machine has no AMX, its kernels run on
+/// agree, and a row's result does not depend on its neighbors. If the machine has no AMX, its kernels run on
 /// emulated tiles.
 #include "harness.h"
 
@@ -23,12 +23,12 @@ typedef struct {
     float *scales; ///< of the rows
 } problem;
 
-typedef int8_t (*number)(int most);
+typedef int8_t (*number)(int max);
 
-static int8_t any(int most) { return (int8_t)(random_below(2 * most + 1) - most); }
-static int8_t extreme(int most) { return (int8_t)(random_below(2) ? most : -most); }
-static int8_t largest(int most) { return (int8_t)most; }
-static int8_t smallest(int most) { return (int8_t)-most; }
+static int8_t any(int max) { return (int8_t)(random_below(2 * max + 1) - max); }
+static int8_t extreme(int max) { return (int8_t)(random_below(2) ? max : -max); }
+static int8_t largest(int max) { return (int8_t)max; }
+static int8_t smallest(int max) { return (int8_t)-max; }
 
 static float bf16_scale(void) { return rounded_to_bf16(random_float()); }
 
@@ -54,7 +54,7 @@ static void free_problem(problem *p) {
     free(p->scales);
 }
 
-/// Rows `from` ..< `from + rows` as a buffer of ECH_Q8. What is not written holds garbage.
+/// Rows `from` ..< `from + rows` as a buffer of ECH_Q8. The rest holds garbage.
 static void *make_rows(const problem *p, int from, int rows) {
     const int64_t columns = 64 * p->blocks, h = rows < TILE ? rows : TILE, rows16 = (rows + 15) / 16 * 16;
     const size_t bytes = (size_t)(rows16 * (columns + 64) + rows * columns / 8);
@@ -79,7 +79,7 @@ static void *make_rows(const problem *p, int from, int rows) {
 static const float untouched = -12345.0f;
 
 /// Runs a kernel on rows of a problem; returns rows × STRIDE floats. The output ends with its last element, so that the
-/// address sanitizer notices rows too many, and what lies between the rows is checked.
+/// address sanitizer notices rows too many, and the gaps between the rows are checked.
 static float *run(int isa, const problem *p, const void *packed, int from, int rows) {
     void *data = make_rows(p, from, rows);
     const ech_q8_rows x = ech_q8_rows_of(data, 64 * p->blocks, rows);
@@ -213,7 +213,7 @@ static void test_strips_together(void) {
 }
 
 /// −128 and −8, which a quantizer may use in weights.
-static int8_t below(int most) { return (int8_t)(-most - 1); }
+static int8_t below(int max) { return (int8_t)(-max - 1); }
 static void test_smallest_weights(void) {
     for_each_problem(below, smallest);
     for_each_problem(below, any);

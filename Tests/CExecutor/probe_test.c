@@ -1,4 +1,5 @@
 /// The probes measure something believable, and refuse what cannot be measured.
+#include "CExecutorProbe.h"
 #include "harness.h"
 
 #include <math.h>

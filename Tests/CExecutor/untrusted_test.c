@@ -541,7 +541,7 @@ int main(void) {
     run_test("bad calls are refused and leave the caches alone", test_bad_calls);
     run_test("bad sessions are refused", test_bad_sessions);
     run_test("bad tapes are refused", test_bad_tapes);
-    run_test("q8 where it cannot be is refused", test_bad_q8);
+    run_test("q8 is refused in operands that cannot have it", test_bad_q8);
     run_test("int8 weights with too many columns are refused", test_max_columns_of_int8);
     run_test("a refusal names the instruction", test_message_names_the_instruction);
     run_test("tapes damaged at random never crash", test_random_damage);

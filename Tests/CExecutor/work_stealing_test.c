@@ -71,8 +71,8 @@ static void test_every_unit_once(void) {
             for (int steals = 0; steals < 2; steals++) pop_everything(thread_counts[t], max_batch, steals);
 }
 
-/// Two threads, of which the first dawdles until nothing is left, or for a moment when nobody may steals it: before it
-/// arrives, or with its first unit in hand. Returns how many of the units were the first thread's own doing.
+/// Runs a loop on two threads. The first one dawdles until no unit is left, or for a moment if the other may not steal:
+/// before it arrives, or after it has popped its first units. Returns the number of units that the first thread popped.
 static int units_of_dawdler(bool steals, bool synchronized, bool arrives) {
     enum { UNITS = 64 };
     ech_deque deques[2];

@@ -1,4 +1,4 @@
-/// A buffer of the call at hand.
+/// A buffer during a call.
 #ifndef ECHELON_VIEW_H
 #define ECHELON_VIEW_H
 

@@ -1,6 +1,6 @@
-// A strip on AMX tiles, for the formats whose blocks are tiles as they lie in memory: a panel of a block is a tile of
-// weights of 16 rows of 64 bytes, a block of an input tile is a tile of inputs. Included after AMX_MULTIPLY says which
-// product; sums are of four bytes, f32 or i32. No include guard: this is a template.
+// Strips on AMX tiles, for formats whose blocks are tiles in memory: a panel of a block is a tile of weights of 16 rows
+// of 64 bytes, and a block of an input tile is a tile of inputs. Included after AMX_MULTIPLY names the product. Sums
+// are of four bytes, f32 or i32. No include guard: this is a template.
 #include "formats/panel_lines.h"
 #include "formats/strip_groups.h"
 #include "machine/amx_tiles.h"
@@ -9,15 +9,15 @@
 
 enum {
     CACHE_LINE = 64,
-    /// Blocks that all rows pass over while their weights (32 KiB) stay in the first-level cache, which has 48 KiB on
-    /// processors with AMX. The partial sums in between are stored and loaded exactly, and a bf16 product adds a
-    /// block's sum to the accumulator as a whole, so this number changes no result.
+    /// Blocks that all rows are multiplied with while their weights (32 KiB) stay in the first-level cache, which has
+    /// 48 KiB on processors with AMX. The partial sums in between are stored and loaded exactly, and a bf16 product
+    /// adds a block's sum to the accumulator as a whole, so this number changes no result.
     CHUNK_BLOCKS = 16,
-    /// How far ahead weights are prefetched while they come from memory.
+    /// The distance in bytes at which weights are prefetched while they come from memory.
     AHEAD_BYTES = 16384,
 };
 
-/// Where one input tile's 32 sums a row lie.
+/// The place of one input tile's sums, 32 for each row.
 typedef struct {
     float *sums;
     ptrdiff_t stride; ///< bytes from row to row
@@ -33,7 +33,7 @@ typedef struct {
 } chunk;
 
 AMX_TARGET static inline void prefetch_block(const char *weights) {
-    // An address: it may lie past the weights' end.
+    // An address, because it may be past the weights' end.
     const uintptr_t ahead = (uintptr_t)weights + AHEAD_BYTES;
     for (uintptr_t line = 0; line < ECH_LINES_BLOCK_BYTES; line += CACHE_LINE) amx_prefetch(ahead + line);
 }
@@ -105,13 +105,13 @@ AMX_TARGET static void amx_strips(const ech_strips *strips) {
     const int32_t last_rows = rows - (tiles - 1) * height;
     const ptrdiff_t x_tile = (ptrdiff_t)height * blocks * ECH_ROW_BYTES;
 
-    // The last tile is computed in full even where it has fewer rows (rows do not mix, so what its unused rows hold
-    // does no harm), but `out` has no room for those: its sums are kept here until the end.
+    // The last tile is computed in full even if it has fewer rows. Rows do not mix, so the contents of unused rows do
+    // no harm. But `out` has no room for those rows: the tile's sums are kept here until the end.
     float last[ECH_STRIPS_AT_ONCE][ECH_TILE_ROWS * ECH_STRIP];
     const bool last_is_short = last_rows < height;
     const ptrdiff_t out_bytes = out_stride * (ptrdiff_t)sizeof(float);
 
-    // Up to two tiles read each weight once; there is nothing to keep in the cache for.
+    // Up to two tiles read each weight once, so there is no reason to keep it in the cache.
     const int32_t chunk_blocks = tiles <= 2 ? blocks : CHUNK_BLOCKS;
     for (int32_t block = 0; block < blocks; block += chunk_blocks) {
         chunk c = {

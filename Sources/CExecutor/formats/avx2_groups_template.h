@@ -1,19 +1,18 @@
-// Groups of rows on AVX2, for the formats whose weights have lines of 64 bytes that meet four bytes of each row's input
-// and go to 16 sums of four bytes, here in two halves. Included after
+// Groups of rows on AVX2, for formats whose lines of 64 bytes are multiplied with four bytes of each row's input and
+// added to 16 sums of four bytes, here in two halves. Included after these definitions:
 //
 //     AVX2_TARGET     the instruction set
 //     sum_vector      8 sums
-//     half_line       half a line of weights, as the products want it, and load_half, which makes it
-//     input           four bytes of an input, which every lane has, as the products want them, and make_input
+//     half_line       half a line of weights in the form that the products take, and load_half, which makes it
+//     input           four bytes of an input, which every lane has, in the form that the products take, and make_input
 //     add_products    adds half a line's products with an input to the sums
 //     finish          stores 8 of a row's 32 sums of a chunk
 //
-// say what is multiplied. It ends with `kernels` and `MAX_ROWS`, for ech_strips_in_groups. No include guard: this is a
-// template.
+// It ends with `kernels` and `MAX_ROWS`, for ech_strips_in_groups. No include guard: this is a template.
 //
-// 4 rows × 1 panel: 8 accumulators leave 8 of the 16 registers to weights and inputs. With 1 or 2 rows, which are bound
-// by memory, the accumulators of both panels fit, and the weights are read in the order in which they lie, with one
-// line of a panel prefetched. See avx512_groups_template.h about that.
+// 4 rows × 1 panel: 8 accumulators leave 8 of the 16 registers to weights and inputs. With 1 or 2 rows, where memory is
+// the bound, the accumulators of both panels fit. The weights are then read in the order of memory, with one line of a
+// panel prefetched, for the reasons in avx512_groups_template.h.
 #include "formats/panel_lines.h"
 #include "formats/strip_groups.h"
 

@@ -1,35 +1,29 @@
-// Groups of rows on AVX-512, for the formats whose products with four bytes of an input go to 16 sums of four bytes by
-// one instruction. A line of a panel, 64 bytes, is one register of weights, and meets four bytes of each row's input.
-// Included after
+// Groups of rows on AVX-512, for formats with one instruction that multiplies a line of weights with four bytes of an
+// input and adds the products to 16 sums of four bytes. A line of a panel, 64 bytes, is one register of weights.
+// Included after these definitions:
 //
 //     AVX512_TARGET   the instruction set
 //     sum_vector      16 sums
-//     load_line       a line of weights, as the product wants it
-//     add_products    adds a line's products with four bytes of an input, which every lane has, to the sums
+//     load_line       a line of weights in the form that the product takes
+//     add_products    adds to the sums a line's products with four bytes of an input, which every lane has
 //     store_sums      stores 16 sums of a chunk, or adds them to those of the chunks before
 //     conclude        makes the results of the group's rows from the sums of all chunks
 //
-// say what is multiplied. It ends with `kernels` and `MAX_ROWS`, for ech_strips_in_groups. No include guard: this is a
-// template.
+// It ends with `kernels` and `MAX_ROWS`, for ech_strips_in_groups. No include guard: this is a template.
 //
 // With 8 rows × 2 panels, 16 accumulators and a line of weights take 17 of the 32 registers, and a tile of 16 rows
-// makes two groups. The panels are read one after the other, in the order in which they lie: 8 independent chains are
-// as many as the instructions' latency needs, and memory is read as one stream. With so many rows that their inputs
-// come from the second-level cache, side by side is better (by 3% at 512 rows): an input is then loaded once for both
-// panels. On Zen 4 the kernels run at 0.97 (vdpbf16ps) and 0.95 (vpdpbusd) of the instructions' own rate, 234 and 467
-// GFLOP/s a core.
+// makes two groups. The panels are read one after the other, in the order of memory: 8 independent chains are enough to
+// hide the instructions' latency, and memory is read as one stream. With so many rows that their inputs come from the
+// second-level cache, side by side is better, because an input is then loaded once for both panels.
 //
-// How far a group that is alone with its chunk stays below the speed of memory is decided by prefetching, into the
-// second level throughout. Measured on Zen 4 with two threads, in shares of a plain read's speed:
-//   - Up to 6 rows the processor's own prefetcher follows the stream, and has only to be told where it goes on: one
-//   line
-//     of each panel, a KiB. That gives 0.9 to 1 up to 5 rows, and 0.8 to 1 for 6; without it, the prefetcher sometimes
-//     loses the stream (0.6 to 0.7), and prefetching every line holds reading up, as each takes one of the core's few
-//     miss buffers (0.65 to 0.75 up to 5 rows).
-//   - For 7 and 8 rows that prefetcher is too slow to notice, and every line is prefetched: 0.75 to 0.85 where
-//   arithmetic
-//     takes about as long as reading; leaving it to the processor gives 0.6 to 0.75 there.
-// Of several groups only the first would read a stream, as the others have the chunk in the first-level cache: they
+// If a group is alone with its chunk, prefetching decides how close it comes to the speed of memory. Lines are
+// prefetched into the second level. docs/kernels.md has the figures.
+//   - For few rows the processor's own prefetcher follows the stream, and is only told where it continues: one line of
+//   each
+//     panel, a KiB. Without that line it sometimes loses the stream. Prefetching every line slows reading down, because
+//     each takes one of the core's few miss buffers.
+//   - For more rows that prefetcher is too slow to notice, and every line is prefetched.
+// Of several groups only the first would read a stream, as the others have the chunk in the first-level cache. They
 // prefetch the lines in turn, so that memory is read all the time.
 #include "formats/panel_lines.h"
 #include "formats/strip_groups.h"
@@ -39,22 +33,22 @@
 
 enum {
     MAX_ROWS = 8,
-    MAX_PREFETCHER_ROWS = 6,  ///< up to which the processor prefetches by itself
-    MAX_IN_ORDER_GROUPS = 16, ///< up to which panels are read in order
+    MAX_PREFETCHER_ROWS = 6,  ///< the maximum for which the processor's own prefetcher is used
+    MAX_IN_ORDER_GROUPS = 16, ///< the maximum for which panels are read in order
 };
 
 #define AVX512 __attribute__((target(AVX512_TARGET)))
 #define AVX512_INLINE static inline __attribute__((always_inline, target(AVX512_TARGET)))
 
-/// The bytes for one line in every lane.
+/// Four bytes of an input in every lane.
 AVX512_INLINE __m512i broadcast_input(const char *x) {
     int32_t bytes;
     memcpy(&bytes, x, sizeof bytes);
     return _mm512_set1_epi32(bytes);
 }
 
-/// Adds one panel's products with a block of the inputs. For two lines it goes `ahead_step` bytes on in what is
-/// prefetched, and prefetches every `fetched` lines.
+/// Adds one panel's products with a block of the inputs. Prefetches for every `fetched` lines. The prefetched address
+/// advances by `ahead_step` bytes for two lines.
 AVX512_INLINE void add_panel(const int rows, sum_vector sums[MAX_ROWS], const char *weights, const char *x,
                              const int fetched, uintptr_t ahead, uintptr_t ahead_step) {
     for (int line = 0; line < ECH_PANEL_LINES; line++) {
@@ -67,7 +61,7 @@ AVX512_INLINE void add_panel(const int rows, sum_vector sums[MAX_ROWS], const ch
     }
 }
 
-/// Adds both panels' products, side by side, and prefetches as many bytes.
+/// Adds both panels' products, side by side, and prefetches the same number of bytes.
 AVX512_INLINE void add_panels(const int rows, sum_vector sums[2][MAX_ROWS], const char *weights, const char *x,
                               uintptr_t ahead, uintptr_t ahead_step) {
     for (int line = 0; line < ECH_PANEL_LINES; line++) {

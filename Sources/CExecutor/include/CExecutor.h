@@ -273,5 +273,4 @@ int ech_default_threads(void);
 }
 #endif
 
-#include "CExecutorProbe.h"
 #endif

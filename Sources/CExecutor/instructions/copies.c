@@ -26,7 +26,7 @@ bool ech_check_copy(const ech_check *c) {
     return ech_same_output_width(c);
 }
 
-/// Copies the blocks of tiled rows, of which a row takes 64 bytes each, in rows of `bytes` bytes.
+/// Copies rows begin ..< end of a tiled buffer. A row has `bytes` bytes, 64 in each block.
 static void copy_tiled(const char *from, char *to, int64_t bytes, int64_t tile, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++)
         for (int64_t block = 0; block < bytes; block += ECH_ROW_BYTES) {

@@ -50,7 +50,7 @@ extern const ech_operation ech_operations[ECH_OPCODE_COUNT];
 
 // MARK: Checks
 
-/// Refuses an instruction: the sentence goes on after "Instruction N (name) of the plan ".
+/// Refuses an instruction. The format continues the sentence "Instruction N (name) of the plan …".
 #define ECH_REFUSE(c, format, ...)                                                                                     \
     ech_fail((c)->message, "Instruction %d (%s) of the plan " format, (c)->number,                                     \
              ech_operations[(c)->instruction->opcode].form.name, __VA_ARGS__)

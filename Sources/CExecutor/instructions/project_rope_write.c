@@ -1,4 +1,4 @@
-/// project_rope_write: a matrix product that gives queries, keys and values, of which keys and values go to the cache.
+/// project_rope_write: a matrix product that gives queries, keys and values. Keys and values go to the cache.
 #include "core/cache.h"
 #include "core/kernels.h"
 #include "instructions/product.h"

@@ -1,26 +1,27 @@
 // Wavefront attention: causal attention of ragged rows over the caches. Included by a file for each instruction set,
-// after KERNEL_TARGET says which. No include guard: this is a template. The including file defines
-//   LANES              floats of the instruction set's vectors, at most 16
-//   FMA(a, b, c)       a · b + c of such vectors, by whatever is fastest
-//   PAIR_FMA(a, b, c)  the same where a and b are pairs of bf16 numbers in each lane, of which both products go to the
-//                      lane of c; only where the instruction set has that
-//   SCORE_BLOCKS       blocks of keys, and
-//   VALUE_VECTORS      vectors of values, that are multiplied with
-//   ATTENTION_ROWS     rows at a time, in registers: 2 or 4,
-// and calls attend_heads for the formats of caches that it is for.
+// after KERNEL_TARGET. No include guard: this is a template. The including file defines
+//   LANES              the floats in a vector of the instruction set, at most 16
+//   FMA(a, b, c)       a · b + c of such vectors, by the fastest instructions
+//   PAIR_FMA(a, b, c)  the same for pairs of bf16 numbers in each lane of a and b; both products are added to the lane
+//   of c.
+//                      Only defined if the instruction set has it.
+//   ATTENTION_ROWS     the rows that are multiplied at a time in registers, 2 or 4, with
+//   SCORE_BLOCKS       this many blocks of keys, and
+//   VALUE_VECTORS      this many vectors of values,
+// and calls attend_heads for the formats of caches that it supports.
 //
-// Rows of one slot go together, so that each key and value is read once for all of them. Yet a row's result depends on
-// its own position and the cache alone: each of its scores is one sum over the columns in order, each column of its
-// result one sum over the positions in order, however many rows and positions the registers hold. The softmax is
-// computed as it goes (Milakov and Gimelshein, arXiv 1805.02867), over blocks of 64 positions that begin at multiples
-// of 64.
+// Rows of one slot are computed together, so that each key and value is read once for all of them. Yet a row's result
+// depends on its own position and the cache alone: each of its scores is one sum over the columns in order, and each
+// column of its result is one sum over the positions in order, for any number of rows and positions in registers. The
+// softmax is computed online (Milakov and Gimelshein, arXiv 1805.02867), over blocks of 64 positions that begin at
+// multiples of 64.
 //
-// What is multiplied is made of cells, see cache.h. Where a cell is a pair of bf16 numbers, queries and the softmax's
-// weights are rounded to such too, whether the instruction set multiplies pairs or not, and sums are f32. The weights
+// Products are computed from cells, see core/cache.h. If a cell is a pair of bf16 numbers, queries and the softmax's
+// weights are rounded to pairs too, whether the instruction set multiplies pairs or not, and sums are f32. The weights
 // are divided by the sum of the rounded ones, so that they still add up to one.
 //
-// Unlike everything in vector.h this may fuse a multiplication with an addition: attention's results agree to the bit
-// only within an instruction set.
+// Unlike the functions of vector.h, this may fuse a multiplication with an addition: attention's results agree to the
+// bit only within an instruction set.
 
 #include "core/cache.h"
 #include "kernels/row_writer.h"
@@ -28,18 +29,17 @@
 
 enum { ROWS = ATTENTION_ROWS, BLOCK = ECH_ATTENTION_BLOCK, KEY_BLOCKS = ECH_ATTENTION_BLOCK / ECH_KEY_BLOCK };
 
-/// Rows that are bound by memory. They read keys in the order in which they lie, one block of 16 after another, and
-/// fetch every second line ahead: then the second-level cache's own prefetcher brings the rest. On Zen 4 one row takes
-/// 0.43 ms so, and 0.58 ms with four blocks side by side and each line fetched, when a plain read takes 0.42 ms (bf16,
-/// Huginn-0125 at context 512). For more rows that prefetcher is too slow to notice, and it does not follow smaller
-/// vectors, which read the values a few columns at a time.
+/// The maximum number of rows for which memory is the bound. They read keys in the order of memory, one block of 16
+/// after another, and prefetch every second line: then the second-level cache's own prefetcher brings the rest
+/// (docs/kernels.md). For more rows that prefetcher is too slow to notice. It does not follow smaller vectors, which
+/// read the values a few columns at a time.
 enum { MAX_MEMORY_BOUND_ROWS = LANES == 16 ? 2 : 0 };
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef uint32_t vec_bits __attribute__((vector_size(4 * LANES)));
 typedef uint16_t vec_halves __attribute__((vector_size(2 * LANES)));
 typedef uint32_t cell __attribute__((may_alias));
-// As they lie in memory.
+// The same in memory, without alignment.
 typedef float vec_any __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef uint32_t cells_any __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef uint16_t halves_any __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
@@ -63,21 +63,21 @@ INLINE vec add_products(vec sums, vec_bits a, vec_bits b, const bool pairs) {
 #endif
 }
 
-/// What a group of rows fetches of the next block while it computes with one. The cores' own prefetchers lose track
-/// between heads and at the ends of pages. All groups of a block of rows read the same, and each fetches a share: more
-/// lines at once than a core has miss buffers would make it wait.
+/// The part of the next block that a group of rows prefetches while it computes with one. The cores' own prefetchers
+/// lose track between heads and at the ends of pages. All groups of a block of rows read the same, and each prefetches
+/// a part: more lines at once than a core has miss buffers would make it wait.
 typedef struct {
-    ech_range steps; ///< those of a loop that fetch what the same step will read of the next block
-    int32_t few;     ///< 1 where no more than MAX_MEMORY_BOUND_ROWS read, else 0
+    ech_range steps; ///< the steps of a loop that prefetch the next block's data for the same step
+    int32_t few;     ///< 1 for at most MAX_MEMORY_BOUND_ROWS rows, else 0
 } lookahead;
 
 INLINE bool fetches(lookahead ahead, int32_t step) { return step >= ahead.steps.begin && step < ahead.steps.end; }
 INLINE void fetch(const cell *line) { __builtin_prefetch(line, 0, 2); }
 
-/// e^x for x ≤ 0, to about one unit in the last place, as in vector.h but with as few operations as fusing allows:
-/// beside the products, attention spends its time here. x is kept above −87.3, where the result is a normal number.
-/// Where the result will be rounded to bf16, which changes it by up to 4e-3 of itself, the series ends with r⁴: what is
-/// left out is below 6e-5.
+/// e^x for x ≤ 0, to about one unit in the last place. Like vector.h's, but fused into as few operations as possible:
+/// next to the products, attention spends most of its time here. x is kept above −87.3, where the result is a normal
+/// number. If the result will be rounded to bf16, a relative change of up to 4e-3, the series ends with r⁴, and the
+/// remainder is below 6e-5.
 INLINE vec fused_exponential(vec x, const bool to_be_rounded) {
     const vec low = repeated(-87.3f), shifter = repeated(12582912.0f);
     const vec_bits below = (vec_bits)(x < low);
@@ -100,7 +100,7 @@ INLINE vec fused_exponential(vec x, const bool to_be_rounded) {
     return p * (vec)(((vec_bits)shifted + 127u) << 23);
 }
 
-/// The cache entry that a reader at recurrence t takes of a position, see ech_call.depth.
+/// The cache entry of a position that a reader at recurrence t uses, see ech_call.depth.
 INLINE int32_t entry_of(int32_t t, int32_t depth, int32_t entries) {
     if (t >= depth) t = depth > 0 ? depth - 1 : 0;
     return t % entries;
@@ -125,7 +125,7 @@ INLINE head_sizes sizes_of(const ech_cache_memory *cache, const bool pairs) {
 
 // MARK: One block of 64 positions
 
-/// Where a block's keys and values lie.
+/// The addresses of a block's keys and values.
 typedef struct {
     const cell *keys[KEY_BLOCKS];
     const cell *values[BLOCK]; ///< by position, or by pair of positions
@@ -138,8 +138,8 @@ INLINE bool are_same(const int32_t *entries, int32_t count) {
     return same;
 }
 
-/// `keys` and `values` are those of the slot and head, at entry 0 and position `first`. What has to be put together
-/// from several entries is, in `gathered`, which has room for the keys of a block and, where they are pairs, the
+/// `keys` and `values` are those of the slot and head, at entry 0 and the block's first position. Keys and values of
+/// several entries are put together in `gathered`, which has room for the keys of a block and, if they are pairs, the
 /// values.
 INLINE void locate(located_block *block, const ech_attention_work *work, head_sizes size, const cell *keys,
                    const cell *values, const int32_t *depth, int32_t count, cell *gathered, const bool pairs) {
@@ -172,7 +172,8 @@ INLINE void locate(located_block *block, const ech_attention_work *work, head_si
     }
 }
 
-/// The scores of some rows with some blocks of 16 keys. A row's scores are 64 floats from the row's before.
+/// The scores of some rows with some blocks of 16 keys. Each row's scores begin 64 floats after those of the row
+/// before.
 INLINE void multiply_keys(const int rows, const int blocks, const cell *queries, const cell *const *keys,
                           head_sizes size, float *scores, const bool pairs, lookahead ahead) {
     enum { PARTS = ECH_KEY_BLOCK / LANES };
@@ -194,7 +195,7 @@ INLINE void multiply_keys(const int rows, const int blocks, const cell *queries,
         for (int v = 0; v < blocks * PARTS; v++) vec_store(scores + i * BLOCK + v * LANES, sums[i][v]);
 }
 
-/// multiply_keys for any number of blocks. Of four, one may lie past the last position: the cache has room for it.
+/// multiply_keys for any number of blocks. The last of four may be past the last position: the cache has room for it.
 INLINE void score(const int rows, int32_t blocks, const cell *queries, const cell *const *keys, head_sizes size,
                   float *scores, const bool pairs, lookahead ahead) {
     const bool in_order = rows <= MAX_MEMORY_BOUND_ROWS && ahead.few;
@@ -215,13 +216,13 @@ INLINE void score(const int rows, int32_t blocks, const cell *queries, const cel
 
 /// The softmax of a block of rows so far.
 typedef struct {
-    vec totals[ECH_ROW_BLOCK];   ///< the sum of a row's weights is that of the lanes
-    float maxima[ECH_ROW_BLOCK]; ///< of its scores; the weights are relative to it
+    vec totals[ECH_ROW_BLOCK];   ///< for each row: the sum of its weights, in lanes
+    float maxima[ECH_ROW_BLOCK]; ///< for each row: its largest score; weights are relative to it
     float maxima_before[ECH_ROW_BLOCK];
-    float decays[ECH_ROW_BLOCK]; ///< what the last block made of the weights before it
+    float decays[ECH_ROW_BLOCK]; ///< for each row: the factor by which the last block scales the weights before it
 } running_softmax;
 
-/// The largest of a row's first `count` scores in a block, or −∞; those between them and the end of their 16 become −∞.
+/// The largest of a row's first `count` scores in a block, or −∞. The other scores up to a multiple of 16 become −∞.
 INLINE float largest_score(float *scores, int32_t count) {
     const v16i lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const v16f nothing = splat(-__builtin_inff());
@@ -234,7 +235,7 @@ INLINE float largest_score(float *scores, int32_t count) {
     return largest(top);
 }
 
-/// Raises rows' maxima to the block's scores, of which row i sees the first counts[i].
+/// Raises rows' maxima to the block's scores. Row i sees the first counts[i] of them.
 INLINE void raise_maxima(running_softmax *softmax, int32_t begin, int32_t rows, float *scores, const int32_t *counts) {
     for (int32_t i = begin; i < rows; i++) {
         const float before = softmax->maxima[i], largest = largest_score(scores + i * BLOCK, counts[i]);
@@ -246,13 +247,13 @@ INLINE void raise_maxima(running_softmax *softmax, int32_t begin, int32_t rows, 
                   fused_exponential(vec_load(softmax->maxima_before + i) - vec_load(softmax->maxima + i), false));
 }
 
-/// Turns the scores of a row's first `count` positions into weights, as cells. What is between them and the end of
-/// their 16 weighs nothing.
+/// Turns the scores of a row's first `count` positions into weights, as cells. The other weights up to a multiple of 16
+/// are zero.
 INLINE void weigh(running_softmax *softmax, int32_t row, float *scores, int32_t count, const bool pairs) {
     const float maximum = softmax->maxima[row];
     vec total = softmax->totals[row] * softmax->decays[row];
     for (int32_t j = 0; j < ech_round_up(count, 16); j += LANES) {
-        // The exponential stops at e^−87; what lies past the row's position has to weigh nothing at all.
+        // The exponential stops at e^−87, but positions after the row's own must have the weight zero.
         const vec score = vec_load(scores + j);
         const vec_bits counts = ~(vec_bits)(score == repeated(-__builtin_inff()));
         const vec_bits weight = (vec_bits)fused_exponential(score - maximum, pairs) & counts;
@@ -272,7 +273,7 @@ INLINE void weigh(running_softmax *softmax, int32_t row, float *scores, int32_t 
 static const lookahead nothing_ahead = {0};
 
 /// results += the weighted values of positions, or pairs, begin ..< end of the block, for some rows and vectors of
-/// columns. `decays` is NULL or what each row's results are multiplied by first.
+/// columns. `decays` is NULL, or has the factor by which each row's results are multiplied first.
 INLINE void add_columns(const int rows, const int vectors, float *results, head_sizes size, const float *decays,
                         const cell *weights, const located_block *block, int32_t column, int32_t begin, int32_t end,
                         const bool pairs, lookahead ahead) {
@@ -309,8 +310,8 @@ INLINE void add_values(const int rows, float *results, head_sizes size, const fl
         add_columns(rows, 1, results, size, decays, weights, block, column, begin, end, pairs, ahead);
 }
 
-/// Adds the first position of a pair for a row that does not see the second. What that holds must not reach the row,
-/// not even times a weight of zero.
+/// Adds the first position of a pair for a row that does not see the second. The value of the second must not reach the
+/// row, not even times a weight of zero.
 INLINE void add_half_pair(float *results, int32_t dim16, cell weight, const cell *values) {
     for (int32_t column = 0; column < dim16; column += LANES) {
         const vec_bits first = load_cells(values + column) & 0xffffu;
@@ -318,7 +319,7 @@ INLINE void add_half_pair(float *results, int32_t dim16, cell weight, const cell
     }
 }
 
-/// add_values for rows of which each sees its own count of the block's positions, a later row never fewer.
+/// add_values for rows that see different counts of the block's positions. Counts do not decrease from row to row.
 INLINE void add_ragged_values(const int rows, const int32_t *counts, float *results, head_sizes size,
                               const float *decays, const cell *weights, const located_block *block, const bool pairs,
                               lookahead ahead) {
@@ -339,8 +340,8 @@ INLINE lookahead lookahead_of(int32_t rows, int32_t group, int32_t steps) {
     return (lookahead){ech_range_of(steps, group, groups_of(rows)), rows <= MAX_MEMORY_BOUND_ROWS};
 }
 
-/// Does something for the rows from `begin` on, in groups of as many as fit in registers, with the steps of a loop that
-/// fetch ahead divided among them.
+/// Does something for the rows from `begin` on, in groups as large as fit in registers. The steps of a loop that
+/// prefetch are divided among them.
 #define FOR_GROUPS(begin, rows, steps, what)                                                                           \
     do {                                                                                                               \
         int32_t i = (begin), group = 0;                                                                                \
@@ -349,11 +350,11 @@ INLINE lookahead lookahead_of(int32_t rows, int32_t group, int32_t steps) {
         for (; i < (rows); i++) what(1, i, lookahead_of((rows) - (begin), group++, steps));                            \
     } while (0)
 
-/// What a block of rows keeps in scratch.
+/// The scratch memory of a block of rows.
 typedef struct {
-    cell *queries;  ///< padded_key cells a row
-    float *results; ///< dim16 a row
-    float *weights; ///< 64 a row: a block's scores, then its weights, which may take less
+    cell *queries;  ///< padded_key cells for each row
+    float *results; ///< dim16 for each row
+    float *weights; ///< 64 for each row: a block's scores, then its weights, which may take less space
     cell *gathered;
 } row_memory;
 
@@ -365,7 +366,7 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
     const int64_t offset = ech_cache_head(cache, slot, 0, head) / (pairs ? 2 : 1);
     const cell *keys = (const cell *)cache->keys + offset, *values = (const cell *)cache->values + offset;
     const int32_t *depth = work->depth + (int64_t)slot * work->context;
-    int32_t counts[ECH_ROW_BLOCK]; // of the block's positions that a row sees
+    int32_t counts[ECH_ROW_BLOCK]; // the number of the block's positions that each row sees
     running_softmax softmax = {0};
     for (int32_t i = 0; i < ECH_ROW_BLOCK; i++) softmax.maxima[i] = -__builtin_inff();
     memset(memory->results, 0, (size_t)rows * (size_t)size.dim16 * sizeof(float));
@@ -402,7 +403,7 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
 }
 #undef FOR_GROUPS
 
-/// A row's query for one head, scaled, as cells; what follows its last column is zero.
+/// Writes a row's query for one head, scaled, as cells. The padding after its last column is zero.
 INLINE void put_query(const float *from, int32_t dim, v16f scale, cell *to, const bool pairs) {
     for (int32_t d = 0; d < dim; d += 16) {
         const v16f query = load_first(from + d, dim - d) * scale;
@@ -417,7 +418,7 @@ INLINE void write_head(const ech_attention_work *work, int32_t row, int32_t head
     if (dim % 16 == 0 || out.floats) {
         for (int32_t d = 0; d < dim; d += 16) put(out, column + d, load(result + d), dim - d);
     } else {
-        // Heads share vectors of the output, which the put of one would zero in another.
+        // Heads share vectors of the output: `put` for one head would zero columns of another.
         for (int32_t d = 0; d < dim; d++) {
             const v16h half = to_bf16(splat(result[d]));
             out.halves[(column + d) / 32 * out.block + (column + d) % 32] = half[0];
@@ -427,7 +428,7 @@ INLINE void write_head(const ech_attention_work *work, int32_t row, int32_t head
         for (int32_t c = column + dim; c % 32; c++) out.halves[c / 32 * out.block + c % 32] = 0;
 }
 
-/// The work, over a cache of pairs or of floats.
+/// Does the work, over a cache of pairs or of floats.
 INLINE void attend_heads(const ech_attention_work *work, const bool pairs) {
     const int32_t dim = work->cache->dim, dim16 = work->cache->dim16, blocks = work->wavefront->block_count;
     const int32_t padded_key = sizes_of(work->cache, pairs).padded_key;

@@ -1,5 +1,5 @@
-/// How instructions write the rows of their results, as f32, tiled bf16 or tiled q8, and read those of f32 operands.
-/// Included by the kernel files, after KERNEL_TARGET, as vector.h is.
+/// Writing the rows of results, as f32, tiled bf16 or tiled q8, and reading those of f32 operands. Included by the
+/// kernel files after KERNEL_TARGET, like vector.h.
 #ifndef ECHELON_ROW_WRITER_H
 #define ECHELON_ROW_WRITER_H
 
@@ -10,13 +10,13 @@
 
 #include <stddef.h>
 
-/// Where one row is written, as f32, tiled bf16 or tiled q8. A q8 row is put together in f32, as its scale depends on
-/// all of it, and quantized in the end.
+/// The place of one row of a result. A q8 row is put together in f32, because its scale depends on all of it, and
+/// quantized in the end.
 typedef struct {
     float *floats;
     uint16_t *halves;
     ptrdiff_t block; ///< halves or bytes from one block of columns to the next
-    int8_t *bytes;   ///< of a q8 row
+    int8_t *bytes;   ///< the values of a q8 row
     float *scale;
     int32_t *total, *sums;
 } row_writer;
@@ -89,7 +89,7 @@ INLINE void quantize_row(row_writer out, int32_t width) {
     *out.total = total;
 }
 
-/// To be called when all columns are put: zeroes the second half of a bf16 row's last block of 32 columns where the row
+/// Finishes a row when all columns are put: zeroes the second half of a bf16 row's last block of 32 columns if the row
 /// ends in the first half, and quantizes a q8 row.
 INLINE void finish_row(row_writer out, int32_t width) {
     if (out.bytes) quantize_row(out, width);

@@ -4,7 +4,7 @@
 #include "kernels/row_writer.h"
 #include "kernels/vector.h"
 
-/// For each 16 columns of a row: c is the first, n how many are left.
+/// A loop over each 16 columns of a row: c is the first column, n is the number of columns left.
 #define FOR_COLUMNS(width) for (int32_t c = 0, n = (width); n > 0; c += 16, n -= 16)
 #define FOR_ROWS(work) for (int64_t i = (work)->begin; i < (work)->end; i++)
 
@@ -24,7 +24,7 @@ INLINE float sum_of_squares(const float *x, int32_t width) {
     return sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
-/// What RMSNorm multiplies a row by.
+/// The factor by which RMSNorm multiplies a row.
 INLINE float norm_scale(const float *x, int32_t width, float eps) {
     return 1.0f / __builtin_sqrtf(sum_of_squares(x, width) / (float)width + eps);
 }
@@ -99,7 +99,7 @@ KERNEL_TARGET static void row_norm(const ech_row_work *work) {
     }
 }
 
-// The fused norms keep the row at hand in scratch, which is in the nearest cache, so that an output may be rounded or
+// The fused norms keep the current row in scratch, which is in the nearest cache, so that an output may be rounded or
 // take an input's place.
 INLINE void add_to_scratch(const ech_row_work *work, int64_t i) {
     const float *a = reader(&work->in[0], i), *b = reader(&work->in[1], i);
@@ -188,7 +188,7 @@ KERNEL_TARGET static void silu_gate(const float *gate, ptrdiff_t gate_stride, co
     }
 }
 
-// A comparison with a NaN is false: a NaN is never the largest, and a row of nothing else has its first column as such.
+// A comparison with a NaN is false: a NaN is never the largest, and the result of a row of NaNs is its first column.
 KERNEL_TARGET static void best_of(const float *values, ptrdiff_t stride, int32_t rows, int32_t count, int32_t first,
                                   float *best, int32_t *index) {
     for (int32_t i = 0; i < rows; i++) {

@@ -21,7 +21,7 @@ typedef int32_t v16i __attribute__((vector_size(64)));
 typedef uint32_t v16u __attribute__((vector_size(64)));
 typedef uint16_t v16h __attribute__((vector_size(32)));
 typedef int8_t v16b __attribute__((vector_size(16)));
-// As they lie in memory: at any float's, half's or byte's address.
+// The same in memory, without alignment.
 typedef float v16f_any __attribute__((vector_size(64), aligned(4), may_alias));
 typedef uint16_t v16h_any __attribute__((vector_size(32), aligned(2), may_alias));
 typedef int8_t v16b_any __attribute__((vector_size(16), aligned(1), may_alias));
@@ -48,7 +48,7 @@ INLINE void store_first(float *p, v16f x, int32_t n) {
     memcpy(p, lanes, (size_t)n * sizeof *lanes);
 }
 
-/// a where the mask's lane is −1, b where it is 0.
+/// The lane of a if the mask's lane is −1, that of b if it is 0.
 INLINE v16f select(v16i mask, v16f a, v16f b) { return (v16f)(((v16i)a & mask) | ((v16i)b & ~mask)); }
 
 INLINE float sum(v16f x) {

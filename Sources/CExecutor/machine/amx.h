@@ -1,4 +1,4 @@
-/// What a process and its threads have to do before they can use AMX.
+/// The steps by which a process and its threads get access to AMX.
 #ifndef ECHELON_AMX_H
 #define ECHELON_AMX_H
 

@@ -1,4 +1,4 @@
-/// The AMX tile instructions that the kernels use, or, with ECHELON_EMULATE_AMX, plain C that does what they do, so
+/// The AMX tile instructions that the kernels use. With ECHELON_EMULATE_AMX they are plain C that does the same, so
 /// that the kernels' indexing is tested on machines without AMX. amx.c owns the emulated registers.
 ///
 /// Tile numbers must be literal constants.
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// What LDTILECFG reads (Intel SDM, LDTILECFG): palette 1 has eight tiles of at most 16 rows of 64 bytes.
+/// The operand of LDTILECFG (Intel SDM, LDTILECFG): palette 1 has eight tiles of at most 16 rows of 64 bytes.
 typedef struct {
     uint8_t palette;
     uint8_t start_row;
@@ -22,9 +22,8 @@ _Static_assert(sizeof(amx_configuration) == 64, "LDTILECFG reads 64 bytes");
 
 enum { AMX_ROWS = 16, AMX_ROW_BYTES = 64 };
 
-// What the kernels use the tiles for. Two input tiles × two panels of weights use all eight: four accumulators, so that
-// products, one of which can start every 16 cycles, hide the 52 cycles that each takes; and every loaded tile is used
-// twice.
+// The use of the tiles in the kernels. Two input tiles × two panels of weights use all eight. A product takes 52 cycles
+// and one can start every 16, so four accumulators hide the latency, and every loaded tile is used twice.
 #define SUMS_00 0 // upper input tile, first panel
 #define SUMS_01 1
 #define SUMS_10 2 // lower input tile
@@ -76,7 +75,7 @@ typedef struct {
 
 extern _Thread_local amx_registers amx_state;
 
-/// What the processor answers with a fault.
+/// Ends the program if a condition does not hold: the processor would raise a fault.
 static inline void amx_require(int holds, const char *what) {
     if (holds) return;
     fprintf(stderr, "emulated AMX: %s\n", what);
@@ -104,7 +103,7 @@ static inline int amx_rows(int tile) {
 
 static inline size_t amx_row_bytes(int tile) { return amx_state.configuration.row_bytes[tile]; }
 
-/// Instructions that write a tile also clear what lies past its shape.
+/// Instructions that write a tile also clear the rest of the register.
 static inline void amx_zero(int tile) {
     amx_require(amx_rows(tile) > 0, "");
     memset(amx_state.tiles[tile], 0, sizeof amx_state.tiles[tile]);
@@ -121,7 +120,7 @@ static inline void amx_store(int tile, void *address, ptrdiff_t stride) {
         memcpy((char *)address + row * stride, amx_state.tiles[tile][row], amx_row_bytes(tile));
 }
 
-/// Denormals are taken for zero and flushed to zero.
+/// Denormals are treated as zero and flushed to zero.
 static inline float amx_flush(float value) { return fpclassify(value) == FP_SUBNORMAL ? copysignf(0, value) : value; }
 
 static inline float amx_widen(const uint8_t *bf16) {
@@ -137,7 +136,7 @@ static inline void amx_require_shapes(int sums, int a, int b) {
                 "a product of tiles whose shapes do not fit");
 }
 
-/// As the SDM's TDPBF16PS: even and odd columns are summed apart, then added to each other, then to the tile.
+/// TDPBF16PS of the SDM: even and odd columns are summed separately, then added to each other, then to the tile.
 static inline void amx_multiply_bf16(int sums, int a, int b) {
     const int rows = amx_rows(sums), pairs = (int)amx_row_bytes(a) / 4, columns = (int)amx_row_bytes(sums) / 4;
     amx_require_shapes(sums, a, b);
@@ -157,7 +156,7 @@ static inline void amx_multiply_bf16(int sums, int a, int b) {
     }
 }
 
-/// As the SDM's TDPBSSD. Sums wrap around.
+/// TDPBSSD of the SDM. Sums wrap around.
 static inline void amx_multiply_int8(int sums, int a, int b) {
     const int rows = amx_rows(sums), quads = (int)amx_row_bytes(a) / 4, columns = (int)amx_row_bytes(sums) / 4;
     amx_require_shapes(sums, a, b);

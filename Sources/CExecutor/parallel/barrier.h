@@ -1,4 +1,5 @@
-/// A barrier that spins: between instructions threads wait for microseconds, less than the system needs to wake them.
+/// A barrier that spins. Between instructions threads wait for microseconds, less time than the system needs to wake
+/// them.
 #ifndef ECHELON_BARRIER_H
 #define ECHELON_BARRIER_H
 
@@ -8,7 +9,7 @@
 
 typedef struct {
     _Alignas(64) _Atomic uint32_t arrived;
-    _Alignas(64) _Atomic uint32_t passed; ///< how often all threads have met
+    _Alignas(64) _Atomic uint32_t passed; ///< the number of times that all threads have met
 } ech_barrier;
 
 static inline void ech_spin_pause(void) {
@@ -19,7 +20,7 @@ static inline void ech_spin_pause(void) {
 #endif
 }
 
-/// `barriers` is the calling thread's own count of barriers passed.
+/// Waits until all threads have come to the barrier. `barriers` is the calling thread's own count of barriers passed.
 static inline void ech_barrier_wait(ech_barrier *barrier, int threads, uint32_t *barriers) {
     if (threads == 1) return;
     const uint32_t next = ++*barriers;
@@ -28,7 +29,7 @@ static inline void ech_barrier_wait(ech_barrier *barrier, int threads, uint32_t 
         atomic_store_explicit(&barrier->passed, next, memory_order_release);
         return;
     }
-    // About 0.1 ms of spinning; whoever waits longer waits for a thread without a core and should lend it its own.
+    // About 0.1 ms of spinning. A longer wait is for a thread without a core, which should get this one.
     const int spins_before_yield = 2000;
     for (int spins = 0; atomic_load_explicit(&barrier->passed, memory_order_acquire) != next; spins++) {
         if (spins < spins_before_yield) ech_spin_pause();

@@ -1,3 +1,4 @@
+/// The clock of recorded calls and probes.
 #define _POSIX_C_SOURCE 199309L // for clock_gettime()
 #include "parallel/profile.h"
 

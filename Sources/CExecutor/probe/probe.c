@@ -1,4 +1,4 @@
-/// Probes: how fast the machine reads memory, and how fast it multiplies when nothing has to be read.
+/// Probes: how fast the machine reads memory, and how fast it multiplies operands in registers.
 #define _DEFAULT_SOURCE
 #include "CExecutorProbe.h"
 #include "core/failure.h"
@@ -42,7 +42,7 @@ static double median(double *values, int count) {
 
 enum { LINE = 64, LINES_AT_ONCE = 8, PAGE = 4096 };
 
-/// A cache line's worth of words, which the compiler splits into registers of the instruction set at hand.
+/// The words of a cache line, which the compiler splits into registers of the instruction set.
 typedef uint64_t line __attribute__((vector_size(LINE)));
 
 /// The sum of all words, so that every one has to be read.
@@ -114,10 +114,10 @@ bool ech_probe_read(int64_t bytes, int threads, int repeats, double *gigabytes_p
 
 // MARK: Multiplying
 
-/// Repeats `operations` multiplications and additions; returns something of the result, so that they have to be done.
+/// Repeats `operations` multiplications and additions. It returns a part of the result, so that compilers keep them.
 typedef struct {
     double (*run)(int64_t iterations);
-    int64_t operations; ///< an iteration
+    int64_t operations; ///< in one iteration
 } multiplier;
 
 // As many sums as hide the latency of the slowest instruction used, on the widest processors: 4 cycles times 2 a cycle,

@@ -4,13 +4,14 @@
 #if defined(ECH_HAS_AMX)
 #include "machine/amx_tiles.h"
 
-// A group of 32 columns has a scale of its own, so its products are summed apart: the tiles of weights have 8 rows, the
-// tiles of inputs 32 bytes a row, and every product's 16 × 16 sums are stored, scaled and added to the float sums in
-// AVX-512. The nibbles of a chunk are unpacked to signed bytes before all rows pass over them.
+// Each group of 32 columns has its own scale, so its products are summed separately. The tiles of weights have 8 rows,
+// the tiles of inputs have 32 bytes in each row, and the 16 × 16 sums of every product are stored, scaled and added to
+// the float sums in AVX-512. The nibbles of a chunk are unpacked to signed bytes before they are multiplied with all
+// rows.
 enum {
     GROUP_TILE_BYTES = ECH_INT4_QUADS * AMX_ROW_BYTES, ///< a panel's weights of one group, unpacked
     CACHE_LINE = 64,
-    /// How far ahead packed weights are prefetched: the next chunk.
+    /// The distance in bytes at which packed weights are prefetched: the next chunk.
     AHEAD_BYTES = ECH_CHUNK_BLOCKS * ECH_INT4_BLOCK_BYTES,
 };
 
@@ -34,7 +35,7 @@ AMX_TARGET static void unpack(const uint8_t *block, unpacked_block *unpacked) {
         for (int j = 0; j < ECH_STRIP; j++) unpacked->scales[group][j] = ech_int4_scale(block, group, j);
 }
 
-/// Adds one block's products with a tile of the inputs, of which `rows` rows exist.
+/// Adds one block's products with a tile of the inputs. The tile has `rows` rows.
 AMX_TARGET static void add_block(const unpacked_block *block, const int8_t *x, int32_t rows, float *out,
                                  ptrdiff_t out_stride) {
     _Alignas(64) int32_t sums[2][2][AMX_ROWS][ECH_PANEL_OUTPUTS]; // [group][panel]

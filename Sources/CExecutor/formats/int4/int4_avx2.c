@@ -5,9 +5,9 @@
 #include <immintrin.h>
 
 // vpmaddubsw multiplies the nibbles, unsigned and at most 15, by the signed inputs. The sums over a group stay within
-// 16 bits, 8 quads × 2 products × 15 · 127 = 30480, so they are widened and scaled once a group. Eight outputs at a
-// time: 8 accumulators for 4 rows, two registers of nibbles and the mask; the float sums of the strip are used once a
-// group and may lie in the first-level cache.
+// 16 bits, 8 quads × 2 products × 15 · 127 = 30480, so they are widened and scaled once for each group. Eight outputs
+// at a time: 8 accumulators for 4 rows, two registers of nibbles and the mask; the float sums of the strip are used
+// once for each group and may be in the first-level cache.
 enum { MAX_ROWS = 4, LANES = 8, PIECES = ECH_STRIP / LANES, BLOCK_LINES = ECH_INT4_BLOCK_BYTES / 64 };
 
 #define AVX2 __attribute__((target("avx2")))
@@ -25,7 +25,7 @@ AVX2_INLINE __m256i broadcast_quad(const int8_t *x) {
     return _mm256_set1_epi32(quad);
 }
 
-/// Adds a group's sums, of which each output has two halves in 16 bits.
+/// Adds a group's sums. Each output has two halves of its sum, in 16 bits.
 AVX2_INLINE __m256 add_scaled(__m256 sum, __m256 scale, __m256i halves, int32_t correction) {
     const __m256i products =
         _mm256_add_epi32(_mm256_madd_epi16(halves, _mm256_set1_epi16(1)), _mm256_set1_epi32(correction));

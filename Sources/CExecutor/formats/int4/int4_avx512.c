@@ -8,9 +8,9 @@
 // sums start from the correction −8 Σ x, are exact after 8 products, and go to the float sums by one multiplication and
 // one addition.
 //
-// One or two rows, which memory bounds, read the weights in the order in which they lie and prefetch one line of a
-// panel (see avx512_groups_template.h). With more, one panel at a time passes over the chunk: for 8 rows 8 float and 16
-// integer accumulators, two registers of nibbles and the mask; and every line is prefetched.
+// With one or two rows, where memory is the bound, the weights are read in the order of memory and one line of a panel
+// is prefetched (see avx512_groups_template.h). With more rows, the panels of a chunk are read one after the other, and
+// every line is prefetched. 8 rows take 8 float and 16 integer accumulators, two registers of nibbles and the mask.
 enum {
     MAX_ROWS = 8,
     MAX_IN_ORDER_ROWS = 2,

@@ -5,9 +5,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-// vpdpbusd multiplies unsigned bytes by signed ones. The weights are raised by 128 on their way from memory, once for
-// all rows of a group, and 128 times the sum of a row's input is taken off in the end, from all outputs alike. (A
-// damaged plan may have let other values overwrite that sum: everything wraps around.)
+// vpdpbusd multiplies unsigned bytes by signed ones. The weights are raised by 128 when they are loaded, once for all
+// rows of a group. In the end, 128 times the sum of the row's input is subtracted from each output. (A damaged plan may
+// have let other values overwrite that sum: everything wraps around.)
 
 #define AVX512_TARGET "avx512f,avx512bw,avx512vnni"
 #define VNNI_INLINE static inline __attribute__((always_inline, target(AVX512_TARGET)))
