@@ -15,10 +15,14 @@ enum {
     ECH_INPUT_BYTES = 4, ///< bytes of a row that a line is multiplied with
 };
 
-/// The byte of a block at which the `byte`th of the 64 bytes of a row begins.
-static inline int64_t ech_panel_lines_offset(int64_t row, int64_t byte) {
-    return row % 32 / 16 * ECH_PANEL_BYTES + byte / ECH_INPUT_BYTES * ECH_LINE_BYTES + row % 16 * ECH_INPUT_BYTES +
-           byte % ECH_INPUT_BYTES;
+/// The byte of a block at which a row's first four bytes begin.
+static inline int64_t ech_panel_lines_row(int64_t row) {
+    return row % 32 / 16 * ECH_PANEL_BYTES + row % 16 * ECH_INPUT_BYTES;
+}
+
+/// The offset of the `byte`th of a row's 64 bytes in a block from its first.
+static inline uint64_t ech_panel_lines_byte(uint64_t byte) {
+    return byte / ECH_INPUT_BYTES * ECH_LINE_BYTES + byte % ECH_INPUT_BYTES;
 }
 
 #endif

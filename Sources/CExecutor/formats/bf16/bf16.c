@@ -5,11 +5,11 @@
 enum { BLOCK_COLUMNS = 32 };
 
 static void read_row(const ech_weight *weight, int64_t row, float factor, float *out) {
-    const char *strip = ech_format_strip(weight, row);
-    for (int64_t k = 0; k < weight->columns; k++) {
-        const char *block = strip + k / BLOCK_COLUMNS * ECH_LINES_BLOCK_BYTES;
+    const char *first = (const char *)ech_format_strip(weight, row) + ech_panel_lines_row(row);
+    for (uint64_t k = 0; k < (uint64_t)weight->columns; k++) {
+        const char *block = first + k / BLOCK_COLUMNS * ECH_LINES_BLOCK_BYTES;
         uint16_t value;
-        memcpy(&value, block + ech_panel_lines_offset(row, k % BLOCK_COLUMNS * 2), sizeof value);
+        memcpy(&value, block + ech_panel_lines_byte(k % BLOCK_COLUMNS * 2), sizeof value);
         out[k] = ech_bf16_widen(value) * factor;
     }
 }

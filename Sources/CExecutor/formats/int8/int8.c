@@ -6,10 +6,10 @@ enum { BLOCK_COLUMNS = 64 };
 
 static void read_row(const ech_weight *weight, int64_t row, float factor, float *out) {
     const float scale = ech_format_output_scales(weight)[row];
-    const int8_t *strip = ech_format_strip(weight, row);
-    for (int64_t k = 0; k < weight->columns; k++) {
-        const int8_t *block = strip + k / BLOCK_COLUMNS * ECH_LINES_BLOCK_BYTES;
-        out[k] = (float)block[ech_panel_lines_offset(row, k % BLOCK_COLUMNS)] * scale * factor;
+    const int8_t *first = (const int8_t *)ech_format_strip(weight, row) + ech_panel_lines_row(row);
+    for (uint64_t k = 0; k < (uint64_t)weight->columns; k++) {
+        const int8_t *block = first + k / BLOCK_COLUMNS * ECH_LINES_BLOCK_BYTES;
+        out[k] = (float)block[ech_panel_lines_byte(k % BLOCK_COLUMNS)] * scale * factor;
     }
 }
 
