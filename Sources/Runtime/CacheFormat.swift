@@ -1,4 +1,3 @@
-import CExecutor
 import NumberFormats
 
 /// How a model keeps keys and values between calls.
@@ -19,10 +18,6 @@ public enum CacheFormat: String, CaseIterable, Codable, Sendable {
     /// The bytes of one number of a key or value.
     public var bytesPerElement: Int { element.rows?.contentBytes(width: 1) ?? 0 }
 
-    var code: Int32 {
-        switch self {
-        case .f32: Int32(ECH_CACHE_F32.rawValue)
-        case .bf16: Int32(ECH_CACHE_BF16.rawValue)
-        }
-    }
+    /// The executor's number, which refuses a format that it does not know.
+    var code: Int32 { ExecutorNumbers.cacheFormats[rawValue] ?? -1 }
 }

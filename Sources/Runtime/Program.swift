@@ -17,14 +17,10 @@ final class Program {
         let buffers = try function.buffers.map(Self.buffer)
         let caches = try schedule.caches.map(ech_cache.init)
         let weights = try schedule.weights.map { weight in
-            guard let format = Self.formats[weight.format] else {
-                throw RuntimeError(
-                    "The plan has weights in a format that this echelon does not know: \(weight.format).")
-            }
             let bytes = try plan.unownedBytes(of: weight)
             return ech_weight(
                 data: bytes.baseAddress, bytes: Int64(bytes.count),
-                format: Int32(format.rawValue),
+                format: try ExecutorNumbers.number(ofFormat: weight.format),
                 rows: try narrow(weight.rows), columns: try narrow(weight.columns))
         }
         let parameterCount = try narrow(function.parameters.count)
@@ -39,20 +35,9 @@ final class Program {
 
     deinit { ech_program_destroy(handle) }
 
-    /// The executor's weight formats and element types of buffers.
-    private static let formats: [ElementType: ech_format] = [
-        .f32: ECH_WEIGHT_F32, .bf16: ECH_WEIGHT_BF16, .int8: ECH_WEIGHT_INT8, .int4: ECH_WEIGHT_INT4,
-    ]
-    private static let elements: [ElementType: ech_element] = [
-        .f32: ECH_F32, .i32: ECH_I32, .bf16: ECH_BF16, .q8: ECH_Q8,
-    ]
-
     private static func buffer(_ buffer: ScheduledBuffer) throws -> ech_buffer {
-        guard let element = elements[buffer.element] else {
-            throw RuntimeError("The plan has a buffer of a type that this echelon does not know: \(buffer.element).")
-        }
         var result = ech_buffer(
-            element: Int32(element.rawValue), width: try narrow(buffer.width), storage: 0, index: 0, offset_per_row: 0)
+            element: try ExecutorNumbers.number(ofElement: buffer.element), width: try narrow(buffer.width), storage: 0, index: 0, offset_per_row: 0)
         switch buffer.storage {
         case .arena(let offset):
             result.storage = Int32(ECH_ARENA.rawValue)
@@ -68,10 +53,6 @@ final class Program {
     }
 
     private static func instruction(_ instruction: Instruction) throws -> ech_instruction {
-        guard let opcode = opcodes[instruction.opcode.name] else {
-            throw RuntimeError(
-                "The plan has an instruction that this echelon does not know: \(instruction.opcode.name).")
-        }
         guard instruction.inputs.count <= 4, instruction.outputs.count <= 2, instruction.weights.count <= 2,
             instruction.integers.count <= 2
         else { throw RuntimeError("The plan has a malformed \(instruction.opcode.name) instruction.") }
@@ -81,24 +62,13 @@ final class Program {
         }
         let (inputs, outputs, weights) = (instruction.inputs, instruction.outputs, instruction.weights)
         return ech_instruction(
-            opcode: Int32(opcode.rawValue), barrier: instruction.barrier ? 1 : 0,
+            opcode: try ExecutorNumbers.number(of: instruction.opcode), barrier: instruction.barrier ? 1 : 0,
             in: (try operand(inputs, 0), try operand(inputs, 1), try operand(inputs, 2), try operand(inputs, 3)),
             out: (try operand(outputs, 0), try operand(outputs, 1)),
             weight: (try operand(weights, 0), try operand(weights, 1)),
             cache: try instruction.cache.map(narrow) ?? -1, recurrence: try narrow(instruction.recurrence),
             i0: try constant(0), i1: try constant(1), f0: instruction.float)
     }
-
-    /// The executor's instructions by the names that tapes use.
-    static let opcodes: [String: ech_opcode] = [
-        "embed": ECH_EMBED, "linear": ECH_LINEAR, "slice": ECH_SLICE, "concat": ECH_CONCAT, "bias": ECH_BIAS,
-        "rope": ECH_ROPE, "cache_write": ECH_CACHE_WRITE, "wavefront_attention": ECH_WAVEFRONT_ATTENTION,
-        "norm": ECH_NORM, "add": ECH_ADD, "silu": ECH_SILU, "multiply": ECH_MULTIPLY, "mix": ECH_MIX,
-        "argmax": ECH_ARGMAX, "relative_difference": ECH_RELATIVE_DIFFERENCE, "convert": ECH_CONVERT,
-        "project_rope_write": ECH_PROJECT_ROPE_WRITE, "linear_silu_gate": ECH_LINEAR_SILU_GATE,
-        "add_norm": ECH_ADD_NORM, "add_norm_norm": ECH_ADD_NORM_NORM, "add_keep_norm": ECH_ADD_KEEP_NORM,
-        "linear_argmax": ECH_LINEAR_ARGMAX, "copy": ECH_COPY, "repeat": ECH_REPEAT,
-    ]
 }
 
 extension ech_cache {
