@@ -37,7 +37,8 @@ final class Program {
 
     private static func buffer(_ buffer: ScheduledBuffer) throws -> ech_buffer {
         var result = ech_buffer(
-            element: try ExecutorNumbers.number(ofElement: buffer.element), width: try narrow(buffer.width), storage: 0, index: 0, offset_per_row: 0)
+            element: try ExecutorNumbers.number(ofElement: buffer.element), width: try narrow(buffer.width), storage: 0,
+            index: 0, offset_per_row: 0)
         switch buffer.storage {
         case .arena(let offset):
             result.storage = Int32(ECH_ARENA.rawValue)

@@ -25,7 +25,8 @@ import Testing
     }
 
     private static func element(_ type: ElementType) throws -> UInt32 {
-        let number = try #require((0..<Int32(8)).first { ech_element_name($0).map { String(cString: $0) } == type.name })
+        let number = try #require(
+            (0..<Int32(8)).first { ech_element_name($0).map { String(cString: $0) } == type.name })
         return 1 << UInt32(number)
     }
 
