@@ -116,7 +116,7 @@ let package = Package(
                 "ParserFuzzing", "Compiler", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tools/fuzz-parser"),
-        .testTarget(name: "NumberFormatsTests", dependencies: ["NumberFormats", "RandomGraphs"]),
+        .testTarget(name: "NumberFormatsTests", dependencies: ["NumberFormats", "CExecutor", "Plans", "RandomGraphs"]),
         .testTarget(name: "IRTests", dependencies: ["IR", "NumberFormats", "RandomGraphs", "ParserFuzzing"]),
         .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors", "RepositoryFiles"]),
         .testTarget(

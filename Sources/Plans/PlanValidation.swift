@@ -1,12 +1,13 @@
-/// Sizes beyond these are taken for damage. They are a good way beyond any model, those of a schedule are the
-/// executor's own, and products of two of them do not overflow.
-private enum Limit {
-    /// Columns of a row, and rows or columns of a weight.
-    static let width = 1 << 28
-    /// Bytes that a row takes in an arena, and those that its buffers would take without sharing.
-    static let arena = 1 << 36
+/// The limits of the sizes in a plan. A larger size is a sign of damage. The limits are far beyond any model, and products
+/// of two of them do not overflow. A test compares those of a schedule with the executor's.
+public enum PlanLimits {
+    /// The maximum number of columns of a row, and of rows or columns of a weight.
+    public static let width = 1 << 28
+    /// The maximum number of bytes that a row takes in an arena.
+    public static let arena = 1 << 36
+    /// The maximum number of bytes that a row's buffers would take without sharing memory.
     static let unplanned = 1 << 48
-    /// Positions, tokens, and columns of a state: what `config.json` may ask for.
+    /// The maximum number of positions, of tokens, and of columns of a state.
     static let size = 1 << 24
     static let recurrences = 1 << 16
 }
@@ -23,12 +24,12 @@ extension PlanSettings {
         for format in [weights] + weightRules.map(\.format) where format.weights == nil {
             throw PlanError("the weights are \(format), which only rows can be.")
         }
-        try check(width, "width", 1...Limit.size)
-        try check(vocabulary, "vocabulary", 1...Limit.size)
-        try check(context, "context", 1...Limit.size)
+        try check(width, "width", 1...PlanLimits.size)
+        try check(vocabulary, "vocabulary", 1...PlanLimits.size)
+        try check(context, "context", 1...PlanLimits.size)
         try check(maxRows, "number of rows of a call", 1...context)
-        try check(recurrence, "recurrence", 0...Limit.recurrences)
-        try check(innerRecurrence, "inner recurrence", 1...Limit.recurrences)
+        try check(recurrence, "recurrence", 0...PlanLimits.recurrences)
+        try check(innerRecurrence, "inner recurrence", 1...PlanLimits.recurrences)
     }
 }
 
@@ -38,7 +39,7 @@ extension Schedule {
     /// its operands the executor checks.
     /// - Throws: ``PlanError`` for the first fault.
     func validate() throws {
-        let extents = 1...Limit.width
+        let extents = 1...PlanLimits.width
         for weight in weights where !extents.contains(weight.rows) || !extents.contains(weight.columns) {
             throw PlanError("the weight \(weight.name) has the size \(weight.rows) × \(weight.columns).")
         }
@@ -49,7 +50,9 @@ extension Schedule {
                     + "\(layout.maxColumns) that can be summed.")
         }
         for cache in caches
-        where !extents.contains(cache.heads) || !extents.contains(cache.dim) || cache.heads * cache.dim > Limit.width {
+        where !extents.contains(cache.heads) || !extents.contains(cache.dim)
+            || cache.heads * cache.dim > PlanLimits.width
+        {
             throw PlanError("the cache \(cache.name) has \(cache.heads) heads of \(cache.dim) columns.")
         }
         for function in functions {
@@ -63,7 +66,7 @@ extension Schedule {
 
     private func validate(_ function: ScheduledFunction) throws {
         for port in function.parameters + function.results {
-            guard (1...Limit.width).contains(port.width) else {
+            guard (1...PlanLimits.width).contains(port.width) else {
                 throw PlanError("\(port.name) has the width \(port.width).")
             }
             guard port.element.rows?.isRowMajor == true else {
@@ -75,10 +78,10 @@ extension Schedule {
         if let twice = function.parameters.first(where: { !names.insert($0.name).inserted }) {
             throw PlanError("two parameters are called \(twice.name).")
         }
-        guard (0...Limit.arena).contains(function.arenaBytesPerRow),
-            (0...Limit.unplanned).contains(function.unplannedBytesPerRow)
+        guard (0...PlanLimits.arena).contains(function.arenaBytesPerRow),
+            (0...PlanLimits.unplanned).contains(function.unplannedBytesPerRow)
         else { throw PlanError("the arena has an impossible size.") }
-        if let unrolled = function.unrolled, !(0...Limit.recurrences).contains(unrolled) {
+        if let unrolled = function.unrolled, !(0...PlanLimits.recurrences).contains(unrolled) {
             throw PlanError("the tape is for \(unrolled) recurrences.")
         }
         for buffer in function.buffers { try validate(buffer, of: function) }
@@ -101,7 +104,7 @@ extension Schedule {
     }
 
     private func validate(_ buffer: ScheduledBuffer, of function: ScheduledFunction) throws {
-        guard (1...Limit.width).contains(buffer.width) else {
+        guard (1...PlanLimits.width).contains(buffer.width) else {
             throw PlanError("the buffer \(buffer.name) has the width \(buffer.width).")
         }
         guard buffer.element.rows != nil else {

@@ -40,6 +40,14 @@ struct PackedMatrix {
         bytes.withUnsafeBytes { layout.element($0, n: n, k: k, rows: rows, columns: columns) }
     }
 
+    /// Calls `body` with the bytes at an address that the executor accepts.
+    func withAlignedBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 64)
+        defer { copy.deallocate() }
+        copy.copyBytes(from: bytes)
+        body(UnsafeRawBufferPointer(copy))
+    }
+
     /// All elements, row-major.
     var elements: [Float] {
         bytes.withUnsafeBytes { bytes in
