@@ -1,4 +1,4 @@
-/// What the caches of a module hold: for every cache, sequence slot and position, keys and values of one or several
+/// The contents of a module's caches: the keys and values of every cache, sequence slot and position, at one or several
 /// recurrences.
 ///
 /// A recurrent cache keeps B entries a position, B being the budget: recurrence t writes entry t mod B. A position that
@@ -31,7 +31,7 @@ public struct CacheState: Sendable {
     /// Empty caches. A budget below 1 counts as 1.
     public init(budget: Int = 1) { self.budget = max(1, budget) }
 
-    /// Which entry belongs to recurrence t.
+    /// The index of the entry that belongs to recurrence t.
     private func index(_ recurrence: Int, _ cache: Cache) -> Int { cache.isRecurrent ? recurrence % budget : 0 }
 
     mutating func write(
@@ -43,7 +43,7 @@ public struct CacheState: Sendable {
         positions[key]?.entries[index] = entry
     }
 
-    /// What a reader at recurrence t finds at a position; nil if nothing was written there.
+    /// The entry that a reader at recurrence t uses for a position; nil if the position has not been written.
     func read(_ cache: Cache, slot: Int32, position: Int32, recurrence: Int) -> Entry? {
         guard let found = positions[Key(cache: cache.name, slot: slot, position: position)] else { return nil }
         return found.entries[index(max(0, min(recurrence, found.depth - 1)), cache)]

@@ -1,7 +1,7 @@
 import Failures
 import NumberFormats
 
-/// A function cannot be built.
+/// The error of a function that cannot be built.
 public typealias BuilderError = Failure<FunctionBuilder>
 
 /// Builds a function operation by operation. Every method appends one operation and returns its results, whose types
@@ -12,11 +12,12 @@ public typealias BuilderError = Failure<FunctionBuilder>
 ///     b.return([b.argmax(b.linear(x, "lm_head.weight"))])
 ///     module.functions.append(try b.finish())
 ///
-/// A mistake does not stop the building: ``finish()`` throws the first one. Until then the results of an operation that
+/// Building continues after a mistake: ``finish()`` throws the first one. Until then, the results of an operation that
 /// does not fit have the type of its first operand.
 public struct FunctionBuilder {
+    /// The function's name, without `@`.
     public let name: String
-    /// The weights and caches that operations may name. More may be declared while building.
+    /// The weights and caches that operations may name. More may be declared during building.
     public var module: Module
     private var parameters: [Value] = []
     private var operations: [Operation] = []
@@ -31,24 +32,24 @@ public struct FunctionBuilder {
 
     // MARK: The frame
 
-    /// Declares the next parameter. Its name is `name`, or `name.1`, … when a value has that name.
+    /// Declares the next parameter. It is called `name`, or `name.1`, … if another value has that name.
     public mutating func parameter(_ name: String, _ type: TensorType) -> Value {
         let value = Value(names.next(name), type)
         parameters.append(value)
         return value
     }
 
-    /// Says what the function returns; to be called once.
+    /// Sets the values that the function returns. Call it once.
     public mutating func `return`(_ values: [Value]) {
         if returns != nil { record("returns a second time") }
         returns = values
     }
 
-    /// What the function returns; to be called once.
+    /// Sets the value that the function returns. Call it once.
     public mutating func `return`(_ values: Value...) { self.return(values) }
 
     /// The finished function, verified against the module.
-    /// - Throws: ``BuilderError`` for the first mistake made while building, ``VerificationError`` for another one.
+    /// - Throws: ``BuilderError`` for the first mistake made during building, ``VerificationError`` for any other.
     public func finish() throws -> Function {
         if let firstError { throw firstError }
         guard let returns else {
@@ -67,8 +68,8 @@ public struct FunctionBuilder {
 
     /// Appends an operation.
     /// - Parameters:
-    ///   - element: the results' element type where the opcode leaves a choice (``OpcodeTraits/storableElements``).
-    ///   - hints: names for the results; a name that is taken gets a number behind it.
+    ///   - element: the element type of the results, if the opcode allows several (``OpcodeTraits/storableElements``).
+    ///   - hints: names for the results; a number is added to a name that is taken.
     @discardableResult
     public mutating func append(
         _ opcode: Opcode, _ operands: [Value], symbols: [String] = [], attributes: [String: Attribute] = [:],
@@ -98,16 +99,19 @@ public struct FunctionBuilder {
         append(opcode, operands, symbols: symbols, attributes: attributes, element: element, named: [hint])[0]
     }
 
-    // MARK: The operations; ``Opcode`` says what each means
+    // MARK: Operations
 
+    /// Appends `embed`: rows of the matrix `weight`, chosen by `tokens` (`i32[rows]`) and multiplied by `scale`.
     public mutating func embed(_ tokens: Value, _ weight: String, scale: Float, named hint: String? = nil) -> Value {
         one(.embed, [tokens], [weight], ["scale": .float(scale)], named: hint)
     }
 
+    /// Appends `linear`: the product of `x` (`element[rows,K]`) with the matrix `weight` (`[N,K]`), as `f32[rows,N]`.
     public mutating func linear(_ x: Value, _ weight: String, named hint: String? = nil) -> Value {
         one(.linear, [x], [weight], named: hint)
     }
 
+    /// Appends `slice`: the columns `from ..< to` of `x`.
     public mutating func slice(
         _ x: Value, _ columns: Range<Int>, as element: ElementType = .f32, named hint: String? = nil
     ) -> Value {
@@ -115,22 +119,26 @@ public struct FunctionBuilder {
         return one(.slice, [x], [], bounds, as: element, named: hint)
     }
 
+    /// Appends `concat`: the columns of `a`, then those of `b`.
     public mutating func concat(_ a: Value, _ b: Value, named hint: String? = nil) -> Value {
         one(.concat, [a, b], named: hint)
     }
 
+    /// Appends `bias`: `x` plus the vector `weight`, which has one number per column of a row.
     public mutating func bias(
         _ x: Value, _ weight: String, as element: ElementType = .f32, named hint: String? = nil
     ) -> Value {
         one(.bias, [x], [weight], as: element, named: hint)
     }
 
+    /// Appends `rope`: the rotary embedding of `x`, whose columns are divided into `heads`.
     public mutating func rope(
         _ x: Value, _ position: Value, heads: Int, base: Float, named hint: String? = nil
     ) -> Value {
         one(.rope, [x, position], [], ["heads": .integer(heads), "base": .float(base)], named: hint)
     }
 
+    /// Appends `cache_write`: stores keys and values at each row's slot and position. It has no result.
     public mutating func cacheWrite(
         _ keys: Value, _ values: Value, slot: Value, position: Value, _ cache: String, recurrence: Recurrence
     ) {
@@ -139,6 +147,7 @@ public struct FunctionBuilder {
             attributes: ["recurrence": .recurrence(recurrence)])
     }
 
+    /// Appends `wavefront_attention`: causal attention of each row over the cached positions of its slot.
     public mutating func wavefrontAttention(
         _ queries: Value, slot: Value, position: Value, _ cache: String, heads: Int, recurrence: Recurrence,
         as element: ElementType = .f32, named hint: String? = nil
@@ -148,40 +157,48 @@ public struct FunctionBuilder {
             ["heads": .integer(heads), "recurrence": .recurrence(recurrence)], as: element, named: hint)
     }
 
+    /// Appends `norm`: RMSNorm of every row, multiplied by the vector `weight`.
     public mutating func norm(
         _ x: Value, _ weight: String, eps: Float, as element: ElementType = .f32, named hint: String? = nil
     ) -> Value {
         one(.norm, [x], [weight], ["eps": .float(eps)], as: element, named: hint)
     }
 
+    /// Appends `add`: the sum of two values of equal shape.
     public mutating func add(
         _ a: Value, _ b: Value, as element: ElementType = .f32, named hint: String? = nil
     ) -> Value {
         one(.add, [a, b], as: element, named: hint)
     }
 
+    /// Appends `silu`: x / (1 + e^−x) of every element.
     public mutating func silu(_ x: Value, as element: ElementType = .f32, named hint: String? = nil) -> Value {
         one(.silu, [x], as: element, named: hint)
     }
 
+    /// Appends `multiply`: the elementwise product of two values of equal shape.
     public mutating func multiply(
         _ a: Value, _ b: Value, as element: ElementType = .f32, named hint: String? = nil
     ) -> Value {
         one(.multiply, [a, b], as: element, named: hint)
     }
 
+    /// Appends `mix`: the sum of two values, each row of which is first multiplied by its coefficient (`f32[rows]`).
     public mutating func mix(
         _ a: Value, _ b: Value, _ p: Value, _ q: Value, as element: ElementType = .f32, named hint: String? = nil
     ) -> Value {
         one(.mix, [a, b, p, q], as: element, named: hint)
     }
 
+    /// Appends `argmax`: the column of each row's largest element, as `i32[rows]`.
     public mutating func argmax(_ x: Value, named hint: String? = nil) -> Value { one(.argmax, [x], named: hint) }
 
+    /// Appends `relative_difference`: ‖a − b‖ / ‖a‖ of every row, as `f32[rows]`.
     public mutating func relativeDifference(_ a: Value, _ b: Value, named hint: String? = nil) -> Value {
         one(.relativeDifference, [a, b], named: hint)
     }
 
+    /// Appends `convert`: `x` rounded to another element type.
     public mutating func convert(_ x: Value, to element: ElementType = .bf16, named hint: String? = nil) -> Value {
         one(.convert, [x], as: element, named: hint)
     }
@@ -190,11 +207,11 @@ public struct FunctionBuilder {
 
     /// Appends a loop.
     /// - Parameters:
-    ///   - initial: what the carried values hold at first.
+    ///   - initial: the values of the carried values before the first iteration.
     ///   - hints: names for the loop's results and, with `.in` behind them, for the carried values in the body.
-    ///   - body: appends the operations of one iteration to the builder it is given, and returns what the carried values
-    ///     hold next.
-    /// - Returns: what the carried values hold after the last iteration.
+    ///   - body: appends the operations of one iteration to the builder that it is given, and returns the carried
+    ///     values for the next iteration.
+    /// - Returns: the carried values after the last iteration.
     public mutating func `repeat`(
         count: TripCount, carrying initial: [Value], named hints: [String?] = [],
         _ body: (inout FunctionBuilder, [Value]) throws -> [Value]

@@ -1,20 +1,20 @@
 import Failures
 
-/// A function cannot be run.
+/// The error of a function that cannot be run.
 public typealias InterpreterError = Failure<Interpreter>
 
-/// Runs functions with plain loops in float32: the meaning of the IR. A pass is right when a function means the same
-/// before and after; the executor is right when it agrees with this.
+/// An interpreter in float32 with plain loops. It defines the meaning of the IR: a pass is correct if a function means
+/// the same before and after it, and the executor is correct if it agrees with the interpreter.
 ///
 /// Sums are taken in f32. Results that are declared bf16 or q8 are rounded to nearest even, once, after the operation.
 public struct Interpreter: Sendable {
     private let module: Module
     private let weights: [String: Tensor]
 
-    /// - Parameter tensors: the checkpoint. A weight that is a range of columns is cut from its source, and one that is
-    ///   declared in another element type than its tensor has is rounded to it, see ``Tensor/init(_:shape:element:)``.
-    /// - Throws: ``VerificationError`` for a module that is not well formed, ``InterpreterError`` for a tensor that is
-    ///   missing or of another shape.
+    /// - Parameter tensors: the checkpoint. A weight that is a range of columns is cut from its source. A weight whose
+    ///   declared element type differs from its tensor's is rounded to it, see ``Tensor/init(_:shape:element:)``.
+    /// - Throws: ``VerificationError`` if the module is not well formed, ``InterpreterError`` if a tensor is missing or
+    ///   has another shape.
     public init(module: Module, weights tensors: [String: Tensor]) throws {
         try verify(module)
         self.module = module
@@ -23,13 +23,13 @@ public struct Interpreter: Sendable {
 
     /// Runs a function on concrete arguments.
     /// - Parameters:
-    ///   - arguments: one a parameter, all with the same number of rows.
-    ///   - recurrences: how often `repeat recurrences` runs its body.
-    ///   - depth: n, how many recurrences the rows count as having taken, for later readers of the caches; nil for as
-    ///     many as the function writes to recurrent caches.
-    ///   - caches: read and written; its budget applies.
-    /// - Returns: one tensor a returned value.
-    /// - Throws: ``InterpreterError`` when the arguments do not fit, a token is out of range, or an earlier position of a
+    ///   - arguments: one per parameter, all with the same number of rows.
+    ///   - recurrences: the number of iterations of `repeat recurrences`.
+    ///   - depth: n, the number of recurrences that later readers of the caches see for these rows; nil for the number
+    ///     that the function writes to recurrent caches.
+    ///   - caches: the caches that the function reads and writes; their budget applies.
+    /// - Returns: one tensor per returned value.
+    /// - Throws: ``InterpreterError`` if the arguments do not fit, a token is out of range, or an earlier position of a
     ///   row's sequence has not been written.
     public func run(
         _ name: String, arguments: [Tensor], recurrences: Int = 0, depth: Int? = nil, caches: inout CacheState
@@ -114,8 +114,8 @@ extension Function {
     }
 }
 
-/// The state of one run. The module is verified, so operands, symbols and attributes are what their opcode needs;
-/// the accessors throw where the language wants to hear that all the same.
+/// The state of one run. The module is verified, so operands, symbols and attributes are as their opcode needs them.
+/// The accessors throw where Swift's types require a check all the same.
 private struct Call {
     let weights: [String: Tensor]
     let module: Module
@@ -191,10 +191,10 @@ private struct Call {
 
     // MARK: Operations
 
-    /// The results of any operation but `repeat`; `recurrence` is what `induction` stands for.
+    /// The results of any operation except `repeat`. `recurrence` is the value of `induction`.
     mutating func evaluate(_ operation: Operation, recurrence: Int) throws -> [Tensor] {
         let eps = operation.float("eps") ?? 0
-        /// A result in the element type that was declared for it.
+        /// A result, rounded to the element type that is declared for it.
         func result(_ matrix: Matrix, _ index: Int = 0) -> Tensor {
             Tensor(matrix.values, shape: [rows, matrix.width], element: operation.results[index].type.element)
         }

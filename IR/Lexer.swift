@@ -1,4 +1,4 @@
-/// What the text form is made of.
+/// A token of the text form.
 enum Token: Equatable {
     /// A keyword, an opcode, an attribute's name or a number: `func`, `norm`, `16.5`, `-1e-06`, `rows`.
     case word(String)
@@ -10,7 +10,7 @@ enum Token: Equatable {
     case punctuation(String)
     case end
 
-    /// How messages quote it.
+    /// The token as messages quote it.
     var text: String {
         switch self {
         case .word(let word): "'\(shortened(word))'"
@@ -22,16 +22,17 @@ enum Token: Equatable {
     }
 }
 
-/// As much of a name of the text as a message can quote: nothing bounds how long they are.
+/// The beginning of a name, short enough for a message. A text may contain names of any length.
 func shortened(_ name: String) -> String { name.utf8.count <= 100 ? name : "\(name.prefix(100))…" }
 
-/// A place in a text, counted from 1. Columns count Unicode scalars.
+/// A place in a text. Lines and columns are counted from 1; columns count Unicode scalars.
 struct TextPosition: Hashable {
     var line = 1
     var column = 1
 }
 
-/// Cuts a text into tokens. White space and comments, `//` to the end of the line, only separate them.
+/// A lexer, which divides a text into tokens. White space and comments (`//` to the end of the line) separate tokens
+/// and mean nothing else.
 struct Lexer {
     private let bytes: [UInt8]
     private var offset = 0
@@ -39,8 +40,8 @@ struct Lexer {
 
     init(_ text: String) { bytes = Array(text.utf8) }
 
-    /// The next token and where it starts.
-    /// - Throws: ``ParseError`` for a character that starts none.
+    /// The next token and the place at which it starts.
+    /// - Throws: ``ParseError`` for a character that cannot start a token.
     mutating func next() throws -> (token: Token, position: TextPosition) {
         skipSpace()
         let start = position
@@ -89,7 +90,7 @@ struct Lexer {
             position.line += 1
             position.column = 1
         } else if peek().map({ $0 & 0xC0 != 0x80 }) ?? true {
-            // The next byte continues no character, so this one ended one.
+            // The next byte does not continue a character, so the character ends here.
             position.column += 1
         }
     }
@@ -129,7 +130,7 @@ struct Lexer {
         return String(decoding: bytes[start..<offset], as: UTF8.self)
     }
 
-    /// The character here, for a message.
+    /// The character at the current place, for a message.
     private func foundCharacter() -> String {
         let character = String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self).unicodeScalars
             .first

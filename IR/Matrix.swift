@@ -12,7 +12,7 @@ struct Matrix {
         self.values = values
     }
 
-    /// A matrix of the rows that `row` gives, which have `width` elements each.
+    /// A matrix with the rows that the closure returns, which have `width` elements each.
     init(rows: Int, width: Int, _ row: (Int) throws -> [Float]) rethrows {
         var values: [Float] = []
         values.reserveCapacity(rows * width)
@@ -70,8 +70,8 @@ struct Matrix {
         }
     }
 
-    /// The rotary embedding of interleaved pairs (arXiv 2104.09864, section 3.4.2). Angles are taken in Double: a late
-    /// position times a frequency in f32 would lose the angle's last digits.
+    /// The rotary embedding of interleaved pairs (arXiv 2104.09864, section 3.4.2). Angles are computed in Double,
+    /// because the product of a late position and a frequency in f32 would lose the last digits of the angle.
     func rotated(_ positions: [Int32], heads: Int, base: Float) -> Matrix {
         let dimension = width / heads
         return Matrix(rows: rows, width: width) { index in
@@ -88,7 +88,7 @@ struct Matrix {
         }
     }
 
-    /// The column of each row's largest element, the first of equals; `i32[rows]`.
+    /// The column of each row's largest element, the first if several are equal; `i32[rows]`.
     func argmax() -> Tensor {
         let columns = (0..<rows).map { index in
             let row = Array(row(index))
@@ -107,8 +107,9 @@ func norm(_ row: ArraySlice<Float>) -> Float { row.reduce(Float(0)) { $0 + $1 * 
 /// e^x in f32.
 func exp(_ x: Float) -> Float { Foundation.exp(x) }
 
-/// Four partial sums, because a single one would wait for each addition in turn. Raw pointers and `while` keep a debug
-/// build, which calls a function for every subscript and every step of a range, fast enough for tests.
+/// The dot product of `count` numbers. Four partial sums are used because a single one would wait for every addition in
+/// turn. Raw pointers and `while` keep a debug build fast enough for tests, because it calls a function for every
+/// subscript and every step of a range.
 private func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Float {
     var (s0, s1, s2, s3): (Float, Float, Float, Float) = (0, 0, 0, 0)
     var index = 0

@@ -1,12 +1,13 @@
-/// A matrix or vector that functions read: a tensor of the checkpoint, or a range of a matrix's columns.
-/// Written `weight @name : bf16[288,288] = @source[:, 288:576]`; without a source its name is the tensor's.
+/// A matrix or vector that functions read: a tensor of the checkpoint, or a range of a matrix's columns. The text form
+/// is `weight @name : bf16[288,288] = @source[:, 288:576]`. Without a source, the name is also that of the tensor.
 public struct Weight: Hashable, Sendable {
-    /// Columns `from ..< to` of another tensor of the checkpoint.
+    /// The columns `from ..< to` of another tensor of the checkpoint.
     public struct Columns: Hashable, Sendable {
-        /// The whole tensor's name.
+        /// The name of the whole tensor.
         public var source: String
-        /// The first column, and the one after the last.
+        /// The first column.
         public var from: Int
+        /// The column after the last one.
         public var to: Int
 
         public init(of source: String, from: Int, to: Int) {
@@ -16,10 +17,12 @@ public struct Weight: Hashable, Sendable {
         }
     }
 
+    /// The name, without `@`.
     public var name: String
-    /// Always of fixed extents. The element type is the one it is stored in for the executor, whatever the checkpoint's.
+    /// The type, without the extent `rows`. The element type is the one that the executor stores, independent of the
+    /// checkpoint's.
     public var type: TensorType
-    /// Nil for a whole tensor of the checkpoint.
+    /// The range of columns; nil if the weight is a whole tensor of the checkpoint.
     public var columns: Columns?
 
     public init(_ name: String, _ type: TensorType, columns: Columns? = nil) {
@@ -29,13 +32,14 @@ public struct Weight: Hashable, Sendable {
     }
 }
 
-/// Keys and values of one attention block for every position of every sequence.
-/// Written `cache @name : f32[heads,dim]`, with `recurrent` after it when it keeps entries of several recurrences.
+/// The keys and values of one attention block for every position of every sequence. The text form is
+/// `cache @name : f32[heads,dim]`, followed by `recurrent` if the cache keeps entries of several recurrences.
 public struct Cache: Hashable, Sendable {
+    /// The name, without `@`.
     public var name: String
-    /// `f32[heads,dim]`: one position's keys, and as many values.
+    /// The type `f32[heads,dim]` of a position's keys, and of its values.
     public var type: TensorType
-    /// Whether the caller's budget B applies: recurrence t then uses entry t mod B of a position. See ``CacheState``.
+    /// Whether the caller's budget B applies: recurrence t then uses entry t mod B of a position, see ``CacheState``.
     public var isRecurrent: Bool
 
     public init(_ name: String, _ type: TensorType, isRecurrent: Bool) {
@@ -60,7 +64,7 @@ public struct Function: Hashable, Sendable {
     }
 }
 
-/// A whole program: what passes take and give.
+/// A whole program: the input and the output of a pass.
 public struct Module: Hashable, Sendable {
     public var weights: [Weight]
     public var caches: [Cache]
@@ -72,8 +76,10 @@ public struct Module: Hashable, Sendable {
         self.functions = functions
     }
 
-    /// The first declaration of that name, or nil; all three search the list.
+    /// The first weight with the name; nil if there is no such weight. The search is linear.
     public func weight(_ name: String) -> Weight? { weights.first { $0.name == name } }
+    /// The first cache with the name; nil if there is no such cache. The search is linear.
     public func cache(_ name: String) -> Cache? { caches.first { $0.name == name } }
+    /// The first function with the name; nil if there is no such function. The search is linear.
     public func function(_ name: String) -> Function? { functions.first { $0.name == name } }
 }

@@ -1,7 +1,8 @@
-/// Every operation of the IR. None knows a model: an architecture is what a function makes of them.
+/// An operation of the IR. No operation belongs to a model: an architecture is a function that is composed of
+/// operations.
 ///
-/// A case is only a name. Its operands, its meaning and everything else that other code has to know about it stand in
-/// one record, ``traits`` (OpcodeTraits.swift).
+/// A case is only a name. Its operands, its meaning and everything else that other code has to know about it are in one
+/// record, ``traits`` (OpcodeTraits.swift).
 public enum Opcode: String, Hashable, Sendable, CaseIterable {
     // MARK: Operations that architectures are written in
 

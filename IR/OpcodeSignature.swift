@@ -1,14 +1,17 @@
 /// The form of an operation in the text: its operands, symbols, attributes and results, by the names that explanations
 /// use for them.
 public struct OpcodeSignature: Sendable {
+    /// The names of the operands, in order.
     public var operands: [String]
-    /// What the names after the operands have to name, in order.
+    /// The kinds of the symbols after the operands, in order.
     public var symbols: [(name: String, kind: SymbolKind)]
-    /// In the order in which the text form prints them.
+    /// The attributes, in the order in which the text form prints them.
     public var attributes: [(name: String, kind: AttributeKind)]
+    /// The names of the results, in order.
     public var results: [String]
 
-    /// `%y = rope %x, %position {heads, base}`, with the opcode's own word in the place of `rope`.
+    /// The form in the text, such as `%y = rope %x, %position {heads, base}`, with the opcode's name in place of
+    /// `rope`.
     func form(of word: String) -> String {
         let inputs = operands.map { "%\($0)" } + symbols.map { "@\($0.name)" }
         let left = results.isEmpty ? "" : results.map { "%\($0)" }.joined(separator: ", ") + " = "

@@ -15,6 +15,7 @@ public struct OpcodeTraits: Sendable {
     public var meaning: String
     /// The meaning in a few plain words.
     public var summary: String
+    /// The group in which pages color and sort the operation.
     public var family: OpcodeFamily
     /// How the executor's threads share the work. It decides where they have to meet.
     public var division: WorkDivision

@@ -1,5 +1,5 @@
-/// A value in static single assignment form: a parameter, or a result of exactly one operation.
-/// A name is unique within its function, loop bodies included, so in a verified function it stands for the value.
+/// A value in static single assignment form: a parameter, or a result of exactly one operation. A name is unique within
+/// its function, including loop bodies, so in a verified function it identifies the value.
 public struct Value: Hashable, Sendable {
     public var name: String
     public var type: TensorType
@@ -10,11 +10,11 @@ public struct Value: Hashable, Sendable {
     }
 }
 
-/// Which recurrence an operation on a cache belongs to. It decides the slot of the cache that is written or read.
+/// The recurrence that an operation on a cache belongs to. It selects the entry of the cache that is written or read.
 public enum Recurrence: Hashable, Sendable {
-    /// A number known when compiling: 0 outside the loop, or t in the t-th copy of an unrolled body.
+    /// A number that is known at compile time: 0 outside the loop, t in the t-th copy of an unrolled body.
     case number(Int)
-    /// The count of finished iterations of the loop around the operation.
+    /// The number of finished iterations of the loop around the operation.
     case induction
 }
 
@@ -25,20 +25,20 @@ public enum Attribute: Hashable, Sendable {
     case recurrence(Recurrence)
 }
 
-/// How often a `repeat` runs its body.
+/// The number of iterations of a `repeat`.
 public enum TripCount: Hashable, Sendable {
     case number(Int)
     /// The number of recurrences that the caller of the function asks for.
     case recurrences
 }
 
-/// A structured loop with carried values: the body of `repeat`.
+/// The body of `repeat`, a structured loop with carried values.
 public struct LoopBody: Hashable, Sendable {
     public var count: TripCount
-    /// The carried values as the body sees them; the operation's operands are what they hold at first.
+    /// The carried values inside the body. Before the first iteration they hold the operation's operands.
     public var parameters: [Value]
     public var operations: [Operation]
-    /// What the carried values hold for the next iteration, and as the operation's results after the last.
+    /// The carried values for the next iteration. After the last iteration they become the operation's results.
     public var yields: [Value]
 
     public init(count: TripCount, parameters: [Value], operations: [Operation], yields: [Value]) {
@@ -53,11 +53,11 @@ public struct LoopBody: Hashable, Sendable {
 public struct Operation: Hashable, Sendable {
     public var opcode: Opcode
     public var operands: [Value]
-    /// Names of the weights and caches that it reads or writes, in the order of its ``OpcodeSignature``.
+    /// The names of the weights and caches that the operation reads or writes, in the order of its ``OpcodeSignature``.
     public var symbols: [String]
     public var attributes: [String: Attribute]
     public var results: [Value]
-    /// Only `repeat` has one.
+    /// The loop body; nil for every operation except `repeat`.
     public var body: LoopBody?
 
     public init(
@@ -72,17 +72,17 @@ public struct Operation: Hashable, Sendable {
         self.body = body
     }
 
-    /// The attribute of that name where it is an integer.
+    /// The integer attribute with the name; nil if there is no such attribute.
     public func integer(_ name: String) -> Int? {
         if case .integer(let value)? = attributes[name] { value } else { nil }
     }
 
-    /// The attribute of that name where it is a number.
+    /// The numeric attribute with the name; nil if there is no such attribute.
     public func float(_ name: String) -> Float? {
         if case .float(let value)? = attributes[name] { value } else { nil }
     }
 
-    /// The attribute of that name where it is a recurrence.
+    /// The recurrence attribute with the name; nil if there is no such attribute.
     public func recurrence(_ name: String = "recurrence") -> Recurrence? {
         if case .recurrence(let value)? = attributes[name] { value } else { nil }
     }

@@ -1,12 +1,12 @@
 import NumberFormats
 
-/// Why a text is not a module, and where.
+/// The error of a text that is not a module, with the place of the first mistake.
 public struct ParseError: Error, CustomStringConvertible, Hashable {
-    /// Counted from 1.
+    /// The line, counted from 1.
     public var line: Int
-    /// Counted from 1, in Unicode scalars.
+    /// The column in Unicode scalars, counted from 1.
     public var column: Int
-    /// What was found and what was expected.
+    /// The sentence that says what was found and what was expected.
     public var problem: String
 
     init(_ position: TextPosition, _ problem: String) {
@@ -39,20 +39,21 @@ extension Module {
     ///     type      = element "[" extent { "," extent } "]"
     ///     extent    = "rows" | integer
     ///
-    /// Names are made of letters, digits, `_` and `.`, and an element is the name of an ``ElementType``. Line breaks are
-    /// spaces, and `// …` is a comment. Operands are looked up: a value has to be defined before it is read, once, and is
-    /// visible in its own loop body only. A loop's carried values have the types of its results. ``verify(_:)`` checks
-    /// everything else.
-    /// - Throws: ``ParseError`` at the first place where the text is something else.
+    /// Names consist of letters, digits, `_` and `.`, and an element is the name of an ``ElementType``. Line breaks
+    /// count as spaces, and `// …` is a comment. Operands are looked up: a value has to be defined once, before it is
+    /// read, and the values of a loop body are visible only in it. The carried values of a loop have the types of its
+    /// results. ``verify(_:)`` checks everything else.
+    /// - Throws: ``ParseError`` for the first place at which the text does not follow the grammar.
     public init(parsing text: String) throws {
         var parser = try Parser(text)
         self = try parser.module()
     }
 }
 
-/// A recursive descent over tokens, one ahead.
+/// A recursive descent parser with one token of lookahead.
 private struct Parser {
-    /// The verifier allows no loop in a loop; reading a few levels lets it be the one to say so.
+    /// The maximum depth of nested loops in a text. The verifier rejects any nested loop; reading a few levels lets it
+    /// give the message.
     static let deepestNesting = 8
     static let maxExtents = 4
 
@@ -163,12 +164,12 @@ private struct Parser {
 
     // MARK: Functions
 
-    /// The values of one function, by name.
+    /// The values of one function by name.
     struct Scope {
         private var visible: [String: TensorType] = [:]
         private var defined: Set<String> = []
 
-        /// False if the name has been used before.
+        /// Adds a value; false if the name has been used before.
         mutating func define(_ value: Value) -> Bool {
             guard defined.insert(value.name).inserted else { return false }
             visible[value.name] = value.type
@@ -233,7 +234,7 @@ private struct Parser {
         throw ParseError(position, "%\(shortened(name)) is not defined here; a value must be defined before it is read")
     }
 
-    /// Values to read, none or several.
+    /// A possibly empty list of values to read.
     mutating func values(in scope: Scope) throws -> [Value] {
         guard case .value = token else { return [] }
         var values: [Value] = []
@@ -245,7 +246,7 @@ private struct Parser {
         return values
     }
 
-    /// Operations up to the word that ends the list, which stays the next token.
+    /// Reads operations up to the word that ends the list. That word remains the next token.
     mutating func operations(until last: String, in scope: inout Scope, depth: Int) throws -> [Operation] {
         var operations: [Operation] = []
         while token != .word(last) {
@@ -282,7 +283,7 @@ private struct Parser {
         return try loop(results: names, in: &scope, depth: depth)
     }
 
-    /// `: type, …` for the names before the `=`.
+    /// Reads `: type, …`, the types of the names before the `=`.
     mutating func results(_ names: [(name: String, position: TextPosition)]) throws -> [Value] {
         guard !names.isEmpty else {
             guard token != .punctuation(":") else { throw unexpected("no types, for the operation has no results") }
@@ -297,7 +298,7 @@ private struct Parser {
         return zip(names, types).map { Value($0.name, $1) }
     }
 
-    /// Operands, then symbols.
+    /// Reads operands, then symbols.
     mutating func inputs(of operation: inout Operation, in scope: Scope) throws {
         switch token {
         case .value, .symbol: break
@@ -318,7 +319,7 @@ private struct Parser {
         } while try accept(.punctuation(","))
     }
 
-    /// What stands between braces, and the closing one.
+    /// Reads the attributes and the closing brace.
     mutating func attributes(of opcode: Opcode, _ signature: OpcodeSignature) throws -> [String: Attribute] {
         var attributes: [String: Attribute] = [:]
         repeat {

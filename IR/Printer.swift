@@ -1,7 +1,7 @@
-// The text form; ``Parser`` documents its grammar.
+// The printer of the text form. ``Parser`` documents the grammar.
 
 extension TensorType: CustomStringConvertible {
-    /// `f32[rows,288]`
+    /// The text form, such as `f32[rows,288]`.
     public var description: String {
         let extents = shape.map { extent in
             switch extent {
@@ -14,7 +14,7 @@ extension TensorType: CustomStringConvertible {
 }
 
 extension Recurrence {
-    /// `induction`, or the number.
+    /// The text form: `induction` or the number.
     var text: String {
         switch self {
         case .number(let number): String(number)
@@ -24,7 +24,7 @@ extension Recurrence {
 }
 
 extension Attribute {
-    /// Numbers in the shortest form that reads back as the same number.
+    /// The text form: for a number, the shortest one that reads back as the same number.
     var text: String {
         switch self {
         case .integer(let value): String(value)
@@ -44,7 +44,7 @@ extension TripCount {
 }
 
 extension Weight: CustomStringConvertible {
-    /// `weight @name : bf16[288,288] = @source[:, 0:288]`
+    /// The text form, such as `weight @name : bf16[288,288] = @source[:, 0:288]`.
     public var description: String {
         let declaration = "weight @\(name) : \(type)"
         guard let columns else { return declaration }
@@ -53,19 +53,19 @@ extension Weight: CustomStringConvertible {
 }
 
 extension Cache: CustomStringConvertible {
-    /// `cache @name : f32[3,96] recurrent`
+    /// The text form, such as `cache @name : f32[3,96] recurrent`.
     public var description: String { "cache @\(name) : \(type)" + (isRecurrent ? " recurrent" : "") }
 }
 
 extension Operation: CustomStringConvertible {
-    /// The operation's text: one line, or for `repeat` several.
+    /// The text form: one line, or several for `repeat`.
     public var description: String {
         var lines: [String] = []
         print(indent: "", into: &lines)
         return lines.joined(separator: "\n")
     }
 
-    /// The operation's text up to its body: what messages quote.
+    /// The text form up to the body, which is the part that messages quote.
     public var firstLine: String {
         let opening = results.isEmpty ? "" : list(results) + " = "
         let types = results.isEmpty ? "" : " : " + results.map(\.type.description).joined(separator: ", ")
@@ -82,7 +82,7 @@ extension Operation: CustomStringConvertible {
         return "\(opening)\(opcode.rawValue)\(space)\(inputs.joined(separator: ", "))\(attributeText)\(types)"
     }
 
-    /// ` {name = value, …}` in the order of the signature, then by name; empty without attributes.
+    /// The text ` {name = value, …}`, in the order of the signature and then by name; empty if there are no attributes.
     private var attributeText: String {
         guard !attributes.isEmpty else { return "" }
         let known = (opcode.traits.signature?.attributes ?? []).map(\.name)
@@ -102,7 +102,8 @@ extension Operation: CustomStringConvertible {
 }
 
 extension Function: CustomStringConvertible {
-    /// `func @name(%parameter: type, …) -> type {` and the operations, a line each.
+    /// The text form: `func @name(%parameter: type, …) -> type {`, the operations with one line each, and the returned
+    /// values.
     public var description: String {
         let inputs = parameters.map { "%\($0.name): \($0.type)" }.joined(separator: ", ")
         let types = returns.map(\.type.description)
@@ -116,7 +117,7 @@ extension Function: CustomStringConvertible {
 }
 
 extension Module: CustomStringConvertible {
-    /// The canonical text: weights, caches, then functions, with empty lines between.
+    /// The canonical text: weights, caches, then functions, with empty lines between them.
     public var description: String {
         let declarations = weights.map(\.description) + caches.map(\.description)
         let parts = [declarations.joined(separator: "\n")] + functions.map(\.description)

@@ -1,8 +1,7 @@
-// What passes need to take functions apart and put them together again.
+// The operations on functions that passes share: replacing values, visiting operations, copying loop bodies.
 
 extension Operation {
-    /// Replaces the values that the operation reads, those in its body included. Keys are names; a replacement is not
-    /// looked up again.
+    /// Replaces the values that the operation and its body read. Keys are names. A replacement is not replaced in turn.
     public mutating func substitute(_ replacements: [String: Value]) {
         operands.substitute(replacements)
         guard body != nil else { return }
@@ -10,7 +9,7 @@ extension Operation {
         for index in body?.operations.indices ?? 0..<0 { body?.operations[index].substitute(replacements) }
     }
 
-    /// Calls `visit` with every value that the operation reads, those in its body included, once a use.
+    /// Calls `visit` with every value that the operation and its body read, once for each use.
     public func forEachUse(_ visit: (Value) throws -> Void) rethrows {
         for operand in operands { try visit(operand) }
         guard let body else { return }
@@ -26,13 +25,13 @@ extension Function {
         returns.substitute(replacements)
     }
 
-    /// Calls `visit` with every operation in order, a `repeat` before the operations of its body. `loop` is that
-    /// `repeat` for operations of a body, else nil.
+    /// Calls `visit` with every operation in order; a `repeat` comes before the operations of its body. `loop` is that
+    /// `repeat` for the operations of a body, and nil for others.
     public func forEachOperation(_ visit: (_ operation: Operation, _ loop: Operation?) throws -> Void) rethrows {
         try operations.visit(in: nil, visit)
     }
 
-    /// How often each value is read, by name: by operations, yields and returns.
+    /// The number of times that each value is read by operations, yields and returns, by name.
     public var useCounts: [String: Int] {
         var counts: [String: Int] = [:]
         for operation in operations { operation.forEachUse { counts[$0.name, default: 0] += 1 } }
@@ -40,7 +39,7 @@ extension Function {
         return counts
     }
 
-    /// Every name that a parameter, a result or a carried value of the function has.
+    /// The names of all parameters, results and carried values of the function.
     public var valueNames: Set<String> {
         var names = Set(parameters.map(\.name))
         forEachOperation { operation, _ in
@@ -50,7 +49,7 @@ extension Function {
         return names
     }
 
-    /// Rewrites every list of operations: those of loop bodies first, then the function's own.
+    /// Rewrites every list of operations: first those of the loop bodies, then the function's own.
     public mutating func rewriteOperations(_ rewrite: ([Operation]) throws -> [Operation]) rethrows {
         operations = try operations.rewritten(rewrite)
     }
@@ -76,8 +75,9 @@ extension [Operation] {
 }
 
 extension LoopBody {
-    /// A copy of the body's operations for one iteration outside the loop: carried values replaced by `arguments`,
-    /// results renamed, `recurrence = induction` made `number`. Returns them and what the iteration yields.
+    /// A copy of the body's operations for one iteration outside the loop. Carried values are replaced by `arguments`,
+    /// results are renamed, and `recurrence = induction` becomes `number`.
+    /// - Returns: the operations, and the values that the iteration yields.
     public func unrolled(
         _ arguments: [Value], recurrence number: Int, names: inout FreshNames
     ) -> (operations: [Operation], yields: [Value]) {
@@ -103,18 +103,18 @@ extension LoopBody {
     }
 }
 
-/// Gives names that no value of a function has.
+/// A source of names that no value of a function has.
 public struct FreshNames: Sendable {
     private var taken: Set<String>
     private var nextNumber = 0
-    /// The last suffix given to a stem, so that the next search starts there.
+    /// The last suffix given to each stem. The next search starts there.
     private var suffixes: [String: Int] = [:]
 
     public init(avoiding taken: Set<String> = []) { self.taken = taken }
 
     public init(for function: Function) { self.init(avoiding: function.valueNames) }
 
-    /// `hint` itself if it is free, else `hint.1`, `hint.2`, …; without a hint the next free number.
+    /// A free name: `hint` itself if it is free, otherwise `hint.1`, `hint.2`, …; without a hint, the next free number.
     public mutating func next(_ hint: String? = nil) -> String {
         guard let hint else {
             while true {
@@ -135,7 +135,8 @@ public struct FreshNames: Sendable {
         }
     }
 
-    /// A name for a copy of a value: numbers give new numbers, and `q` or `q.3` the next of `q.1`, `q.2`, ….
+    /// A name for a copy of a value. A number becomes the next free number; `q` or `q.3` becomes the next free one of
+    /// `q.1`, `q.2`, ….
     public mutating func next(like name: String) -> String {
         if Int(name) != nil { return next() }
         guard let dot = name.lastIndex(of: "."), dot != name.startIndex, Int(name[name.index(after: dot)...]) != nil

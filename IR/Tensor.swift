@@ -2,14 +2,17 @@ import NumberFormats
 
 /// Numbers of one element type in row-major order, with every extent known.
 public struct Tensor: Hashable, Sendable {
-    /// The stored numbers. Elements of all types except i32 are kept as the f32 of the same value.
+    /// The stored numbers. Elements of every type except i32 are kept as the f32 of the same value.
     public enum Storage: Hashable, Sendable {
         case floats([Float])
         case integers([Int32])
     }
 
+    /// The element type.
     public let element: ElementType
+    /// The extents, outermost first.
     public let shape: [Int]
+    /// The numbers, row-major.
     public let storage: Storage
 
     /// Rounds values to what the element type can hold, see ``NumberFormat/rounded(_:width:)``.
@@ -19,8 +22,8 @@ public struct Tensor: Hashable, Sendable {
             represented: element.format.rounded(values, width: shape.last ?? 1), shape: shape, element: element)
     }
 
-    /// Takes values that the element type can hold, such as those of a packed matrix, whose scales may differ from the ones
-    /// that ``init(_:shape:element:)`` would choose.
+    /// A tensor of values that the element type can already hold, such as those of a packed matrix. Their scales may
+    /// differ from the ones that ``init(_:shape:element:)`` would choose.
     /// - Precondition: `values` has as many elements as `shape` says.
     public init(represented values: [Float], shape: [Int], element: ElementType) {
         precondition(values.count == shape.reduce(1, *) && element != .i32, "values that do not fill their shape")
@@ -54,6 +57,6 @@ public struct Tensor: Hashable, Sendable {
         return element == type.element && shape == extents
     }
 
-    /// `f32[23,192]`
+    /// The text form, such as `f32[23,192]`.
     var typeText: String { "\(element)[\(shape.map(String.init).joined(separator: ","))]" }
 }

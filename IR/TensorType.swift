@@ -23,7 +23,7 @@ public struct TensorType: Hashable, Sendable {
         TensorType(element, extents.map(Extent.fixed))
     }
 
-    /// The number of elements in each row: the product of the extents other than `rows`, at most `Int.max`.
+    /// The number of elements in each row: the product of the extents other than `rows`, limited to `Int.max`.
     public var width: Int {
         shape.reduce(1) { product, extent in
             guard case .fixed(let n) = extent else { return product }
@@ -35,7 +35,7 @@ public struct TensorType: Hashable, Sendable {
     /// The same shape with another element type.
     public func with(_ element: ElementType) -> TensorType { TensorType(element, shape) }
 
-    /// K of a matrix `element[rows,K]`; nil for any other shape.
+    /// The width K of a matrix `element[rows,K]`; nil for any other shape.
     public var rowWidth: Int? {
         if shape.count == 2, shape[0] == .rows, case .fixed(let width) = shape[1] { width } else { nil }
     }

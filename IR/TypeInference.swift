@@ -6,20 +6,22 @@ import NumberFormats
 public typealias OperationError = Failure<Operation>
 
 extension Operation {
-    /// The types that the results have by nature: f32 for everything but `argmax` (i32), `convert` (bf16) and `repeat`
-    /// (its operands' types). A result may have one of ``OpcodeTraits/storableElements`` in place of that element type.
+    /// The types of the results if nothing else is declared: i32 for `argmax`, bf16 for `convert`, the types of the
+    /// operands for `repeat`, and f32 for everything else. A result may be declared with one of
+    /// ``OpcodeTraits/storableElements`` instead.
     ///
-    /// It looks at the operands, symbols and attributes, and not at ``results``.
-    /// - Throws: ``OperationError`` when they do not fit the opcode or each other.
+    /// The inference uses the operands, symbols and attributes, and not ``results``.
+    /// - Throws: ``OperationError`` if they do not fit the opcode or each other.
     public func inferResultTypes(in module: Module) throws -> [TensorType] {
         try OperationForm(operation: self, module: module).resultTypes()
     }
 }
 
-/// The largest trip count, recurrence, extent and number of heads: it keeps sums and products of two inside `Int`.
+/// The maximum trip count, recurrence, extent and number of heads. It keeps sums and products of two of them inside
+/// `Int`.
 let largestCount = Int(Int32.max)
 
-/// One operation beside the module whose symbols it names; checks the one against the other.
+/// One operation together with the module whose symbols it names, to check the one against the other.
 private struct OperationForm {
     let operation: Operation
     let module: Module
@@ -179,7 +181,7 @@ private struct OperationForm {
         guard operation.operands[index].type == type else { throw mismatch(index, expected: "\(type), \(meaning)") }
     }
 
-    /// K of an operand that is to be `f32[rows,K]`.
+    /// The width K of an operand that has to be `f32[rows,K]`.
     func rowWidth(_ index: Int) throws -> Int {
         let type = operation.operands[index].type
         guard type.element == .f32, let width = type.rowWidth else {
@@ -188,7 +190,7 @@ private struct OperationForm {
         return width
     }
 
-    /// K of the first two operands, which are to be `f32[rows,K]` both.
+    /// The width K of the first two operands, which both have to be `f32[rows,K]`.
     func equalWidths() throws -> Int {
         let width = try rowWidth(0)
         try expect(1, .rows(.f32, width), "the type of operand 1 (\(name(0)))")
@@ -206,7 +208,7 @@ private struct OperationForm {
         throw OperationError("symbol \(index + 1) (@\(symbol)) is not declared, expected a weight")
     }
 
-    /// N and K of a weight that is to be a matrix `[N,K]` of any element type but i32.
+    /// The extents N and K of a weight that has to be a matrix `[N,K]` of any element type except i32.
     func matrix(symbol index: Int) throws -> (rows: Int, columns: Int) {
         let weight = try weight(index)
         guard weight.type.element.weights != nil, let extents = weight.type.fixedExtents, extents.count == 2 else {
@@ -244,7 +246,7 @@ private struct OperationForm {
         return (cache, extents[0], extents[1])
     }
 
-    /// heads · dim of a cache; checks the operation's recurrence on the way.
+    /// The product heads · dim of a cache. The operation's recurrence is checked as well.
     func cacheWidth(symbol index: Int) throws -> Int {
         let (cache, heads, dimension) = try cache(index)
         if !cache.isRecurrent, let recurrence = operation.recurrence(), recurrence != .number(0) {
@@ -264,7 +266,7 @@ private struct OperationForm {
         }
     }
 
-    /// D of rows that the operation divides into heads.
+    /// The width D of a head, for rows that the operation divides into heads.
     func headWidth(of width: Int) throws -> Int {
         let heads = operation.integer("heads") ?? 0
         guard heads > 0, width.isMultiple(of: heads) else {
@@ -281,7 +283,7 @@ private struct OperationForm {
         }
     }
 
-    /// Checks the fused projection and returns the width of queries, of keys, and of values.
+    /// Checks the fused projection and returns the widths of queries, keys and values.
     func projectRopeWrite() throws -> Int {
         let columns = try linear()
         guard columns.isMultiple(of: 3) else {

@@ -1,14 +1,14 @@
 import NumberFormats
 
-/// What is wrong with a module, and where.
+/// The error of a module that is not well formed: the problem and its place.
 public struct VerificationError: Error, CustomStringConvertible, Hashable {
-    /// The function, when the trouble is inside one.
+    /// The name of the function, if the problem is inside one.
     public var function: String?
-    /// The first line of the operation's text, when the trouble is with one.
+    /// The first line of the operation's text, if the problem concerns one.
     public var operation: String?
-    /// The operation's place in its function or loop body, counted from 0.
+    /// The operation's index in its function or loop body, counted from 0.
     public var index: Int?
-    /// What was found and what was expected.
+    /// The sentence that says what was found and what was expected.
     public var problem: String
 
     public init(function: String? = nil, operation: String? = nil, index: Int? = nil, problem: String) {
@@ -26,7 +26,7 @@ public struct VerificationError: Error, CustomStringConvertible, Hashable {
     }
 }
 
-/// Whether a name can stand behind `%` or `@` in the text form: letters, digits, `_` and `.`.
+/// Whether a name can follow `%` or `@` in the text form: letters, digits, `_` and `.`.
 func isName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.allSatisfy(isNameByte)
 }
@@ -40,8 +40,8 @@ func isNameByte(_ byte: UInt8) -> Bool {
     }
 }
 
-/// Checks that a module is well formed: everything that the interpreter and the compiler rely on.
-/// - Throws: ``VerificationError`` for the first thing that is not.
+/// Checks that a module is well formed, that is, everything that the interpreter and the compiler rely on.
+/// - Throws: ``VerificationError`` for the first problem.
 public func verify(_ module: Module) throws {
     try verifyDeclarations(module)
     var names: Set<String> = []
@@ -55,7 +55,7 @@ public func verify(_ module: Module) throws {
 }
 
 /// Checks one function against the weights and caches of `module`, which need not contain the function.
-/// - Throws: ``VerificationError`` for the first thing that is wrong.
+/// - Throws: ``VerificationError`` for the first problem.
 public func verify(_ function: Function, in module: Module) throws {
     var verifier = FunctionVerifier(function: function, module: module)
     try verifier.run()
@@ -121,13 +121,13 @@ private func verifyColumns(_ weight: Weight, _ extents: [Int], in module: Module
     }
 }
 
-/// Walks a function in order, keeping the values that each operation can see.
+/// A walk through a function in order that keeps the values that each operation can see.
 private struct FunctionVerifier {
     let function: Function
     let module: Module
-    /// Values that are visible here.
+    /// The values that are visible at the current operation.
     var scope: [String: TensorType] = [:]
-    /// Every name of the function so far, also of values that are no longer visible.
+    /// All names of the function so far, including those of values that are no longer visible.
     var names: Set<String> = []
 
     init(function: Function, module: Module) {
@@ -149,7 +149,7 @@ private struct FunctionVerifier {
         VerificationError(function: function.name, problem: problem)
     }
 
-    /// Makes a value visible; returns what is wrong with it.
+    /// Makes a value visible; returns the problem with it, if any.
     mutating func define(_ value: Value, _ what: String) -> String? {
         guard isName(value.name) else { return badName("value", value.name) }
         guard names.insert(value.name).inserted else {
@@ -175,7 +175,7 @@ private struct FunctionVerifier {
         return nil
     }
 
-    /// What is wrong with reading a value here.
+    /// The problem with reading a value at the current operation; nil if there is none.
     func use(_ value: Value) -> String? {
         guard let type = scope[value.name] else {
             return names.contains(value.name)
@@ -237,7 +237,7 @@ private struct FunctionVerifier {
         for (number, value) in body.yields.enumerated() {
             if let problem = use(value) { throw fail("yielded value \(number + 1) \(problem)") }
         }
-        // Names are unique, so what the body defined is all that has to go.
+        // Names are unique, so removing the names that the body defined restores the outer scope.
         for value in body.parameters + body.operations.flatMap(\.results) { scope[value.name] = nil }
     }
 }
