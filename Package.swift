@@ -27,16 +27,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     ],
     targets: [
-        // Failures, described by a sentence.
+        // The errors of the project, which are described by a sentence.
         .target(name: "Failures"),
 
-        // The number types: their names, layouts, rounding and packing.
+        // The formats of numbers: their names, layouts, rounding and packing.
         .target(name: "NumberFormats"),
 
-        // The tensor IR, and what it means (the interpreter). Knows no model and no machine.
+        // The tensor IR and its interpreter. It depends on no model and no machine.
         .target(name: "IR", dependencies: ["Failures", "NumberFormats"], path: "IR"),
 
-        // Files of a checkpoint folder.
+        // The files of a checkpoint folder.
         .target(name: "Safetensors", dependencies: ["Failures"]),
         .systemLibrary(
             name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
@@ -49,7 +49,7 @@ let package = Package(
             name: "CEmbeddedCheckpoint",
             cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
 
-        // From architecture to plan.
+        // The path from an architecture to a plan.
         .target(name: "Huginn", dependencies: ["IR", "Checkpoints"]),
         .target(name: "Plans", dependencies: ["Failures", "IR", "NumberFormats", "Safetensors"]),
         .target(name: "Compiler", dependencies: ["Failures", "IR", "NumberFormats", "Plans"]),
@@ -57,7 +57,7 @@ let package = Package(
         .target(
             name: "PlanBuilder", dependencies: ["IR", "Checkpoints", "Huginn", "Compiler", "NumberFormats", "Plans"]),
 
-        // What the compiler did, for people to look at.
+        // The description of what the compiler did, for people.
         .target(
             name: "CInspectionPage",
             exclude: ["page"],
@@ -66,8 +66,8 @@ let package = Package(
             name: "Inspection",
             dependencies: ["Failures", "IR", "Compiler", "NumberFormats", "Plans", "PlanBuilder", "CInspectionPage"]),
 
-        // From plan to tokens. `unsafeFlags` stay in the C targets: OpenMP and the silence about #embed, which is C23,
-        // have no other spelling in SwiftPM.
+        // The path from a plan to tokens. `unsafeFlags` stay in the C targets, because OpenMP and silencing the warning
+        // about #embed (C23) cannot be written otherwise in SwiftPM.
         .target(
             name: "CExecutor",
             cSettings: [
@@ -81,7 +81,7 @@ let package = Package(
         .target(name: "Runtime", dependencies: ["Failures", "NumberFormats", "Plans", "CExecutor"]),
         .target(name: "Samplers", dependencies: ["Failures", "Runtime"]),
 
-        // The JSON that commands print, for them and for their tests.
+        // The JSON that commands print, shared by the commands and their tests.
         .target(
             name: "Reports",
             dependencies: [
@@ -97,7 +97,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
-        // What several test targets share. RepositoryFiles finds the folders of this repository.
+        // The support code that test targets share. RepositoryFiles finds the folders of this repository.
         .target(name: "RepositoryFiles", path: "Tests/Support/RepositoryFiles"),
         // Random verified modules for the property tests of the IR and the compiler.
         .target(
@@ -105,7 +105,7 @@ let package = Package(
         // The recorded runs of an independent implementation.
         .target(
             name: "GoldenRuns", dependencies: ["Samplers", "RepositoryFiles"], path: "Tests/Support/GoldenRuns"),
-        // Damaged module texts for the parser: for the tests, and as a program for longer runs.
+        // Damaged module texts for the parser, used by the tests and by a program for longer runs.
         .target(
             name: "ParserFuzzing",
             dependencies: ["IR", "NumberFormats", "Compiler", "Huginn", "Checkpoints", "RandomGraphs"],

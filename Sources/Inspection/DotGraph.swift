@@ -1,13 +1,14 @@
-/// A function's graph at one stage in the language of Graphviz: a box an operation, a cluster a loop, an edge a value.
+/// A drawing of a function's graph at one stage, in the language of Graphviz. Operations are boxes, loops are clusters,
+/// and values are edges.
 ///
-/// Parameters of one number a row, such as slots and positions, have no edges: they go almost everywhere. Neither have
-/// weights, which stand in the boxes.
+/// Parameters with one number per row, such as slots and positions, have no edges, because almost every operation reads
+/// them. Weights have none either: the boxes name them.
 public struct DotGraph {
     private let inspection: Inspection
     private let function: InspectedFunction
     private let stage: InspectedStage
     private var fold: Fold?
-    /// The node that a value comes from.
+    /// The node that computes each value.
     private var sources: [Int: String] = [:]
     private var edges: [Edge] = []
     private var known: Set<Edge> = []
@@ -15,11 +16,11 @@ public struct DotGraph {
     private struct Edge: Hashable {
         var from: String
         var to: String
-        /// From one iteration to the next.
+        /// Whether the edge leads from one iteration to the next.
         var isCarried = false
     }
 
-    /// - Parameter folding: whether of a stretch that repeats itself only one copy is drawn.
+    /// - Parameter folding: whether only one copy of a repeated stretch is drawn.
     public init(
         _ inspection: Inspection, _ function: InspectedFunction, _ stage: InspectedStage, folding: Bool = true
     ) {
@@ -29,6 +30,7 @@ public struct DotGraph {
         fold = folding ? stage.repetitions.first.map { Fold($0, stage.operations) } : nil
     }
 
+    /// The graph as Graphviz text.
     public var text: String {
         var graph = self
         return graph.render()
@@ -132,7 +134,7 @@ public struct DotGraph {
     private mutating func connect(_ operation: Int, at place: Int?) {
         let drawn = place.flatMap { fold?.drawn($0) } ?? operation
         for operand in function.operations[operation].operands {
-            // A value of another copy comes around.
+            // An edge from another copy is carried from one copy to the next.
             let isCarried = place.map { fold?.isFromEarlierCopy(operand, at: $0) ?? false } ?? false
             connect(operand, to: "op\(drawn)", isCarried: isCarried)
         }
@@ -153,7 +155,7 @@ public struct DotGraph {
     }
 }
 
-/// One copy that stands for all of a repetition.
+/// A repetition of which only one copy is drawn.
 private struct Fold {
     let repetition: Repetition
     private let operations: [Int]
@@ -168,13 +170,13 @@ private struct Fold {
         repetition.start..<repetition.start + repetition.period * repetition.count
     }
 
-    /// The first copy is drawn.
+    /// The index of the first operation of the copy that is drawn, which is the first one.
     var clusterPlace: Int { repetition.start }
     var clusterEnd: Int { repetition.start + repetition.period - 1 }
 
     func isFolded(_ place: Int) -> Bool { range.contains(place) && place > clusterEnd }
 
-    /// The operation that is drawn for the one at a place.
+    /// The index of the operation that is drawn for the one at `place`.
     func drawn(_ place: Int) -> Int {
         guard range.contains(place) else { return operations[place] }
         return operations[repetition.start + (place - repetition.start) % repetition.period]

@@ -3,20 +3,20 @@ import IR
 import PlanBuilder
 import Plans
 
-/// Puts down one function's stages, giving equal values and operations one number.
+/// A recorder of one function's stages. It gives equal values and equal operations the same number.
 struct FunctionRecorder {
     private(set) var symbols: SymbolTable
     private let scheduled: ScheduledFunction
     private var values: [InspectedValue] = []
     private var valueNumbers: [Value: Int] = [:]
     private var operations: [InspectedOperation] = []
-    /// Keys are operations without their bodies.
+    /// The numbers of the operations. The keys are operations without their bodies.
     private var operationNumbers: [Operation: Int] = [:]
     private var costs: [OperationCost] = []
     private var costNumbers: [OperationCost: Int] = [:]
     private var shapes: [Shape: Int] = [:]
 
-    /// What operations of different recurrences have in common.
+    /// The properties that corresponding operations of different recurrences have in common.
     private struct Shape: Hashable {
         var opcode: Opcode
         var symbols: [String]
@@ -146,7 +146,7 @@ struct FunctionRecorder {
 
     // MARK: Fates
 
-    /// Follows operations of the first stage through all passes.
+    /// Follows the operations of the first stage through all passes.
     private static func fates(of operations: [Int], through stages: [InspectedStage]) -> [OperationFate] {
         var fates = operations.map { OperationFate(operation: $0, into: [$0]) }
         for stage in stages.dropFirst() where !stage.removed.isEmpty || !stage.became.isEmpty {
@@ -165,7 +165,7 @@ struct FunctionRecorder {
 }
 
 extension Operation {
-    /// `eps = 1e-06`, as the text form has it between braces; nil without attributes.
+    /// The attributes as in the text form between braces, such as `eps = 1e-06`; nil if there are none.
     var attributeText: String? {
         let texts = (opcode.traits.signature?.attributes ?? []).compactMap { attribute -> String? in
             guard let value = attributes[attribute.name] else { return nil }

@@ -1,11 +1,13 @@
-/// The call whose milliseconds are predicted, and the machine that it is predicted for.
+/// The call whose time is predicted, and the machine for which it is predicted.
 ///
-/// An instruction takes the larger of its bytes over the bandwidth and its operations over the peak, and what the tape
-/// itself costs.
+/// The predicted time of an instruction is the larger of bytes / bandwidth and operations / peak, plus the overhead of
+/// the tape.
 public struct InspectedPrediction: Codable, Hashable, Sendable {
+    /// The speed of one kind of product.
     public struct Peak: Codable, Hashable, Sendable {
-        /// What is multiplied: `f32`, `bf16` or `int8`.
+        /// The format of the multiplied numbers: `f32`, `bf16` or `int8`.
         public var product: String
+        /// The speed, in units of 10¹² floating point operations per second.
         public var tflops: Double
 
         public init(product: String, tflops: Double) {
@@ -14,16 +16,19 @@ public struct InspectedPrediction: Codable, Hashable, Sendable {
         }
     }
 
-    /// Rows of the call.
+    /// The number of rows in the call.
     public var rows: Int
-    /// Positions before the first row.
+    /// The number of positions before the first row.
     public var context: Int
+    /// The number of threads for which the machine was measured.
     public var threads: Int
-    /// The bandwidth, in units of 10⁹ bytes a second.
+    /// The memory bandwidth, in units of 10⁹ bytes per second.
     public var readGbS: Double
+    /// The peaks of the products that were measured.
     public var peaks: [Peak]
-    /// What an instruction and a barrier of the tape cost beside the work, in microseconds.
+    /// The overhead of an instruction of the tape in addition to its work, in microseconds.
     public var instructionUs: Double
+    /// The overhead of a barrier, in microseconds.
     public var barrierUs: Double
 
     public init(

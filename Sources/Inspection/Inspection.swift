@@ -4,46 +4,50 @@ import NumberFormats
 import PlanBuilder
 import Plans
 
-/// All that there is to see in a plan: every function's graph at every stage of the pipeline, what each pass changed,
-/// what each operation became, the tape, the memory and the costs. `docs/inspect.schema.json` describes its JSON form.
+/// A complete description of a plan: every function's graph at every stage of the pipeline, the changes of each pass,
+/// the results for each operation, the tape, the memory and the costs. `docs/inspect.schema.json` describes its JSON
+/// form.
 ///
-/// Things are named by numbers: places in the lists that hold them. Every list of values, of operations and of costs is
-/// one function's; weights, caches, types and stages are the whole plan's.
+/// Things refer to each other by number, which is the index in the list that holds them. Values, operations and costs
+/// are numbered within a function; weights, caches, types and stages within the plan.
 public struct Inspection: Codable, Hashable, Sendable {
-    /// Counts up when a reader of older versions would misunderstand a newer one.
+    /// The version of the JSON form. It increases when a reader of older versions would misunderstand a newer one.
     public static let version = 1
 
+    /// The version in which this inspection is written, see ``version``.
     public var schema: Int
-    /// What the plan is called.
+    /// The name of the plan.
     public var plan: String
-    /// The plan's size.
+    /// The size of the plan, in bytes.
     public var bytes: Int
-    /// Whether the plan holds its weights. One that does not can be inspected, and cannot run.
+    /// Whether the plan stores its weights. A plan without weights can be inspected but not run.
     public var hasWeights: Bool
+    /// The settings that the plan was compiled for.
     public var settings: PlanSettings
-    /// Types in the text form, `f32[rows,288]`.
+    /// The types in the text form, such as `f32[rows,288]`.
     public var types: [String]
-    /// Every weight that an operation of some stage reads.
+    /// The weights that the operations of any stage read.
     public var weights: [InspectedWeight]
+    /// The caches of the attention blocks.
     public var caches: [ScheduledCache]
-    /// Before all passes, then after each.
+    /// The stages of the pipeline: the one before all passes, then one after each pass.
     public var stages: [InspectedPass]
-    /// Every kind of operation and instruction that a plan can have, as its record describes it.
+    /// The kinds of operations and instructions that a plan can have, with the descriptions from their records.
     public var opcodes: [InspectedOpcode]
-    /// In the order of the plan's tapes.
+    /// The functions, in the order of the plan's tapes.
     public var functions: [InspectedFunction]
-    /// What the functions' predicted milliseconds are predicted from; absent where there are none.
+    /// The basis of the functions' predicted times; nil if there is no prediction.
     public var prediction: InspectedPrediction?
 
-    /// Without a prediction, which takes a machine.
+    /// Describes a plan, without a prediction, which requires measuring a machine.
     /// - Parameters:
-    ///   - record: the stages of the passes that the plan was made by.
-    ///   - schedule: the plan's.
-    ///   - plan: what to call the plan.
-    ///   - bytes: its size.
-    ///   - hasWeights: whether it holds its weights.
-    ///   - labels: the functions to look at, `decode.r32`; nil for all.
-    /// - Throws: ``InspectionError`` when the plan's tapes are not what its passes give.
+    ///   - record: the stages of the passes that made the plan.
+    ///   - schedule: the plan's schedule.
+    ///   - plan: the name to show for the plan.
+    ///   - bytes: the size of the plan.
+    ///   - hasWeights: whether the plan stores its weights.
+    ///   - labels: the functions to include, such as `decode.r32`; nil for all.
+    /// - Throws: ``InspectionError`` if the plan's tapes differ from those that its passes give.
     public init(
         _ record: LoweringRecord, compiler: ModelCompiler, schedule: Schedule, plan: String, bytes: Int,
         hasWeights: Bool, only labels: Set<String>? = nil
@@ -70,14 +74,17 @@ public struct Inspection: Codable, Hashable, Sendable {
 
 /// A stage of the pipeline.
 public struct InspectedPass: Codable, Hashable, Sendable {
+    /// The name of the pass, or `source` for the stage before all passes.
     public var name: String
+    /// The effect of the pass, in one sentence.
     public var summary: String
 }
 
-/// A kind of operation, for readers that explain it.
+/// The description of a kind of operation.
 public struct InspectedOpcode: Codable, Hashable, Sendable {
-    /// The opcode's name.
+    /// The name of the opcode.
     public var name: String
+    /// The group in which pages color and sort the operation.
     public var family: OpcodeFamily
     /// The meaning in a few plain words.
     public var summary: String
@@ -89,24 +96,27 @@ public struct InspectedOpcode: Codable, Hashable, Sendable {
     }
 }
 
-/// A matrix or vector, and the tensor of the checkpoint that it is or is cut from.
+/// A matrix or vector: a tensor of the checkpoint or a part of one.
 public struct InspectedWeight: Codable, Hashable, Sendable {
+    /// The name in the module and in the plan.
     public var name: String
-    /// How the plan stores it; nil when it does not, since a pass replaced it by others.
+    /// The format in which the plan stores it; nil if a pass replaced the weight by others.
     public var format: ElementType?
-    /// Outputs by inputs; a vector is one row.
+    /// The number of outputs; 1 for a vector.
     public var rows: Int
+    /// The number of inputs, or the length of a vector.
     public var columns: Int
-    /// Its size in the plan.
+    /// The size in the plan, in bytes; nil if the plan does not store the weight.
     public var bytes: Int?
-    /// The checkpoint's tensor.
+    /// The name of the tensor in the checkpoint.
     public var tensor: String
-    /// The tensor's columns that it is, `from ..< to`; nil for all.
+    /// The first of the tensor's columns that belong to the weight; nil if all do.
     public var from: Int?
+    /// The column after the last one; nil if all columns belong to the weight.
     public var to: Int?
 }
 
-/// The names that all functions share, as numbers.
+/// The numbers of the types, weights and caches that all functions share.
 struct SymbolTable {
     private(set) var types: [String] = []
     private var typeNumbers: [TensorType: Int] = [:]
@@ -142,7 +152,7 @@ struct SymbolTable {
 }
 
 extension InspectedWeight {
-    /// As a module declares it, not yet stored.
+    /// A weight as a module declares it, without a stored size.
     init(_ weight: Weight) {
         let extents = weight.type.fixedExtents ?? []
         self.init(

@@ -2,7 +2,8 @@ import CInspectionPage
 import Foundation
 
 extension Inspection {
-    /// The JSON form, on one line: keys in snake case and in alphabetical order.
+    /// The JSON form, on one line, with keys in snake case and in alphabetical order.
+    /// - Throws: an error of the encoder, such as for a number that JSON cannot express.
     public func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -11,13 +12,15 @@ extension Inspection {
     }
 }
 
-/// One self-contained HTML page that shows an inspection. Its style and scripts are the files of
+/// A self-contained HTML page that shows an inspection. Its style and scripts are the files in
 /// `Sources/CInspectionPage/page`.
 public struct InspectionPage {
     private let inspection: Inspection
 
     public init(_ inspection: Inspection) { self.inspection = inspection }
 
+    /// The text of the page.
+    /// - Throws: the same errors as ``Inspection/json()``.
     public func html() throws -> String {
         var count = 0
         let files = UnsafeBufferPointer(start: ech_inspection_page(&count), count: count).map { file in
@@ -29,9 +32,9 @@ public struct InspectionPage {
         func all(_ suffix: String) -> String {
             files.filter { $0.name.hasSuffix(suffix) }.map(\.text).joined(separator: "\n")
         }
-        // A name that contains `</script>` must not end the data's element.
+        // A `</script>` in a name must not end the element that holds the data.
         let data = try inspection.json().replacing("<", with: "\\u003c")
-        // Each place is cut out before the next is looked for, so that what is put in is never searched.
+        // The template is cut at each placeholder in turn, so that inserted text is never searched for placeholders.
         var rest = Substring(all(".html"))
         var page = ""
         for (place, text) in [

@@ -3,26 +3,28 @@ import Failures
 import IR
 import PlanBuilder
 
-/// A module at every stage of a pipeline: before all passes, and after each.
+/// The modules of a pipeline: the one before all passes, and one after each pass.
 public struct LoweringRecord: Sendable {
+    /// A stage of the pipeline.
     public struct Stage: Sendable {
-        /// `source`, or the pass's name; of a pass that runs again, with `.2`, `.3`, … behind it.
+        /// The name: `source` or that of the pass. If a pass runs again, `.2`, `.3`, … is added.
         public var name: String
-        /// The pass's name; nil before all passes.
+        /// The name of the pass; nil for the stage before all passes.
         var pass: String?
-        /// What the pass does, in a sentence.
+        /// The effect of the pass, in one sentence.
         public var summary: String
+        /// The module after the pass.
         public var module: Module
     }
 
     /// The name of the stage before all passes.
     public static let source = "source"
 
-    /// In order; the first is ``source``.
+    /// The stages in order. The first is ``source``.
     public private(set) var stages: [Stage]
 
-    /// Runs the model's passes, whichever they are.
-    /// - Throws: what the passes or their verifier throw.
+    /// Runs the passes of the model.
+    /// - Throws: the errors of the passes and of their verifier.
     public init(_ compiler: ModelCompiler) throws {
         var recorded = [
             Stage(name: Self.source, summary: "the model before any pass", module: try compiler.sourceModule())
@@ -37,12 +39,12 @@ public struct LoweringRecord: Sendable {
         stages = recorded
     }
 
-    /// The module that tapes are made from.
+    /// The module from which tapes are made.
     public var lowered: Module { stages[stages.count - 1].module }
 
-    /// The index of a stage by its name.
+    /// The index of the stage with the name; nil if there is no such stage.
     public func index(of name: String) -> Int? { stages.firstIndex { $0.name == name } }
 }
 
-/// A plan cannot be inspected.
+/// The error of a plan that cannot be inspected.
 public typealias InspectionError = Failure<Inspection>

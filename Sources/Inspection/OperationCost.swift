@@ -1,31 +1,35 @@
 import IR
 import Plans
 
-/// What one execution of an operation reads, writes and computes.
+/// The bytes that one execution of an operation reads and writes, and the floating point operations that it performs.
 ///
-/// Bytes of values are those of their numbers and scales, without padding. A floating point operation is an addition, a
-/// multiplication, a division, a comparison or one value of an elementary function; what is done once a row and not
-/// once a column (the root of a norm, a quotient of sums) is left out, and so are conversions and moves.
+/// The bytes of values are those of their numbers and scales, without padding. An addition, a multiplication, a
+/// division, a comparison and one value of an elementary function are one floating point operation each. Work that is
+/// done once per row and not once per column (the root of a norm, a quotient of sums) is left out, and so are
+/// conversions and moves.
 public struct OperationCost: Codable, Hashable, Sendable {
-    /// Weights as stored, read once however many rows there are.
+    /// The stored bytes of the weights that are read once for any number of rows.
     public var weightBytes = 0
-    /// Weights that are read for each row: a row of the embedding.
+    /// The bytes of weights that are read for each row, such as a row of the embedding.
     public var weightBytesPerRow = 0
-    /// Values read and written, for each row.
+    /// The bytes of values that are read for each row.
     public var readBytesPerRow = 0
+    /// The bytes of values that are written for each row.
     public var writtenBytesPerRow = 0
-    /// Keys and values, in f32: written for each row, and read for each position that is looked at.
+    /// The bytes of keys and values that are written for each row, in f32.
     public var cacheBytesWrittenPerRow = 0
+    /// The bytes of keys and values that are read for each position that a row attends to, in f32.
     public var cacheBytesReadPerPosition = 0
+    /// The floating point operations for each row, without those of attention.
     public var flopsPerRow = 0
-    /// Of attention: for each row and each position that it looks at.
+    /// The floating point operations of attention for each row and each position that it attends to.
     public var flopsPerPosition = 0
 
     public init() {}
 
     /// - Parameters:
-    ///   - module: the module whose weights and caches the operation names.
-    ///   - weights: sizes and formats of the module's weights by name.
+    ///   - module: the module that declares the operation's weights and caches.
+    ///   - weights: the sizes and formats of the module's weights, by name.
     init(_ operation: Operation, in module: Module, weights: [String: ScheduledWeight]) {
         guard operation.opcode != .repeat else { return }
         let traits = operation.opcode.traits
@@ -59,7 +63,7 @@ public struct OperationCost: Codable, Hashable, Sendable {
 }
 
 extension ScheduledWeight {
-    /// A module's weight as it would be stored; nil for what no plan can hold.
+    /// The stored form of a module's weight; nil if no plan can store it.
     init?(inspecting weight: Weight) {
         guard let extents = weight.type.fixedExtents, let columns = extents.last,
             weight.type.element.weights != nil

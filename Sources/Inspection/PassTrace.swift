@@ -1,15 +1,16 @@
-/// What a pass made of a function: which operations it added, removed and moved, and what the removed ones became.
+/// The effect of a pass on a function: the operations that it added, removed and moved, and the operations that took
+/// over the work of the removed ones.
 ///
-/// The passes leave no trail, but names tell: a value that both sides have is the same value. An operation that is gone
-/// lives on
+/// Passes keep no record, but names identify values: a value that exists on both sides is the same value. A removed
+/// operation is mapped to the first of these that exists:
 ///
-/// 1. of a loop of which copies stand in its place, in the copies;
-/// 2. in whatever computes its results now;
-/// 3. else in what its readers live on in, since they were fused with it;
-/// 4. else, if it is about a cache or a weight, in the new operation about the same.
+/// 1. its copies, if it was in a loop that was unrolled, or the copies of its body if it was that loop;
+/// 2. the operations that now compute its results;
+/// 3. the operations to which its readers were mapped, because it was fused with them;
+/// 4. the new operations on the same cache or weight, if it is an operation on a cache or has no results.
 ///
-/// New operations that only feed one of those belong to it too, when it is of another kind than the old one: a product
-/// over a concatenation becomes two products and their sum.
+/// A new operation that only feeds one of those counts as well, unless the one that it feeds is of the same kind as the
+/// removed operation: a product with a concatenation becomes two products and their sum.
 struct PassTrace {
     private(set) var added: [Int] = []
     private(set) var removed: [Int] = []
@@ -44,7 +45,8 @@ struct PassTrace {
 
     private func name(_ value: Int) -> String { values[value].name }
 
-    /// Finds each unrolled loop's copies: new operations, as often in a row as possible the body's kinds.
+    /// Finds the copies of each unrolled loop: a sequence of new operations that repeats the kinds of the body as often
+    /// as possible.
     private mutating func traceCopies(of loops: [InspectedLoop], in after: InspectedStage) {
         let new = Set(added)
         let list = after.operations
@@ -82,7 +84,7 @@ struct PassTrace {
             for operand in operations[operation].operands { readers[operand, default: []].append(operation) }
         }
         let new = Set(added)
-        // Readers come after what they read, so theirs is known.
+        // Readers come after the values that they read, so in reversed order a reader is mapped before its operands.
         for operation in removed.reversed() where images[operation] == nil {
             let results = operations[operation].results
             var found = unique(results.compactMap { definitions[name($0)] })
@@ -132,13 +134,13 @@ struct PassTrace {
 }
 
 extension InspectedStage {
-    /// All operations, those of a loop behind it.
+    /// The operations in order. The operations of a loop's body follow the loop.
     public var inOrder: [Int] {
         let bodies = Dictionary(loops.map { ($0.operation, $0.operations) }) { first, _ in first }
         return operations.flatMap { [$0] + (bodies[$0] ?? []) }
     }
 
-    /// The loop that an operation is in, for those that are in one.
+    /// The loop that each operation is in, for operations that are in a loop.
     var loopOfOperation: [Int: Int] {
         var result: [Int: Int] = [:]
         for loop in loops {

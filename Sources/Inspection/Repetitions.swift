@@ -1,12 +1,12 @@
 extension Repetition {
-    /// The operations of all copies.
+    /// The number of operations in all copies.
     private var covered: Int { period * count }
 
-    /// Fewer operations than this are no recurrence, and folding them hides more than it shows.
+    /// The minimum length of a copy. A shorter one is not a recurrence, and folding it hides more than it shows.
     private static let minPeriod = 4
 
-    /// The run of equal stretches that covers most of a list, or nil when nothing repeats itself.
-    /// - Parameter shapes: what has to be equal of each element.
+    /// The repetition that covers the largest part of a list; nil if nothing repeats itself.
+    /// - Parameter shapes: a number for each element. Two elements are equal if their numbers are.
     static func longest(in shapes: [Int]) -> Repetition? {
         var best: Repetition?
         for period in minPeriod...max(minPeriod, shapes.count / 2) {
@@ -17,7 +17,8 @@ extension Repetition {
                     shapes[start + length] == shapes[start + period + length]
                 { length += 1 }
                 let found = Repetition(start: start, period: period, count: length / period + 1)
-                // Of two that cover the same the shorter period is the recurrence, the other some of them.
+                // Periods increase, so among repetitions that cover equally much the shortest period remains. It is the
+                // recurrence; the others are multiples of it.
                 if found.count > 1, found.covered > best?.covered ?? 0 { best = found }
                 start += length + 1
             }

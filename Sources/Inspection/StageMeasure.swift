@@ -2,9 +2,9 @@ import Compiler
 import IR
 import Plans
 
-/// Sums up a function at each stage. What a pass leaves as it is is not measured again.
+/// A sum of the costs of a function at each stage. A stage that is equal to the previous one is not measured again.
 struct StageMeasure {
-    /// How often loops run.
+    /// The number of iterations of loops whose count the caller decides.
     let recurrences: Int
     private var last: (function: Function, weights: [String: ScheduledWeight], totals: StageTotals)?
 
@@ -25,8 +25,8 @@ struct StageMeasure {
             totals.flopsPerRow += times * cost.flopsPerRow
             totals.flopsPerPosition += times * cost.flopsPerPosition
         }
-        // Loops of a fixed count are no instruction of the tape. Until they are unrolled they cost what those of the
-        // caller's do.
+        // A tape has no instruction for a loop with a fixed count. Until such a loop is unrolled, it costs as much as a
+        // loop whose count the caller decides.
         var looping = function
         for index in looping.operations.indices { looping.operations[index].body?.count = .recurrences }
         let single = Module(weights: module.weights, caches: module.caches, functions: [looping])

@@ -1,21 +1,22 @@
 import IR
 import Plans
 
-/// Says of each instruction which operation it is. A tape has the last stage's operations in their order, and copies of
-/// carried values and results between them.
+/// A recorder that assigns an operation to each instruction of a tape. A tape contains the operations of the last stage
+/// in their order, and between them copies of carried values and results.
 struct TapeRecorder {
     private(set) var instructions: [InspectedInstruction] = []
 
-    /// - Throws: ``InspectionError`` when the tape is not the stage's.
+    /// - Throws: ``InspectionError`` if the tape does not correspond to the stage.
     init(_ function: ScheduledFunction, _ stage: InspectedStage, _ operations: [InspectedOperation]) throws {
         var rest = stage.inOrder[...]
-        /// The loop around an instruction, and where it ends.
+        /// The loop around an instruction, and the instruction after its end.
         var loop: (operation: Int, end: Int)?
         for (number, instruction) in function.instructions.enumerated() {
             if let end = loop?.end, number >= end { loop = nil }
             var operation: Int?
             if instruction.opcode == .copy {
-                // Before a loop stand the copies of what it starts with; after all operations, those of results.
+                // The copies of a loop's initial values come before the loop. The copies of results come after all
+                // operations.
                 operation = loop?.operation ?? rest.first { operations[$0].opcode == Opcode.repeat.rawValue }
             } else {
                 guard let next = rest.popFirst(), operations[next].opcode == instruction.opcode.name else {
@@ -44,7 +45,7 @@ struct TapeRecorder {
 }
 
 extension ScheduledFunction {
-    /// Every buffer, with the time during which it is alive.
+    /// The buffers, with the instructions during which their values are needed.
     var inspectedMemory: [InspectedBuffer] {
         var lives = [ClosedRange<Int>?](repeating: nil, count: buffers.count)
         var loops: [Range<Int>] = []
@@ -58,7 +59,7 @@ extension ScheduledFunction {
         }
         return zip(buffers, lives).map { buffer, life in
             var last = life?.upperBound
-            // What enters a loop from outside is read again in the next iteration.
+            // A value that enters a loop from outside is read again in every iteration.
             for loop in loops {
                 if let life, let end = last, life.lowerBound < loop.lowerBound, end >= loop.lowerBound {
                     last = max(end, loop.upperBound - 1)

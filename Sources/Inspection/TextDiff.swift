@@ -1,21 +1,23 @@
-/// The difference between two texts, line by line, such that taking the removed lines away and leaving the added ones
-/// gives the second.
+/// The line differences between two texts. The kept and added lines, in order, are the second text.
 ///
-/// Where lines were both removed and added, those that say the same but for names of values stand in pairs, so that a
-/// renumbered function reads well.
+/// In places where lines were both removed and added, lines that differ only in the names of values are placed in
+/// pairs, so that a renumbered function is easy to read.
 public struct TextDiff: Hashable, Sendable {
+    /// The kind of a line. The raw value is its sign in a listing.
     public enum Change: Character, Hashable, Sendable {
         case kept = " ", removed = "-", added = "+"
     }
 
+    /// A line of either text.
     public struct Line: Hashable, Sendable {
         public var change: Change
         public var text: String
     }
 
+    /// The lines of both texts, in order.
     public private(set) var lines: [Line] = []
 
-    /// More pairs of lines than this are not compared; it bounds the time for texts that have little in common.
+    /// The maximum number of pairs of lines that are compared. It bounds the time for texts that have little in common.
     private static let maxPairs = 4 << 20
 
     public init(from old: [String], to new: [String]) {
@@ -32,7 +34,7 @@ public struct TextDiff: Hashable, Sendable {
             while i < old.count, removed.contains(i) { i += 1 }
             while j < new.count, added.contains(j) { j += 1 }
             pair(old[firstOld..<i], new[firstNew..<j])
-            // What neither removes nor adds is in both.
+            // A line that is neither removed nor added is in both texts.
             while i < old.count, j < new.count, !removed.contains(i), !added.contains(j) {
                 lines.append(Line(change: .kept, text: old[i]))
                 (i, j) = (i + 1, j + 1)
@@ -40,11 +42,12 @@ public struct TextDiff: Hashable, Sendable {
         }
     }
 
+    /// Whether the texts are equal.
     public var isEmpty: Bool { !lines.contains { $0.change != .kept } }
 
     // MARK: Pairs
 
-    /// Appends removed and added lines, aligned so that as many as possible that are alike stand one behind the other.
+    /// Appends removed and added lines. The maximum number of similar lines is placed in pairs, the removed one first.
     private mutating func pair(_ old: ArraySlice<String>, _ new: ArraySlice<String>) {
         var (i, j) = (old.startIndex, new.startIndex)
         for (a, b) in Self.alikePairs(old.map(Self.withoutNames), new.map(Self.withoutNames)) {
@@ -63,11 +66,11 @@ public struct TextDiff: Hashable, Sendable {
         lines += texts.map { Line(change: change, text: $0) }
     }
 
-    /// A longest common subsequence, as pairs of places.
+    /// A longest common subsequence, as pairs of indices.
     private static func alikePairs(_ a: [String], _ b: [String]) -> [(Int, Int)] {
         guard !a.isEmpty, !b.isEmpty, a.count <= maxPairs / b.count else { return [] }
         let width = b.count + 1
-        // Of a[i...] and b[j...], by rows from the end.
+        // The entry (i, j) is the length for a[i...] and b[j...]. The rows are computed from the last one to the first.
         var lengths = [Int32](repeating: 0, count: (a.count + 1) * width)
         for i in a.indices.reversed() {
             for j in b.indices.reversed() {
@@ -92,7 +95,8 @@ public struct TextDiff: Hashable, Sendable {
         return pairs
     }
 
-    /// The line with every `%name` made `%`, and without its indentation: operations go into loops and out of them.
+    /// The line with every `%name` replaced by `%`, and without indentation, because operations move into loops and out
+    /// of them.
     private static func withoutNames(_ line: String) -> String {
         var result = ""
         var isName = false
@@ -115,18 +119,19 @@ public struct TextDiff: Hashable, Sendable {
 }
 
 extension TextDiff {
-    /// Some lines that differ, and those around them, in the unified format.
+    /// A group of neighboring differences and the lines around them, in the unified format.
     public struct Hunk: Hashable, Sendable {
-        /// `@@ -7,11 +7,7 @@`, and how many lines are left out before it.
+        /// The heading `@@ -7,11 +7,7 @@`, and the number of lines that are left out before it.
         public var heading: String
-        /// Each with its sign in front.
+        /// The lines, each with its sign in front.
         public var lines: [String]
-        /// Whether an earlier one says the same but for names of values and numbers of recurrences.
+        /// Whether an earlier group differs only in the names of values and the numbers of recurrences.
         public var isRepeated: Bool
     }
 
-    /// The differing lines and some around them; kept lines farther away are left out. One behind the other, headings and
-    /// lines are what `patch` reads.
+    /// The differences with the lines around them; kept lines farther away are left out. Headings and lines, one after
+    /// another, form an input of `patch`.
+    /// - Parameter context: the number of kept lines around each difference.
     public func hunks(context: Int = 3) -> [Hunk] {
         let changed = lines.indices.filter { lines[$0].change != .kept }
         var ranges: [Range<Int>] = []
@@ -154,7 +159,7 @@ extension TextDiff {
             let (firstOld, firstNew) = (old, new)
             advance(to: range.upperBound)
             let note = skipped > 0 ? "  \(skipped) lines unchanged" : ""
-            // An empty side is counted from the line before it.
+            // The position of an empty side is that of the line before it.
             let from = old > firstOld ? firstOld : firstOld - 1
             let to = new > firstNew ? firstNew : firstNew - 1
             let says = lines[range].map { line in

@@ -57,17 +57,17 @@ class DetailsPanel {
       element("p", { class: "meaning" }, meaningOf(raw.opcode)),
       this.rows([
         ["reads", ...this.lines(raw.operands.map(one => value(one, definitions.get(one))))],
-        raw.results.length && ["gives", ...this.lines(raw.results.map(one => value(one)))],
+        raw.results.length && ["computes", ...this.lines(raw.results.map(one => value(one)))],
         raw.results.length && ["read by", ...this.readersOf(raw, readers, place)],
-        raw.attributes && ["with", raw.attributes],
+        raw.attributes && ["attributes", raw.attributes],
         raw.cache !== undefined && ["cache", `${data.caches[raw.cache].name}, ${data.caches[raw.cache].heads} heads of ${data.caches[raw.cache].dim}`],
-        loop && ["holds", `${loop.operations.length} operations, run ${model.raw.recurrences} times where costs are summed`],
+        loop && ["contains", `${loop.operations.length} operations, counted ${model.raw.recurrences} times in sums of costs`],
       ]),
       ...this.weights(raw),
       ...(loop ? [] : this.cost(number)),
       ...this.fusion(number),
       element("pre", { class: "text" }, model.text(number)),
-      element("p", { class: "note" }, `As of ${stage}.`),
+      element("p", { class: "note" }, `Stage: ${stage}.`),
     ];
   }
 
@@ -89,7 +89,7 @@ class DetailsPanel {
       const columns = weight.from === undefined ? "" : `, columns ${weight.from} to ${weight.to}`;
       return element("section", { class: "weight" }, this.rows([
         ["tensor", element("code", {}, weight.tensor), columns],
-        ["stored", weight.bytes === undefined ? `${shape}; replaced by others on the way to the plan`
+        ["stored", weight.bytes === undefined ? `${shape}; not stored, because a pass replaced it`
           : `${shape} in ${weight.format}, ${bytesText(weight.bytes)}`],
       ]));
     });
@@ -99,17 +99,17 @@ class DetailsPanel {
     const cost = this.app.model.cost(number);
     const parts = (...pairs) => pairs.filter(([amount]) => amount > 0).map(([amount, text]) => `${bytesText(amount)} ${text}`).join(", ") || "nothing";
     const flops = [];
-    if (cost.flops_per_row) flops.push(`${scaled(cost.flops_per_row)} a row`);
-    if (cost.flops_per_position) flops.push(`${scaled(cost.flops_per_position)} a row and position looked at`);
+    if (cost.flops_per_row) flops.push(`${scaled(cost.flops_per_row)} per row`);
+    if (cost.flops_per_position) flops.push(`${scaled(cost.flops_per_position)} per row and attended position`);
     return [this.rows([
-      ["bytes read", parts([cost.weight_bytes, "of weights"], [cost.weight_bytes_per_row, "of weights a row"],
-        [cost.read_bytes_per_row, "a row"], [cost.cache_bytes_read_per_position, "of cache a position"])],
-      ["written", parts([cost.written_bytes_per_row, "a row"], [cost.cache_bytes_written_per_row, "of cache a row"])],
+      ["bytes read", parts([cost.weight_bytes, "of weights"], [cost.weight_bytes_per_row, "of weights per row"],
+        [cost.read_bytes_per_row, "per row"], [cost.cache_bytes_read_per_position, "of cache per position"])],
+      ["bytes written", parts([cost.written_bytes_per_row, "per row"], [cost.cache_bytes_written_per_row, "of cache per row"])],
       ["FLOPs", flops.join(", ") || "none"],
     ])];
   }
 
-  /** What it was made of, what it became, and where it is on the tape. */
+  /** The operations that it was made from, those that took over its work, and its instructions on the tape. */
   fusion(number) {
     const { model, place } = this.app;
     const last = model.stages.length - 1;
@@ -117,7 +117,7 @@ class DetailsPanel {
     const origins = model.origins(place, number);
     const own = [];
     if (place > 0) {
-      own.push(["made of", ...(origins.length === 0 ? ["nothing of the source: a pass put it in"]
+      own.push(["made of", ...(origins.length === 0 ? ["no source operation: a pass inserted it"]
         : this.separated(this.some(origins, one => this.link(one, 0)), ", "))]);
     }
     if (fate.into.length === 0) own.push(["dropped by", data.stages[fate.droppedBy].name]);
@@ -129,7 +129,7 @@ class DetailsPanel {
       }
     }
     const instructions = [...new Set(fate.into.flatMap(one => model.instructions(one)))];
-    own.push(["on the tape", ...(instructions.length ? this.separated(this.some(instructions, one => this.instructionLink(one))) : ["not"])]);
+    own.push(["on the tape", ...(instructions.length ? this.separated(this.some(instructions, one => this.instructionLink(one))) : ["no instruction"])]);
     return [element("section", { class: "fusion" }, this.rows(own))];
   }
 
@@ -139,7 +139,7 @@ class DetailsPanel {
     return made;
   }
 
-  /** The selected operation is not of this stage. */
+  /** The view of a selected operation that this stage does not have. */
   absent(number) {
     const { model } = this.app;
     const places = model.stages.map((_, place) => place).filter(place => model.inOrder(place).includes(number));
@@ -150,9 +150,9 @@ class DetailsPanel {
     return [
       element("h2", { class: `kind ${familyOf(model.operations[number].opcode)}` }, model.operations[number].opcode),
       this.rows([
-        ["there from", this.link(number, first, name(first))],
-        ["to", this.link(number, last, name(last))],
-        last + 1 < model.stages.length && ["then", `${name(last + 1)} made it `,
+        ["first stage", this.link(number, first, name(first))],
+        ["last stage", this.link(number, last, name(last))],
+        last + 1 < model.stages.length && ["then", `${name(last + 1)} replaced it by `,
           ...(after.length ? this.separated(this.some(after, one => this.link(one, last + 1))) : ["nothing"])],
       ]),
       element("pre", { class: "text" }, model.text(number)),
@@ -171,14 +171,14 @@ class DetailsPanel {
     return [
       element("h2", {}, `The function ${model.label}`),
       this.rows([
-        ["recurrences", raw.unrolled === undefined ? `as many as the caller says; ${raw.recurrences} where costs are summed` : `${raw.unrolled}, unrolled`],
+        ["recurrences", raw.unrolled === undefined ? `decided by the caller; ${raw.recurrences} in sums of costs` : `${raw.unrolled}, unrolled`],
         ["operations", `${grouped(first.operations)} before the passes, ${grouped(last.operations)} after`],
         ["tape", `${grouped(raw.instructions)} instructions, ${grouped(raw.barriers)} barriers`],
-        ["a step", `${bytesText(last.weight_bytes)} of weights`],
-        ["FLOPs", `${scaled(last.flops_per_row)} a row, and ${scaled(last.flops_per_position)} for each position it looks at`],
-        ["arena", `${bytesText(raw.arena_bytes_per_row)} a row; ${bytesText(raw.unplanned_bytes_per_row)} without planning`],
-        ["takes", ...named(raw.parameters)],
-        ["gives", ...named(results)],
+        ["call of one row", `${bytesText(last.weight_bytes)} of weights`],
+        ["FLOPs", `${scaled(last.flops_per_row)} per row, and ${scaled(last.flops_per_position)} per row and attended position`],
+        ["arena", `${bytesText(raw.arena_bytes_per_row)} per row; ${bytesText(raw.unplanned_bytes_per_row)} without planning`],
+        ["parameters", ...named(raw.parameters)],
+        ["results", ...named(results)],
       ]),
     ];
   }
@@ -188,12 +188,12 @@ class DetailsPanel {
   pass() {
     const { model, place } = this.app;
     const stage = model.stages[place];
-    const heading = element("h2", {}, place === 0 ? "Before all passes" : `What ${data.stages[stage.stage].name} did`);
+    const heading = element("h2", {}, place === 0 ? "Before all passes" : `Changes by ${data.stages[stage.stage].name}`);
     if (place === 0) {
-      return [heading, element("p", {}, `${stage.totals.operations} operations. Move the slider to see the passes at work.`)];
+      return [heading, element("p", {}, `${stage.totals.operations} operations. Move the slider to see the effect of each pass.`)];
     }
     if (!stage.added.length && !stage.removed.length && !stage.moved.length) {
-      return [heading, element("p", {}, `It changed nothing in ${model.label}.`)];
+      return [heading, element("p", {}, `None in ${model.label}.`)];
     }
     const groups = this.groups(place);
     const list = element("ul", { class: "changes" });
@@ -220,7 +220,7 @@ class DetailsPanel {
     return [heading, list, ...(stage.removed.length ? [removed] : []), ...(stage.added.length ? [added] : [])];
   }
 
-  /** Changes of one kind together: of all that belongs together, which operations became which. */
+  /** The changes of a pass, grouped by kind. A kind is which operations were replaced by which. */
   groups(place) {
     const { model } = this.app;
     const stage = model.stages[place];
@@ -241,7 +241,7 @@ class DetailsPanel {
         && model.operations[sources[0]].opcode === model.operations[images[0]].opcode;
       const kind = images.length === 0 ? "gone" : sources.length === 0 ? "new" : same ? "changed" : "fused";
       const fromText = count(sources);
-      const intoText = images.length === 0 ? "gone" : same ? "with other operands" : sources.length === 0 ? `new ${count(images)}` : count(images);
+      const intoText = images.length === 0 ? "removed" : same ? "with other operands" : sources.length === 0 ? `new ${count(images)}` : count(images);
       const key = `${kind} ${fromText} ${intoText}`;
       if (!found.has(key)) found.set(key, { kind, fromText, intoText, count: 0, examples: [] });
       const group = found.get(key);

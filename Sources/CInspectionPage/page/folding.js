@@ -1,8 +1,9 @@
 "use strict";
-// From a stage to the levels that layout.js draws: an operation a node, a loop a cluster, and of a stretch that repeats
-// itself one copy in a cluster. What enters or leaves a cluster does so through its ports.
+// The levels that layout.js draws for a stage. An operation is a node and a loop is a cluster; a repeated stretch is a
+// cluster that shows one copy. Values enter and leave a cluster through its ports.
 
-/** A parameter of one integer a row goes almost everywhere; from so many readers on it gets no edges. */
+/** The maximum number of edges of a parameter with one integer per row. One with more readers is drawn without edges.
+ * */
 const maxEdges = 4;
 
 const measuring = document.createElement("canvas").getContext("2d");
@@ -20,10 +21,10 @@ class StageGraph {
     this.model = model;
     this.stage = model.stages[place];
     this.place = place;
-    /** The node that shows an operation; many copies of one may share it. */
+    /** The node that shows each operation. The copies of a folded operation share a node. */
     this.nodeOf = new Map();
     this.top = { nodes: [], edges: [] };
-    /** Where a value comes from at the top: {node, port}. */
+    /** The origin of each value at the top level: {node, port}. */
     this.sources = new Map();
     this.numbers = new Map();
     this.connected = new Set();
@@ -90,7 +91,7 @@ class StageGraph {
     };
   }
 
-  /** A number of its own for each node and port. */
+  /** The unique number of a node or port. */
   number(end) {
     if (!end) return "";
     if (!this.numbers.has(end)) this.numbers.set(end, this.numbers.size);
@@ -124,13 +125,13 @@ class StageGraph {
     return node;
   }
 
-  /** A port at the cluster's top, made once for each key. */
+  /** The port of a key at the top of a cluster. It is created on first use. */
   port(cluster, key, value, text) {
     let port = cluster.ports.find(one => one.key === key);
     if (!port) {
       port = { ...this.valueNode("port", value, text), key };
       cluster.ports.push(port);
-      // Before all operations, so that edges go forward.
+      // Ports come before all operations, so that edges lead forward.
       cluster.level.nodes.splice(cluster.ports.length - 1, 0, port);
     }
     return port;
@@ -147,7 +148,7 @@ class StageGraph {
     return port;
   }
 
-  /** Fills a cluster with operations; `outside` gives the port of a value from outside, or nothing. */
+  /** Fills a cluster with operations. `outside` returns the port of a value from outside, or nothing. */
   fill(cluster, operations, inner, outside) {
     for (const operation of operations) {
       this.model.operations[operation].operands.forEach((operand, index) => {
@@ -167,7 +168,7 @@ class StageGraph {
 
   addLoop(operation, loop) {
     const { model } = this;
-    const count = loop.count === undefined ? "as often as the caller says" : `${loop.count} times`;
+    const count = loop.count === undefined ? "as often as the caller decides" : `${loop.count} times`;
     const cluster = this.cluster("repeat", count);
     cluster.operation = operation;
     cluster.change = this.place > 0 ? model.change(this.place, operation) : undefined;
@@ -196,7 +197,8 @@ class StageGraph {
     });
   }
 
-  /** One copy of what repeats itself. The second stands for all: the first may read other values than the rest. */
+  /** Adds one copy of the repeated stretch. The second copy is shown, because the first may read other values than the
+   * rest. */
   addFold() {
     const { model, repetition } = this;
     const { start, period, count } = repetition;
@@ -207,7 +209,7 @@ class StageGraph {
     operations.forEach((operation, index) => {
       model.operations[operation].results.forEach((result, number) => places.set(result, { index, number }));
     });
-    const cluster = this.cluster(`${count} times`, `${period} operations, folded: click to unfold`);
+    const cluster = this.cluster(`${count} times`, `${period} operations, folded; click to unfold`);
     cluster.folded = true;
     const inner = new Map();
     const entering = [];

@@ -2,14 +2,14 @@
 // The graph of a function at a stage: drawing, zoom, pan, search, selection.
 
 const zoomLimits = [0.02, 3];
-/** Below this zoom, only boxes and titles can be read. */
+/** The zoom below which only boxes and titles are readable. */
 const farZoom = 0.45;
 
 class GraphView {
   constructor(app) {
     this.app = app;
     this.root = element("div", { class: "graph" });
-    this.svg = drawn("svg", { tabindex: 0, role: "application", "aria-label": "Graph. Arrow keys go along edges." });
+    this.svg = drawn("svg", { tabindex: 0, role: "application", "aria-label": "Graph. The arrow keys follow edges." });
     this.viewport = drawn("g");
     const arrow = drawn("marker", {
       id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, markerUnits: "userSpaceOnUse", orient: "auto",
@@ -160,7 +160,7 @@ class GraphView {
     this.drawMap();
   }
 
-  /** Goes to the next operation that was found. */
+  /** Goes to the next operation that the search found. */
   nextHit(step) {
     if (!this.hits.length) return;
     const current = this.hits.indexOf(this.app.operation);
@@ -177,7 +177,7 @@ class GraphView {
     this.move({ k, x: width / 2 - k * (node.absolute.x + node.w / 2), y: height / 2 - k * (node.absolute.y + Math.min(node.h, 200) / 2) });
   }
 
-  /** To the nearest operation along an edge, or beside. */
+  /** Goes to the nearest operation along an edge or, with the left and right arrows, next to the selected one. */
   step(key) {
     const all = this.boxes.filter(one => one.kind === "operation");
     const node = this.selected;
@@ -243,7 +243,7 @@ class GraphView {
     this.move({ k, x: (width - 92 - k * w) / 2, y: Math.max(20, (height - k * h) / 2) });
   }
 
-  /** The beginning, as large as the width allows. */
+  /** Shows the beginning of the graph, as large as the width allows. */
   home() {
     const { width } = this.size();
     const { w } = this.graph.top;
@@ -254,7 +254,7 @@ class GraphView {
     if (this.app.operation !== undefined) this.reveal();
   }
 
-  /** What is in the middle of the view, so that it stays there when the stage changes. */
+  /** The operations in the middle of the view. They stay there when the stage changes. */
   anchor() {
     const { height } = this.size();
     const y = (height / 2 - this.transform.y) / this.transform.k;
@@ -286,7 +286,7 @@ class GraphView {
     return false;
   }
 
-  // The whole graph in small
+  // The overview of the whole graph
 
   drawMap() {
     if (this.mapPending) return;
@@ -328,7 +328,7 @@ class GraphView {
 
   // Input
 
-  /** Does what a key asks for; false when it asks for nothing here. */
+  /** Performs the action of a key; false if the key has none here. */
   key(key) {
     const actions = {
       "+": () => this.zoomBy(1.25), "=": () => this.zoomBy(1.25), "-": () => this.zoomBy(0.8), 0: () => this.fit(),

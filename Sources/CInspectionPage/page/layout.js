@@ -1,8 +1,8 @@
 "use strict";
-// Layered drawing of a graph, top down: layers by the longest path, order within a layer by barycentres, places by
-// least squares. A level is {nodes, edges}; a node {w, h, level?, inPorts?, outPorts?} with a level of its own is a
-// cluster, whose size follows from what is in it. Afterwards nodes have x and y, their top left corner within the level,
-// edges have a path, and the level has w and h.
+// A layered drawing of a graph, from top to bottom. Layers are found by the longest path, the order within a layer by
+// barycenters, and the x coordinates by least squares. A level is {nodes, edges}, and a node is {w, h, level?,
+// inPorts?, outPorts?}. A node with a level is a cluster, whose size follows from its contents. The layout sets x and y
+// of the nodes, which is their top left corner within the level, the path of the edges, and w and h of the level.
 
 const layerGap = 30;
 const nodeGap = 22;
@@ -10,11 +10,13 @@ const clusterPadding = 16;
 const clusterTitle = 22;
 const sweeps = 8;
 
-/** How strongly ends of an edge pull each other: neighbours stand straight below each other, and so do the points of a
- * long edge, which gives way to nodes where it begins and ends. All are drawn to the middle, or long graphs would lean. */
+/** The strengths with which the ends of an edge attract each other. Neighbors are placed straight below each other, and
+ * so are the points of a long edge, which yields to nodes at its ends. A weak pull to the middle keeps long graphs from
+ * leaning. */
 const pull = { neighbours: 4, points: 2, start: 0.3, end: 0.2, middle: 0.15 };
 
-/** Least squares with order: places nearest to the desired ones that keep distances (pool adjacent violators). */
+/** The solution of a least squares problem with order: the positions nearest to the desired ones that keep the
+ * distances (pool adjacent violators). */
 function spread(desired, weights, separations) {
   const offsets = [0];
   for (let i = 1; i < desired.length; i++) offsets.push(offsets[i - 1] + separations[i - 1]);
@@ -55,7 +57,7 @@ function sizeCluster(node) {
   node.inner = { x: shift, y: clusterTitle + clusterPadding };
 }
 
-/** The layer of each node: nodes come in an order in which edges go forward. */
+/** The layer of each node. Nodes are in an order in which edges lead forward. */
 function rank(nodes, edges) {
   const ranks = new Map(nodes.map(node => [node, 0]));
   const incoming = new Map(nodes.map(node => [node, []]));
@@ -67,7 +69,7 @@ function rank(nodes, edges) {
   for (const node of nodes) {
     for (const from of incoming.get(node)) ranks.set(node, Math.max(ranks.get(node), ranks.get(from) + 1));
   }
-  // What nothing feeds goes down to just above what reads it.
+  // A node without inputs moves down to the layer above its first reader.
   for (const node of nodes) {
     if (node.kind === "port" || incoming.get(node).length || !outgoing.get(node).length) continue;
     ranks.set(node, Math.min(...outgoing.get(node).map(to => ranks.get(to))) - 1);
@@ -77,7 +79,8 @@ function rank(nodes, edges) {
   return ranks;
 }
 
-/** Nodes and, where an edge crosses a layer, points. All edges from one place share their points. */
+/** The layers of nodes and points. A point is where an edge crosses a layer. All edges from the same origin share their
+ * points. */
 function layer(nodes, edges, ranks) {
   const layers = [];
   const items = new Map();
@@ -128,7 +131,7 @@ function layer(nodes, edges, ranks) {
   return { layers, items, links, chains };
 }
 
-/** Where a cluster's port is, from the cluster's centre. */
+/** The offset of a cluster's port from the center of the cluster. */
 function portOffset(node, port) {
   return port && node.level ? node.inner.x + port.x + port.w / 2 - node.w / 2 : 0;
 }
@@ -153,7 +156,7 @@ function order(layers) {
   }
 }
 
-/** Sets every item's x, the place of its centre. */
+/** Sets the x coordinate of every item's center. */
 function place(layers) {
   for (const line of layers) {
     let x = 0;
@@ -188,7 +191,7 @@ function place(layers) {
   }
 }
 
-/** Puts the points of a long edge straight below each other, as far as what stands beside them lets it. */
+/** Aligns the points of a long edge vertically, as far as the items next to them allow. */
 function straighten(chain, layers) {
   let start = 0;
   let [low, high] = [-Infinity, Infinity];
@@ -238,7 +241,7 @@ function finish(level, layers, items, links) {
   level.w = right - left;
   level.h = Math.max(0, y - layerGap);
 
-  // Edges that meet a node from above come in side by side, in the order in which they come.
+  // Edges that reach a node from above arrive next to each other, in the order of their last points.
   const arrivals = new Map();
   for (const link of links) {
     const { edge } = link;
@@ -267,7 +270,7 @@ function finish(level, layers, items, links) {
       if (toY - y > 0.1) path.push(`V${toY.toFixed(1)}`);
       y = toY;
     };
-    // Straight lines are put down where they end, which for a long edge is many layers on.
+    // A straight stretch is written only where it ends, which for a long edge is many layers further down.
     const bend = (toX, toY) => {
       if (Math.abs(toX - x) < 0.5) return;
       const middle = (bottom + toY) / 2;

@@ -1,7 +1,8 @@
 "use strict";
-// What is shown, from the address and to it: #function=decode&stage=fuse-gate&view=graph&op=gated&search=…&unfold=1
+// The state of the page, which is read from the address and written to it:
+// #function=decode&stage=fuse-gate&view=graph&op=gated&search=…&unfold=1
 
-/** Milliseconds from a change to the address that has it. */
+/** The delay between a change and the update of the address, in milliseconds. */
 const addressDelay = 150;
 
 const viewNames = { graph: "Graph", tape: "Tape", memory: "Memory", passes: "Passes" };
@@ -38,7 +39,7 @@ class App {
     this.query = "";
   }
 
-  /** The place of the shown stage in the function's; tape and memory are the last one's. */
+  /** The index of the shown stage in the function's list. The tape and the memory belong to the last stage. */
   get place() {
     return this.view === "graph" || this.view === "passes" ? this.model.place(this.stage) : this.model.stages.length - 1;
   }
@@ -75,7 +76,7 @@ class App {
     if (this.unfolded) parts.set("unfold", "1");
     if (this.query) parts.set("search", this.query);
     this.address = `#${parts}`;
-    // Browsers take only so many changes of the address, and a moving slider makes many.
+    // Browsers limit how often the address may change, and a moving slider changes it often.
     if (this.writing) return;
     this.writing = setTimeout(() => {
       this.writing = undefined;
@@ -86,11 +87,11 @@ class App {
 
   operationName() {
     const { results } = this.model.operations[this.operation];
-    // A number could be taken for a value's name, which come first.
+    // The number is used only for an operation without results, because reading the address prefers names of values.
     return results.length ? this.model.name(results[0]) : `${this.operation}`;
   }
 
-  /** Shows something else. */
+  /** Changes the state and shows it. */
   go(changes, reveal) {
     if (changes.model && changes.model !== this.model) {
       this.operation = undefined;
@@ -125,8 +126,8 @@ class App {
     const entry = (kind, text) => element("div", { class: kind }, element("i"), text);
     legend.append(element("h2", {}, "Colors"),
       entry("matrix", "reads a matrix"), entry("attention", "attention and caches"), entry("norm", "norms"),
-      entry("move", "moves, conversions"), entry("other", "other arithmetic"),
-      element("div", { class: "changes-legend" }, entry("fused", "made by this pass"), entry("changed", "other operands"), entry("moved", "moved")));
+      entry("move", "moves and conversions"), entry("other", "other arithmetic"),
+      element("div", { class: "changes-legend" }, entry("fused", "made by this pass"), entry("changed", "given other operands"), entry("moved", "moved by this pass")));
     this.slider.addEventListener("input", () => this.go({ view: this.view === "passes" ? "passes" : "graph", stage: this.model.stages[Number(this.slider.value)].stage }));
     this.search.addEventListener("input", () => {
       this.query = this.search.value;
@@ -205,7 +206,7 @@ class App {
     }
   }
 
-  /** Shows a note at a place of the window, or none. */
+  /** Shows a note at a position in the window, or hides it. */
   tip(x, y, lines) {
     this.tipBox.hidden = !lines;
     if (!lines) return;

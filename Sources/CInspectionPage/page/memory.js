@@ -1,6 +1,6 @@
 "use strict";
-// The arena as a picture: a rectangle a buffer, from its first to its last instruction, at its place; and beside it the
-// arena if no two buffers shared memory.
+// A picture of the arena, in which a buffer is a rectangle from its first to its last instruction. Next to it is the
+// arena as it would be if no two buffers shared memory.
 
 class MemoryView {
   constructor(app) {
@@ -34,17 +34,17 @@ class MemoryView {
     const writers = this.writers();
     this.root.replaceChildren(
       element("p", { class: "note" }, `${buffers.length} values in `, element("b", {}, `${grouped(raw.arena_bytes_per_row)} B`),
-        ` a row, in place of ${grouped(raw.unplanned_bytes_per_row)} B if each had memory of its own: ${saved.toPrecision(3)} times less.`,
-        peak ? ` The peak is reached from instruction ${peak.first} to ${peak.last}, when %${peak.name} lies on top.` : ""),
+        ` per row. Without sharing, they would take ${grouped(raw.unplanned_bytes_per_row)} B, ${saved.toPrecision(3)} times as much.`,
+        peak ? ` The maximum is reached at instructions ${peak.first} to ${peak.last}, where %${peak.name} is the topmost value.` : ""),
       element("div", { class: "pictures" },
         this.picture("With planning", buffers, raw.arena_bytes_per_row, left, height, writers, { peak }),
         this.picture("Without", unshared, raw.unplanned_bytes_per_row, width - left - 16, height, writers,
           { mark: raw.arena_bytes_per_row })),
-      element("p", { class: "note" }, "Up: bytes a row of the call. Right: the tape's instructions; the wheel zooms, dragging moves. Colors: what wrote the ",
-        "value. Point at a rectangle, or go along them with arrow keys; click for its operation."));
+      element("p", { class: "note" }, "Vertical: bytes per row of the call. Horizontal: the instructions of the tape; the wheel zooms, dragging moves. ",
+        "Color: the operation that wrote the value. Point at a rectangle, or use the arrow keys; click for its operation."));
   }
 
-  /** The operation that writes each buffer, by its name. */
+  /** The operation that writes each buffer, by the name of the buffer. */
   writers() {
     const { raw } = this.model;
     const found = new Map();
@@ -63,10 +63,10 @@ class MemoryView {
     const [start, end] = this.range;
     const x = number => margin.left + (inner.w * (Math.min(end, Math.max(start, number)) - start)) / (end - start);
     const y = bytes => margin.top + inner.h * (1 - bytes / Math.max(1, total));
-    // Outlines of rectangles that are hardly wider than they would hide them.
+    // Outlines are left out if the rectangles are so narrow that outlines would hide them.
     const outlined = inner.w / (end - start) > 3 && total / this.model.raw.arena_bytes_per_row < 5;
-    const svg = drawn("svg", { class: outlined ? "outlined" : "", width, height, tabindex: 0, role: "application", "aria-label": `${title}: ${grouped(total)} bytes a row` });
-    svg.append(drawn("text", { x: margin.left, y: 14, class: "title" }, `${title}: ${grouped(total)} B a row`));
+    const svg = drawn("svg", { class: outlined ? "outlined" : "", width, height, tabindex: 0, role: "application", "aria-label": `${title}: ${grouped(total)} bytes per row` });
+    svg.append(drawn("text", { x: margin.left, y: 14, class: "title" }, `${title}: ${grouped(total)} B per row`));
     for (const tick of this.ticks(total, 5)) {
       svg.append(drawn("path", { class: "grid", d: `M${margin.left} ${y(tick).toFixed(1)}H${width - margin.right}` }),
         drawn("text", { x: margin.left - 6, y: y(tick) + 4, "text-anchor": "end", class: "line" }, tick >= 1e6 ? `${tick / 1e6} MB` : tick >= 1e4 ? `${tick / 1e3} kB` : grouped(tick)));
@@ -104,8 +104,8 @@ class MemoryView {
       const writer = writers.get(buffer.name);
       const place = box.getBoundingClientRect();
       this.app.tip(place.left + Math.min(place.width / 2, 200), place.top, [
-        `%${buffer.name}: ${buffer.type}`, `${grouped(buffer.bytes)} B a row at ${grouped(buffer.offset)}`,
-        `alive from #${buffer.first} to #${buffer.last}${writer ? `, written by ${writer.opcode}` : ""}`,
+        `%${buffer.name}: ${buffer.type}`, `${grouped(buffer.bytes)} B per row at offset ${grouped(buffer.offset)}`,
+        `needed from #${buffer.first} to #${buffer.last}${writer ? `, written by ${writer.opcode}` : ""}`,
       ]);
     };
     const open = index => {
@@ -134,7 +134,7 @@ class MemoryView {
     return svg;
   }
 
-  /** Wheel and dragging change the range of instructions that both pictures show. */
+  /** Makes the wheel and dragging change the range of instructions that both pictures show. */
   navigate(svg, left, width) {
     const count = Math.max(1, this.model.raw.tape.length);
     const set = (start, length) => {
@@ -162,7 +162,7 @@ class MemoryView {
     });
   }
 
-  /** Round numbers from 0 to a total, about so many. */
+  /** The round numbers from 0 to `total`, of which there are about `wanted`. */
   ticks(total, wanted) {
     const rough = total / Math.max(1, wanted);
     const power = 10 ** Math.floor(Math.log10(Math.max(1, rough)));

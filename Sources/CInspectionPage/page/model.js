@@ -1,5 +1,5 @@
 "use strict";
-// The data as the views ask for it. docs/inspect.schema.json says what is in it.
+// The data in the form that the views need. docs/inspect.schema.json describes the JSON.
 
 const data = JSON.parse(document.getElementById("inspection").textContent);
 
@@ -25,7 +25,7 @@ const drawn = (name, attributes = {}, ...children) => {
 
 const grouped = number => Math.round(number).toString().replace(/\B(?=(\d{3})+$)/g, "\u2009");
 
-/** 1234567 as 1.23 M. */
+/** The number with a unit prefix: 1234567 becomes 1.23 M. */
 const scaled = number => {
   for (const [limit, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
     if (number >= limit) return `${(number / limit).toPrecision(3)} ${unit}`;
@@ -35,14 +35,14 @@ const scaled = number => {
 
 const bytesText = number => (number < 1000 ? `${number} B` : `${scaled(number)}B`);
 
-/** A weight's name without what all names share. */
+/** The name of a weight without the parts that all names share. */
 const shortName = name => name.replace(/^transformer\./, "").replace(/\.weight(?=$|\.)/, "");
 
 const opcodes = new Map(data.opcodes.map(one => [one.name, one]));
 const familyOf = opcode => (opcodes.has(opcode) ? opcodes.get(opcode).family : "other");
 const meaningOf = opcode => (opcodes.has(opcode) ? opcodes.get(opcode).summary : "");
 
-/** One function of the plan, with lookups made when they are first asked for. */
+/** A function of the plan. Lookups are computed on first use. */
 class FunctionModel {
   constructor(raw) {
     this.raw = raw;
@@ -58,7 +58,7 @@ class FunctionModel {
     return this.made.get(key);
   }
 
-  /** The place, in this function's stages, of the last one not after a stage of the plan. */
+  /** The index, in this function's stages, of the last one that is not after the given stage of the plan. */
   place(stage) {
     let found = 0;
     this.stages.forEach((own, index) => { if (own.stage <= stage) found = index; });
@@ -70,7 +70,7 @@ class FunctionModel {
   type(number) { return data.types[this.values[number].type]; }
   cost(operation) { return this.raw.costs[this.operations[operation].cost]; }
 
-  /** Operations of a stage in order, those of loops behind them. */
+  /** The operations of a stage in order. The operations of a loop's body follow the loop. */
   inOrder(place) {
     return this.once(`order${place}`, () => {
       const stage = this.stages[place];
@@ -81,7 +81,7 @@ class FunctionModel {
 
   loop(place, operation) { return this.stages[place].loops.find(loop => loop.operation === operation); }
 
-  /** Which operation of a stage defines each value. */
+  /** The operation of a stage that defines each value. */
   definitions(place) {
     return this.once(`definitions${place}`, () => {
       const found = new Map();
@@ -106,7 +106,7 @@ class FunctionModel {
     });
   }
 
-  /** What the removed operations of a stage became, and from what its operations were made. */
+  /** The operations that replaced each removed one, and the reverse, at a stage. */
   transitions(place) {
     return this.once(`transitions${place}`, () => {
       const into = new Map();
@@ -122,7 +122,8 @@ class FunctionModel {
     });
   }
 
-  /** How a pass changed an operation: added, fused of several, changed in its operands, or moved. */
+  /** The change that a pass made to an operation: "new", "fused" (from several), "changed" (other operands) or "moved".
+   * */
   change(place, operation) {
     const changes = this.once(`changes${place}`, () => {
       const stage = this.stages[place];
@@ -139,7 +140,8 @@ class FunctionModel {
     return changes.get(operation);
   }
 
-  /** The operations of the last stage that do what one of an earlier stage did, or the stage that dropped it. */
+  /** The operations of the last stage that took over the work of an operation of an earlier stage, or the stage that
+   * dropped it. */
   fate(place, operation) {
     let current = [operation];
     for (let next = place + 1; next < this.stages.length; next++) {
@@ -152,7 +154,7 @@ class FunctionModel {
     return { into: current };
   }
 
-  /** The operations of the first stage that went into one of a stage. */
+  /** The operations of the first stage from which an operation of a stage was made. */
   origins(place, operation) {
     const all = this.once(`origins${place}`, () => {
       let found = new Map(this.inOrder(0).map(one => [one, [one]]));
@@ -169,11 +171,11 @@ class FunctionModel {
       }
       return found;
     });
-    // A loop became all of its copies, which says nothing of any one.
+    // A loop became all of its copies, so it identifies none of them.
     return (all.get(operation) || []).filter(one => one === operation || this.operations[one].opcode !== "repeat");
   }
 
-  /** Numbers of the instructions that an operation of the last stage is. */
+  /** The numbers of the instructions that execute an operation of the last stage. */
   instructions(operation) {
     const all = this.once("instructions", () => {
       const found = new Map();
@@ -187,7 +189,7 @@ class FunctionModel {
     return all.get(operation) || [];
   }
 
-  /** An operation's line in the text form. */
+  /** The line of an operation in the text form. */
   text(number) {
     const operation = this.operations[number];
     const inputs = operation.operands.map(operand => `%${this.name(operand)}`)
@@ -199,7 +201,7 @@ class FunctionModel {
       + `${operation.attributes ? ` {${operation.attributes}}` : ""}${types ? ` : ${types}` : ""}`;
   }
 
-  /** What a search looks through. */
+  /** The text that a search compares with. */
   searchText(number) {
     return this.once(`search${number}`, () => this.text(number).toLowerCase());
   }

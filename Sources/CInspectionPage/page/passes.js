@@ -1,14 +1,14 @@
 "use strict";
-// The table of what each pass bought.
+// The table of the costs after each pass.
 
 const passColumns = [
-  ["operations", totals => totals.operations, grouped, "Operations of the graph, those in loops counted once"],
-  ["instructions", totals => totals.instructions, grouped, "Instructions of the tape that the stage would give"],
+  ["operations", totals => totals.operations, grouped, "Operations of the graph; operations in loops count once"],
+  ["instructions", totals => totals.instructions, grouped, "Instructions on the tape that the stage would give"],
   ["barriers", totals => totals.barriers, grouped, "Instructions before which all threads meet"],
-  ["arena a row", totals => totals.arena_bytes_per_row, bytesText, "Memory for values for each row of a call"],
-  ["values a row", totals => totals.value_bytes_per_row, bytesText, "Bytes of values read and written for each row"],
-  ["weights a step", totals => totals.weight_bytes, bytesText, "Bytes of weights that a call of one row reads"],
-  ["FLOPs a row", totals => totals.flops_per_row, scaled, "Floating point operations a row, without attention's"],
+  ["arena per row", totals => totals.arena_bytes_per_row, bytesText, "Memory for values, per row of a call"],
+  ["values per row", totals => totals.value_bytes_per_row, bytesText, "Bytes of values read and written per row"],
+  ["weights per call", totals => totals.weight_bytes, bytesText, "Bytes of weights that a call with one row reads"],
+  ["FLOPs per row", totals => totals.flops_per_row, scaled, "Floating point operations per row, without those of attention"],
 ];
 
 class PassesView {
@@ -49,7 +49,7 @@ class PassesView {
     });
     const { recurrences, label } = model.raw;
     this.root.replaceChildren(
-      element("p", { class: "note" }, `What ${label} costs after each pass, loops run ${recurrences} times. Click a row for the graph.`),
+      element("p", { class: "note" }, `The costs of ${label} after each pass, with ${recurrences} iterations of each loop. Click a row for the graph.`),
       element("table", {}, element("thead", {}, head), body));
   }
 }

@@ -1,5 +1,5 @@
 "use strict";
-// The tape: a line an instruction, a rule where all threads meet.
+// The tape, with one line per instruction and a rule at each barrier.
 
 class TapeView {
   constructor(app) {
@@ -54,9 +54,9 @@ class TapeView {
       body.append(line);
     });
     this.root.replaceChildren(
-      element("p", { class: "note" }, `${grouped(instructions)} instructions. A rule is a barrier, where all threads meet: ${grouped(barriers)}. Click a line for its operation.`),
+      element("p", { class: "note" }, `${grouped(instructions)} instructions. ${grouped(barriers)} barriers, at which all threads meet, are drawn as rules. Click a line for its operation.`),
       element("table", {},
-        element("thead", {}, element("tr", {}, ...["#", "instruction", "weights", "FLOPs a row"].map(text => element("th", { scope: "col" }, text)))),
+        element("thead", {}, element("tr", {}, ...["#", "instruction", "weights", "FLOPs per row"].map(text => element("th", { scope: "col" }, text)))),
         body));
   }
 

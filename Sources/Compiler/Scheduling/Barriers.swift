@@ -1,11 +1,11 @@
 import IR
 import Plans
 
-/// Decides where threads have to meet. Between two barriers, threads run ahead of each other, so an instruction needs a
-/// barrier before it when another since the last barrier touches the same memory, one of them writes, and they do not
-/// divide the work alike.
+/// A placement of the barriers at which threads meet. Between two barriers, some threads run ahead of others. An
+/// instruction therefore needs a barrier if it touches the same memory as an instruction since the last barrier, one of
+/// the two writes, and they do not divide the work in the same way.
 struct BarrierPlacement {
-    /// Memory that an instruction touches.
+    /// A use of memory by an instruction.
     private struct Access {
         enum Place: Hashable {
             case arena(Range<Int>)
@@ -15,7 +15,8 @@ struct BarrierPlacement {
 
         var place: Place
         var writes: Bool
-        /// The buffer when each thread touches only its own share of the rows, the same share in every such instruction.
+        /// The buffer, if each thread touches only its own share of the rows, which is the same in every such
+        /// instruction.
         var ownRowsOf: Int?
 
         func conflicts(with other: Access) -> Bool {
@@ -34,7 +35,7 @@ struct BarrierPlacement {
 
     init(buffers: [ScheduledBuffer]) { self.buffers = buffers }
 
-    /// Sets `barrier` of the next instruction of the tape.
+    /// Sets `barrier` of the next instruction on the tape.
     mutating func place(_ instruction: inout Instruction) {
         let accesses = accesses(of: instruction)
         if accesses.contains(where: { access in pending.contains { $0.conflicts(with: access) } }) {

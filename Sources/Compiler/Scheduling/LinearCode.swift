@@ -1,18 +1,18 @@
 import IR
 import Plans
 
-/// A function as a straight list of steps over named storage, loops flattened to a `repeat` step and its body: what
-/// memory planning and the tape are made from.
+/// A function as a list of steps over named storage, from which the memory plan and the tape are made. A loop is a
+/// `repeat` step followed by its body.
 ///
-/// The carried value of a loop lives in one buffer, under the name of the loop's result: it is copied in before the loop
-/// and at the end of every iteration.
+/// The carried value of a loop is in one buffer, under the name of the loop's result. It is copied there before the
+/// loop and at the end of every iteration.
 struct LinearCode {
     struct Step {
         enum Action {
             case operation(Operation)
-            /// `into` takes over the value of `from`.
+            /// Copies the value of `from` to `into`.
             case copy(from: Value, into: Value)
-            /// The next `length` steps are the body of a loop.
+            /// A loop, whose body is the next `length` steps.
             case loop(length: Int)
         }
 
@@ -22,9 +22,10 @@ struct LinearCode {
     }
 
     var steps: [Step] = []
-    /// The bodies of loops, as ranges of steps.
+    /// The bodies of the loops, as ranges of steps.
     var loops: [Range<Int>] = []
-    /// The value that each of the function's results is found in, in order: never a parameter, never twice the same.
+    /// The value that holds each of the function's results, in order. No value is a parameter, and no value occurs
+    /// twice.
     var results: [Value] = []
 
     init(_ function: Function) {
@@ -50,7 +51,7 @@ struct LinearCode {
             let start = steps.count
             steps.append(Step(action: .loop(length: 0), reads: [], writes: []))
             for inner in body.operations { append(inner) }
-            // Of several carried values one may be yielded as another, so all are read before any is overwritten.
+            // A carried value may be yielded as another one, so all are read before any is overwritten.
             let next = body.yields.map(resolve)
             let carried = Set(operation.results.map(\.name))
             let staged = next.enumerated().map { index, value -> Value in

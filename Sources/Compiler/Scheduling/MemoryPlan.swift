@@ -2,27 +2,30 @@ import IR
 import NumberFormats
 import Plans
 
-/// Where every value of a function lies: results and parameters in the caller's memory, all else in one arena, in which
-/// values share memory when they are never alive together.
+/// The places of a function's values in memory. Parameters and results are in the caller's memory. All other values are
+/// in one arena, in which values that are never needed at the same time share memory.
 ///
-/// All sizes are bytes per row of the call, and every buffer grows with the rows, so one plan serves any number of rows.
+/// All sizes are in bytes per row of the call. Every buffer grows with the rows, so one plan serves any number of rows.
 public struct MemoryPlan: Hashable, Sendable {
-    /// A value's time in the arena: from the step that first writes it to the last one that reads it.
+    /// The place of a value in the arena, and the steps during which it is needed.
     public struct Placement: Hashable, Sendable {
+        /// The value.
         public var value: Value
-        /// Steps are numbered as the tape's instructions are.
+        /// The step that first writes the value. Steps are numbered like the instructions of the tape.
         public var firstStep: Int
+        /// The last step that reads the value.
         public var lastStep: Int
-        /// Where in the arena, and how much of it, in bytes per row.
+        /// The offset of the value from the start of the arena, in bytes per row.
         public var offsetPerRow: Int
+        /// The size of the value, in bytes per row.
         public var bytesPerRow: Int
     }
 
-    /// In the order of their first step.
+    /// The placements, in the order of their first steps.
     public var placements: [Placement]
-    /// The arena's size.
+    /// The size of the arena, in bytes per row.
     public var bytesPerRow: Int
-    /// The sum of all values' sizes: the arena without planning.
+    /// The sum of the sizes of all values, in bytes per row, which is the arena without planning.
     public var unplannedBytesPerRow: Int
 
     init(_ code: LinearCode, parameters: [Value]) throws {
@@ -38,7 +41,7 @@ public struct MemoryPlan: Hashable, Sendable {
                 ].lastStep = step
             }
         }
-        // What enters a loop from outside, or is carried, is needed until the loop's end.
+        // A value that enters a loop from outside, or is carried, is needed until the end of the loop.
         for loop in code.loops {
             for (name, placement) in placements
             where placement.firstStep < loop.lowerBound && placement.lastStep >= loop.lowerBound {
@@ -46,7 +49,7 @@ public struct MemoryPlan: Hashable, Sendable {
             }
         }
 
-        // First fit in the order of time: only what is alive at a value's first step can be in its way.
+        // First fit in the order of the first steps: only values that are needed at that step can be in the way.
         let ordered = placements.values.sorted {
             ($0.firstStep, $1.bytesPerRow, $0.value.name) < ($1.firstStep, $0.bytesPerRow, $1.value.name)
         }

@@ -2,10 +2,12 @@ import IR
 import NumberFormats
 import Plans
 
-/// Turns a lowered module into what the executor runs: memory planned by liveness, one static tape of instructions per
-/// function, barriers only where a dependence needs one.
+/// Schedules a lowered module: plans memory by liveness, and makes one static tape of instructions for each function,
+/// with barriers only where a dependence needs one.
 ///
-/// - Parameter specializations: which functions are copies for one number of recurrences, see ``SpecializeRecurrences``.
+/// - Parameter specializations: the functions that are copies for one number of recurrences, see
+///   ``SpecializeRecurrences``.
+/// - Throws: ``CompilerError`` for a function or weight that no plan can hold.
 public func schedule(_ module: Module, specializations: [Specialization] = []) throws -> Schedule {
     let weights = try module.weights.map(ScheduledWeight.init)
     let caches = try module.caches.map(ScheduledCache.init)
@@ -20,7 +22,7 @@ public func schedule(_ module: Module, specializations: [Specialization] = []) t
     return Schedule(weights: weights, caches: caches, functions: functions)
 }
 
-/// The memory plan of one function of a lowered module, for people to look at.
+/// The memory plan of one function of a lowered module, for inspection.
 public func memoryPlan(of function: Function) throws -> MemoryPlan {
     try MemoryPlan(LinearCode(function), parameters: function.parameters)
 }
@@ -52,7 +54,8 @@ private struct TapeBuilder {
         let loopEdges = Set(code.loops.flatMap { [$0.lowerBound, $0.upperBound] })
         let instructions = try code.steps.enumerated().map { index, step in
             var instruction = try instruction(for: step)
-            // The last steps of an iteration run into the first of the next, and into what follows the loop.
+            // The last steps of an iteration are followed by the first steps of the next one and by those after the
+            // loop.
             instruction.barrier = loopEdges.contains(index)
             barriers.place(&instruction)
             return instruction
@@ -63,8 +66,8 @@ private struct TapeBuilder {
             arenaBytesPerRow: plan.bytesPerRow, unplannedBytesPerRow: plan.unplannedBytesPerRow)
     }
 
-    /// A tape repeats as often as its caller says. For a copy that is only ever called for one number of recurrences that
-    /// is a fixed number too, so its loops may be left as they are.
+    /// Checks that every loop runs as often as the caller of the tape decides. In a copy that is only called for one
+    /// number of recurrences, a loop with that count is the same, so it may remain.
     private func checkLoops(recurrences: Int?) throws {
         for case .number(let count)? in function.operations.map({ $0.body?.count }) where count != recurrences {
             throw CompilerError(
@@ -128,7 +131,7 @@ private struct TapeBuilder {
 }
 
 extension ScheduledWeight {
-    /// A matrix keeps its extents; a vector is one row.
+    /// The stored form of a weight. A matrix keeps its extents, and a vector becomes one row.
     init(_ weight: Weight) throws {
         var extents = weight.type.shape.compactMap { extent in if case .fixed(let n) = extent { n } else { nil } }
         if extents.count == 1 { extents.insert(1, at: 0) }
