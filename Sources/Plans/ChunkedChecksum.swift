@@ -8,7 +8,7 @@ public struct ChunkedChecksum {
 
     private var whole = Checksum()
     private var chunk = Checksum()
-    /// Bytes in `chunk`.
+    /// The number of bytes in `chunk`.
     private var filled = 0
 
     public init() {}

@@ -1,13 +1,14 @@
 /// The name of a model's function: what it computes, and what its head returns. In plans and in the IR it is spelled
 /// `decode` or `decode.logits`.
 public struct FunctionName: Hashable, Sendable, CustomStringConvertible {
+    /// The computation of a function.
     public enum Kind: String, CaseIterable, Hashable, Sendable {
-        /// Prelude, `recurrences` of the core, coda, head; for the many rows of prompts.
+        /// The prelude, `recurrences` iterations of the core, the coda and the head, for the many rows of prompts.
         case prefill
-        /// The same for one row per sequence.
+        /// The computation of `prefill` for one row per sequence.
         case decode
-        /// One step of diffusion forcing: prelude, embedding EMA, state noise, `recurrences` of the core, coda, head, and
-        /// the change of every state.
+        /// One step of diffusion forcing: the prelude, the embedding EMA, the state noise, `recurrences` iterations of
+        /// the core, the coda, the head, and the change of every state.
         case step
     }
 
@@ -41,6 +42,7 @@ extension ScheduledFunction {
     /// The name of a function's copy that is unrolled, `decode.r32`, or of the looping form, `decode`.
     public static func label(_ name: String, unrolled: Int?) -> String { unrolled.map { "\(name).r\($0)" } ?? name }
 
+    /// The name with the recurrences that the tape is unrolled for, as ``FunctionName/label(_:unrolled:)`` gives it.
     public var label: String { Self.label(name, unrolled: unrolled) }
 }
 

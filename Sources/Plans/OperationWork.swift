@@ -5,13 +5,15 @@ import IR
 public struct OperationWork: Hashable, Sendable {
     /// The sizes that the work depends on.
     public struct Sizes: Hashable, Sendable {
-        /// Columns of the first operand and of the last result; 0 if there is none.
+        /// The number of columns of the first operand; 0 if there is none.
         public var operandColumns: Int
+        /// The number of columns of the last result; 0 if there is none.
         public var resultColumns: Int
-        /// Outputs and inputs of the matrix that the rows are multiplied with; 0 without one.
+        /// The number of outputs of the matrix that the rows are multiplied with; 0 if there is none.
         public var outputs: Int
+        /// The number of inputs of that matrix; 0 if there is none.
         public var inputs: Int
-        /// Numbers of a position's keys in the cache; 0 without one.
+        /// The number of columns of a position's keys in the cache; 0 if there is none.
         public var cacheColumns: Int
 
         public init(
@@ -25,14 +27,15 @@ public struct OperationWork: Hashable, Sendable {
         }
     }
 
-    /// Multiplications and additions of the matrix product, for each row.
+    /// The multiplications and additions of the matrix product, for each row.
     public var productFlopsPerRow = 0
-    /// All other floating point operations, for each row.
+    /// The other floating point operations, for each row.
     public var otherFlopsPerRow = 0
-    /// Floating point operations for each row and each position that it attends to.
+    /// The floating point operations for each row and each position that it attends to.
     public var flopsPerPosition = 0
-    /// Numbers of keys and values written for each row, and read for each position.
+    /// The number of elements of keys and values that are written for each row.
     public var cacheNumbersWrittenPerRow = 0
+    /// The number of elements of keys and values that are read for each position.
     public var cacheNumbersReadPerPosition = 0
 
     public init(of opcode: Opcode, _ sizes: Sizes) {
@@ -47,7 +50,7 @@ public struct OperationWork: Hashable, Sendable {
         case .perMatrixOutput(let count): otherFlopsPerRow = count * sizes.outputs
         case .perResultColumnAndPosition(let count): flopsPerPosition = count * sizes.resultColumns
         }
-        // A key and a value.
+        // A cache holds a key and a value of each position.
         switch traits.cache {
         case .write: cacheNumbersWrittenPerRow = 2 * sizes.cacheColumns
         case .read: cacheNumbersReadPerPosition = 2 * sizes.cacheColumns
@@ -55,6 +58,7 @@ public struct OperationWork: Hashable, Sendable {
         }
     }
 
-    /// Operations of the product of one row with a matrix: a multiplication and an addition for each of its numbers.
+    /// The floating point operations of the product of one row with a matrix: a multiplication and an addition for each
+    /// element of the matrix.
     public static func productFlops(outputs: Int, inputs: Int) -> Int { 2 * outputs * inputs }
 }

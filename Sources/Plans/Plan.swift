@@ -54,21 +54,24 @@ public struct PlanContents: Codable, Hashable, Sendable {
 
 /// The settings that a plan was compiled for.
 public struct PlanSettings: Codable, Hashable, Sendable {
-    /// The width of a latent state (E), the number of token ids (V), and the longest sequence in positions.
+    /// The width E of a latent state, in columns.
     public var width: Int
+    /// The number V of token ids.
     public var vocabulary: Int
+    /// The length of the longest sequence, in positions.
     public var context: Int
     /// The maximum number of rows in a call.
     public var maxRows: Int
-    /// The format of matrices that no rule is for.
+    /// The format of the matrices to which no rule applies.
     public var weights: ElementType
-    /// The formats of matrices by name. The first rule that matches counts.
+    /// The formats of matrices by name. The first rule that matches applies.
     public var weightRules: [WeightRule]
-    /// The recurrences of a decode and of a step that are unrolled; any other number runs as a loop.
+    /// The number of recurrences of a decode that are unrolled. A call with any other number runs as a loop.
     public var recurrence: Int
+    /// The number of recurrences of a step that are unrolled. A call with any other number runs as a loop.
     public var innerRecurrence: Int
-    /// The names of the compiler's passes that ran, in order. Older plans do not name them, which means all of them in the
-    /// standard order.
+    /// The names of the compiler's passes that ran, in order. Plans of older versions have no list; they were made by
+    /// all passes in the standard order.
     public var passes: [String]?
 
     public init(
@@ -96,7 +99,7 @@ extension PlanSettings {
             context: try values.decode(Int.self, forKey: .context),
             maxRows: try values.decode(Int.self, forKey: .maxRows),
             weights: try values.decode(ElementType.self, forKey: .weights),
-            // Older plans have no rules.
+            // Plans of older versions have no rules.
             weightRules: try values.decodeIfPresent([WeightRule].self, forKey: .weightRules) ?? [],
             recurrence: try values.decode(Int.self, forKey: .recurrence),
             innerRecurrence: try values.decode(Int.self, forKey: .innerRecurrence),
@@ -106,8 +109,9 @@ extension PlanSettings {
 
 /// The format of matrices whose names match a shell-style pattern.
 public struct WeightRule: Codable, Hashable, Sendable {
-    /// `*` stands for any characters, `?` for one, `[0-3]` and `[!0-3]` for one of a set or outside it.
+    /// The pattern. `*` stands for any characters, `?` for one, `[0-3]` and `[!0-3]` for one in or outside a set.
     public var pattern: String
+    /// The format of the matrices that match.
     public var format: ElementType
 
     public init(pattern: String, format: ElementType) {
@@ -116,5 +120,5 @@ public struct WeightRule: Codable, Hashable, Sendable {
     }
 }
 
-/// A plan cannot be written or read.
+/// The error of a plan that cannot be written or read.
 public typealias PlanError = Failure<Plan>

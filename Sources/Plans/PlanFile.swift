@@ -107,7 +107,7 @@ extension Plan {
         }
     }
 
-    /// Writes a plan file without weights, which can be inspected but not run.
+    /// Writes a plan file without weights. The plan can be inspected but not run.
     /// - Throws: ``PlanError`` or a file error.
     public static func writeWithoutWeights(_ contents: PlanContents, to path: String) throws {
         try write(PlanFile.layout(contents, hasWeights: false), to: path) { try appendDocuments(contents, to: $0) }
@@ -160,20 +160,22 @@ extension Plan {
 // MARK: Reading
 
 extension Plan {
-    /// How much of a plan's data is compared with its checksum on opening. The header and the documents always are.
+    /// The amount of a plan's data that is compared with its checksum on opening. The header and the documents are
+    /// always compared.
     public enum Verification: Hashable, Sendable {
         /// Compares all data, however long that takes.
         case whole
-        /// Compares all data if it has at most this many bytes, and otherwise only checks that it is there.
+        /// Compares all data if its size does not exceed this number of bytes. Larger data is only checked to be
+        /// complete.
         case upTo(Int)
 
         /// The default, 256 MiB: even a slow disk reads that much in a moment.
         public static let moment = upTo(256 << 20)
     }
 
-    /// Maps a plan file and checks it: format, version, the checksums of the header, of the documents and (see
-    /// ``Verification``) of all data, and that each weight is there in its size.
-    /// - Throws: ``PlanError`` or a file error that says what is wrong with the file.
+    /// Maps a plan file and checks it: the format, the version, the checksums of the header, of the documents and (see
+    /// ``Verification``) of all data, and that each weight is present in its full size.
+    /// - Throws: ``PlanError`` or a file error that describes the problem with the file.
     public init(path: String, verifying verification: Verification = .moment) throws {
         let file = try SafetensorsFile(path: path)
         func refuse(_ problem: String) -> PlanError { PlanError("\(path) \(problem)") }

@@ -13,7 +13,8 @@ public enum PlanLimits {
 }
 
 extension PlanSettings {
-    /// - Throws: ``PlanError`` for the first number that is out of its range.
+    /// Checks that every setting is in its range.
+    /// - Throws: ``PlanError`` for the first setting that is not.
     func validate() throws {
         func check(_ value: Int, _ name: String, _ range: ClosedRange<Int>) throws {
             guard range.contains(value) else {
@@ -34,9 +35,9 @@ extension PlanSettings {
 }
 
 extension Schedule {
-    /// Checks that every number in the schedule names something that is there, that sizes are sizes, and that what
-    /// stands for the caller's memory has its form, so that readers may follow it blindly. What each instruction needs of
-    /// its operands the executor checks.
+    /// Checks that every number in the schedule refers to something that exists, that sizes are in their ranges, and
+    /// that buffers in the caller's memory have the form of their ports. Readers may rely on this. The executor checks
+    /// what each instruction requires of its operands.
     /// - Throws: ``PlanError`` for the first fault.
     func validate() throws {
         let extents = 1...PlanLimits.width
@@ -73,7 +74,7 @@ extension Schedule {
                 throw PlanError("\(port.name) is \(port.element), which callers do not read or write.")
             }
         }
-        // Callers hand parameters over by their names.
+        // Callers pass parameters by name.
         var names: Set<String> = []
         if let twice = function.parameters.first(where: { !names.insert($0.name).inserted }) {
             throw PlanError("two parameters are called \(twice.name).")
@@ -123,7 +124,7 @@ extension Schedule {
             guard function.results.indices.contains(index) else { throw isNowhere(buffer) }
             port = function.results[index]
         }
-        // The caller's memory has the port's size, and the executor goes by the buffer's.
+        // The caller's memory has the size of the port, but the executor uses that of the buffer.
         guard buffer.element == port.element, buffer.width == port.width else {
             throw PlanError(
                 "the buffer \(buffer.name) is of another type or width than \(port.name), which it stands for.")
@@ -134,7 +135,7 @@ extension Schedule {
         PlanError("the buffer \(buffer.name) lies outside of the memory there is.")
     }
 
-    /// Whether a `repeat` has one length, and so many instructions follow it.
+    /// Whether a `repeat` has exactly one length, and at least that number of instructions follows it.
     private func isBody(_ integers: [Int], after number: Int, of function: ScheduledFunction) -> Bool {
         guard integers.count == 1 else { return false }
         return (0..<function.instructions.count - number).contains(integers[0])

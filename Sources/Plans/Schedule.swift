@@ -1,6 +1,6 @@
 import NumberFormats
 
-/// What the executor is told: for each compiled function a static tape of instructions over planned buffers, and the
+/// The input of the executor: a static tape of instructions over planned buffers for each compiled function, and the
 /// weights and caches that the tapes refer to by number.
 public struct Schedule: Codable, Hashable, Sendable {
     public var weights: [ScheduledWeight]
@@ -14,14 +14,15 @@ public struct Schedule: Codable, Hashable, Sendable {
     }
 }
 
-/// One weight of a plan: a matrix of `rows` outputs by `columns` inputs, or a vector (`rows` is 1).
+/// A weight of a plan: a matrix of `rows` outputs by `columns` inputs, or a vector, whose `rows` is 1.
 public struct ScheduledWeight: Codable, Hashable, Sendable {
-    /// Also the name of its tensor in the plan file.
+    /// The name, which is also that of its tensor in the plan file.
     public var name: String
+    /// The format in which the plan stores it.
     public var format: ElementType
-    /// N, the outputs; 1 for a vector.
+    /// The number N of outputs; 1 for a vector.
     public var rows: Int
-    /// K, the inputs.
+    /// The number K of inputs, or the length of a vector.
     public var columns: Int
 
     public init(name: String, format: ElementType, rows: Int, columns: Int) {
@@ -35,10 +36,10 @@ public struct ScheduledWeight: Codable, Hashable, Sendable {
     /// format.
     public var byteCount: Int? { format.weights?.byteCount(rows: rows, columns: columns) }
 
-    /// Whether it is a vector. Vectors are always f32.
+    /// Whether the weight is a vector. Vectors are always f32.
     public var isVector: Bool { rows == 1 && format == .f32 }
 
-    /// The layout of its format.
+    /// The layout of the weight's format.
     public var layout: any WeightLayout.Type {
         get throws {
             guard let layout = format.weights else {
@@ -49,14 +50,15 @@ public struct ScheduledWeight: Codable, Hashable, Sendable {
     }
 }
 
-/// Keys and values of one attention block.
+/// The cache of keys and values of one attention block.
 public struct ScheduledCache: Codable, Hashable, Sendable {
+    /// The name, by which the IR refers to it.
     public var name: String
-    /// Heads of a position's keys, and of its values.
+    /// The number of heads of a position's keys, and of its values.
     public var heads: Int
-    /// Columns of a head.
+    /// The number of columns of a head.
     public var dim: Int
-    /// Whether it keeps entries of several recurrences, as many as the session's budget.
+    /// Whether the cache keeps entries of several recurrences. Their number is the budget of the session.
     public var isRecurrent: Bool
 
     public init(name: String, heads: Int, dim: Int, isRecurrent: Bool) {
@@ -67,22 +69,25 @@ public struct ScheduledCache: Codable, Hashable, Sendable {
     }
 }
 
-/// Where a buffer lies.
+/// The memory that a buffer is in.
 public enum BufferStorage: Codable, Hashable, Sendable {
-    /// In the arena, at this many bytes for each row of its capacity.
+    /// The arena, at this offset in bytes for each row of its capacity.
     case arena(offsetPerRow: Int)
-    /// The caller's n-th parameter, read only.
+    /// The caller's parameter with this index, which is only read.
     case parameter(Int)
-    /// The caller's n-th result.
+    /// The caller's result with this index.
     case result(Int)
 }
 
-/// One planned buffer: rows of `width` elements.
+/// A planned buffer: rows of `width` elements.
 public struct ScheduledBuffer: Codable, Hashable, Sendable {
-    /// The IR value that it holds.
+    /// The name of the IR value that the buffer holds.
     public var name: String
+    /// The type of the elements.
     public var element: ElementType
+    /// The number of elements in a row.
     public var width: Int
+    /// The memory that the buffer is in.
     public var storage: BufferStorage
 
     /// The bytes that an arena reserves for each row; 0 if no row can have the element type.
@@ -96,7 +101,7 @@ public struct ScheduledBuffer: Codable, Hashable, Sendable {
     }
 }
 
-/// A parameter or result of a compiled function: rows of `width` elements, row-major, f32 or i32.
+/// A parameter or result of a compiled function: rows of `width` elements of f32 or i32, row-major.
 public struct Port: Codable, Hashable, Sendable {
     public var name: String
     public var element: ElementType
@@ -109,24 +114,30 @@ public struct Port: Codable, Hashable, Sendable {
     }
 }
 
-/// One instruction of a tape: an IR operation of the same name, or `copy`, or `repeat`.
+/// An instruction of a tape: an IR operation, or `copy`.
 public struct Instruction: Codable, Hashable, Sendable {
+    /// The kind of work.
     public var opcode: TapeOpcode
-    /// Whether all threads meet before it.
+    /// Whether all threads meet before the instruction.
     public var barrier: Bool
-    /// Buffers read and written, weights, and the cache, by number.
+    /// The numbers of the buffers that it reads.
     public var inputs: [Int]
+    /// The numbers of the buffers that it writes.
     public var outputs: [Int]
+    /// The numbers of the weights that it reads.
     public var weights: [Int]
+    /// The number of the cache that it reads or writes; nil if there is none.
     public var cache: Int?
-    /// Of a cache instruction: the recurrence, or `Instruction.induction`.
+    /// The recurrence of an instruction on a cache, or `Instruction.induction`.
     public var recurrence: Int
-    /// `slice`: from, to. `rope`, attention: heads. `repeat`: how many instructions follow as its body.
+    /// The integer attributes: `from` and `to` of `slice`, the heads of `rope` and attention, the number of following
+    /// instructions that are the body of `repeat`.
     public var integers: [Int]
-    /// `embed`: scale. Norms: eps. `rope`: base.
+    /// The float attribute: the scale of `embed`, `eps` of a norm, the base of `rope`.
     public var float: Float
 
-    /// In `recurrence`: the number of finished iterations of the `repeat` around the instruction.
+    /// The value of `recurrence` that stands for the number of finished iterations of the `repeat` around the
+    /// instruction.
     public static let induction = -1
 
     public init(
@@ -145,20 +156,24 @@ public struct Instruction: Codable, Hashable, Sendable {
     }
 }
 
-/// One compiled function.
+/// A compiled function.
 public struct ScheduledFunction: Codable, Hashable, Sendable {
+    /// The name, see ``FunctionName``.
     public var name: String
-    /// The number of recurrences that the tape is for, and mostly unrolled for; nil when it takes any number, in a loop.
+    /// The number of recurrences that the tape is made for, and usually unrolled for; nil if the tape takes any number,
+    /// in a loop.
     public var unrolled: Int?
+    /// The parameters, in the order of their indexes.
     public var parameters: [Port]
+    /// The results, in the order of their indexes.
     public var results: [Port]
-    /// Instructions name buffers by their numbers here.
+    /// The buffers. Instructions refer to them by index.
     public var buffers: [ScheduledBuffer]
-    /// The tape.
+    /// The instructions of the tape, in the order in which they run.
     public var instructions: [Instruction]
-    /// The arena's size for each row of its capacity, in bytes.
+    /// The size of the arena for each row of its capacity, in bytes.
     public var arenaBytesPerRow: Int
-    /// What the arena would take if no two buffers shared memory, in bytes per row.
+    /// The size of the arena if no two buffers shared memory, in bytes per row.
     public var unplannedBytesPerRow: Int
 
     public init(

@@ -1,33 +1,34 @@
 import IR
 import NumberFormats
 
-/// What a call of a function cannot do without: bytes that come from memory, and multiplications and additions. Counted
+/// The work that a call of a function cannot avoid: bytes from memory, and multiplications and additions. It is counted
 /// on the tape, for consecutive rows of one sequence.
 ///
-/// Weights are counted each time an instruction reads them, since a pass over a model pushes them out of the caches;
-/// keys and values once an attention, however many rows look at them. What passes from instruction to instruction is
-/// taken to stay in caches. Whole numbers that would be too large stay at `Int.max`: a plan without weights may declare
-/// any.
+/// Weights count each time an instruction reads them, because a pass over a model pushes them out of the caches. Keys
+/// and values count once per attention, for any number of rows. Values that pass between instructions are assumed to
+/// stay in caches. Integers saturate at `Int.max`, because a plan without weights may declare any sizes.
 public struct TapeCost: Hashable, Sendable {
-    /// Bytes of weights as stored.
+    /// The bytes of weights as stored.
     public var weightBytes = 0
-    /// Bytes of keys and values.
+    /// The bytes of keys and values.
     public var cacheBytes = 0
-    /// Operations by the format of the weights; a multiplication and an addition are two. Attention counts as f32.
+    /// The floating point operations by the format of the weights. A multiplication and an addition are two. Attention
+    /// counts as f32.
     public var operations: [ElementType: Double] = [:]
-    /// Instructions that run, and barriers that all threads wait at: those in loops once an iteration.
+    /// The number of instructions that run. Those in loops count once per iteration.
     public var instructions = 0
+    /// The number of barriers at which all threads meet. Those in loops count once per iteration.
     public var barriers = 0
 
-    /// All that comes from memory.
+    /// The bytes that come from memory.
     public var bytes: Int { weightBytes.adding(1, times: cacheBytes) }
 
     public init() {}
 
     /// - Parameters:
-    ///   - recurrences: how often loops run.
-    ///   - context: positions before the first row.
-    ///   - cacheElementBytes: of a cached number; 4 where caches hold f32.
+    ///   - recurrences: the number of iterations of loops.
+    ///   - context: the number of positions before the first row.
+    ///   - cacheElementBytes: the size of a cached number; 4 if caches hold f32.
     public init(
         of function: ScheduledFunction, in schedule: Schedule, rows: Int, recurrences: Int, context: Int,
         cacheElementBytes: Int = 4
@@ -46,11 +47,11 @@ public struct TapeCost: Hashable, Sendable {
         }
     }
 
-    /// What one execution of an instruction cannot do without; parameters as for a whole function.
+    /// The work that one execution of an instruction cannot avoid. The parameters are those of a whole function.
     public init(
         of instruction: Instruction, in schedule: Schedule, rows: Int, context: Int, cacheElementBytes: Int = 4
     ) {
-        // A loop's head does nothing itself.
+        // The head of a loop does no work itself.
         guard instruction.opcode != .repeat else { return }
         instructions = 1
         barriers = instruction.barrier ? 1 : 0
@@ -58,7 +59,8 @@ public struct TapeCost: Hashable, Sendable {
         let traits = opcode.traits
         let weights = instruction.weights.map { schedule.weights[$0] }
         let matrix = traits.readsMatrix ? weights.first : nil
-        // Attention's result is as wide as a position's keys. No other count that is used here depends on its width.
+        // The result of attention is as wide as a position's keys. No other count that is used here depends on its
+        // width.
         let cacheColumns = instruction.cache.map { schedule.caches[$0].heads * schedule.caches[$0].dim } ?? 0
         let work = OperationWork(
             of: opcode,
@@ -76,14 +78,14 @@ public struct TapeCost: Hashable, Sendable {
         guard traits.cache == .read else { return }
         cacheBytes = 0.adding(
             context.adding(1, times: rows), times: work.cacheNumbersReadPerPosition * cacheElementBytes)
-        // Row i looks at context + i + 1 positions.
+        // Row i attends to context + i + 1 positions.
         let looks = Double(rows) * (Double(context) + (Double(rows) + 1) / 2)
         operations[.f32, default: 0] += looks * Double(work.flopsPerPosition)
     }
 }
 
 extension Int {
-    /// The sum of this number and a product, or `Int.max` where that is less; all three are at least 0.
+    /// The sum of this number and a product, limited to `Int.max`. All three numbers are at least 0.
     fileprivate func adding(_ count: Int, times amount: Int) -> Int {
         let (product, isProductTooLarge) = count.multipliedReportingOverflow(by: amount)
         let (sum, isSumTooLarge) = addingReportingOverflow(product)
@@ -92,7 +94,7 @@ extension Int {
 }
 
 extension ScheduledFunction {
-    /// How often a call with so many recurrences executes each instruction.
+    /// The number of executions of each instruction in a call with this number of recurrences.
     public func executions(recurrences: Int) -> [Int] {
         var counts = [Int](repeating: 1, count: instructions.count)
         for (number, instruction) in instructions.enumerated() where instruction.opcode == .repeat {

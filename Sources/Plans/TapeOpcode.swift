@@ -3,10 +3,11 @@ import IR
 /// The work of one instruction of a tape: an operation of the IR, or the copy that scheduling adds.
 public enum TapeOpcode: Hashable, Sendable {
     case operation(Opcode)
-    /// Moves a carried value or a result to its place.
+    /// A copy of a carried value or a result to its place.
     case copy
 
-    /// Executes the instructions that follow, as many as its integer says, once for each recurrence of the call.
+    /// A loop: executes the instructions that follow, in the number of its integer, once for each recurrence of the
+    /// call.
     public static let `repeat` = TapeOpcode.operation(.repeat)
 
     /// The name in plans, profiles and listings.
@@ -28,7 +29,7 @@ public enum TapeOpcode: Hashable, Sendable {
         }
     }
 
-    /// The operation that it executes; nil for a copy.
+    /// The operation that the instruction executes; nil for a copy.
     public var operation: Opcode? {
         switch self {
         case .operation(let opcode): opcode
@@ -36,7 +37,7 @@ public enum TapeOpcode: Hashable, Sendable {
         }
     }
 
-    /// How threads share the work.
+    /// The division of the work among threads.
     public var division: WorkDivision {
         switch self {
         case .operation(let opcode): opcode.traits.division
@@ -44,7 +45,7 @@ public enum TapeOpcode: Hashable, Sendable {
         }
     }
 
-    /// The group in which pages color and sort it.
+    /// The group in which pages color and sort the instruction.
     public var family: OpcodeFamily {
         switch self {
         case .operation(let opcode): opcode.traits.family
@@ -60,11 +61,11 @@ public enum TapeOpcode: Hashable, Sendable {
         }
     }
 
-    /// All instructions that tapes have, in the order of ``Opcode``.
+    /// The kinds of instructions, in the order of ``Opcode``.
     public static let all = Opcode.allCases.map(TapeOpcode.operation) + [.copy]
 }
 
-/// A plan spells an instruction by its name.
+/// A plan stores an instruction by its name.
 extension TapeOpcode: Codable {
     public init(from decoder: any Decoder) throws {
         let name = try decoder.singleValueContainer().decode(String.self)
@@ -78,7 +79,7 @@ extension TapeOpcode: Codable {
     }
 }
 
-/// An instruction that this version does not have. A plan of a newer version may use one.
+/// The error of an instruction that this version does not have. A plan of a newer version may use one.
 struct UnknownInstruction: Error {
     var name: String
 }

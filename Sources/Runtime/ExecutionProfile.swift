@@ -1,27 +1,29 @@
 import Plans
 
-/// Where the time of recorded calls went. Seconds are those of a thread on average: what the kinds and waiting take adds up
-/// to ``seconds``.
+/// The distribution of the time of recorded calls. Times are averages over the threads: those of the kinds and of
+/// waiting add up to ``seconds``.
 public struct ExecutionProfile: Hashable, Sendable {
-    /// All executions of one kind of instruction.
+    /// The executions of one kind of instruction.
     public struct Kind: Hashable, Sendable {
-        /// The instruction's name in a tape.
+        /// The name of the instruction on a tape.
         public var opcode: String
+        /// The number of executions, each counted once for all threads.
         public var executions: Int
-        /// At work, and in the barriers that are part of the instruction.
+        /// The time at work and in the barriers that are part of the instruction.
         public var seconds: Double
     }
 
-    /// The kinds that occurred, the longest first.
+    /// The kinds that occurred, in order of decreasing time.
     public var kinds: [Kind]
-    /// Times that threads met between instructions.
+    /// The number of times that threads met between instructions.
     public var barriers: Int
-    /// Waiting for other threads between instructions, and for the last of them at the end of a call.
+    /// The time of waiting for other threads between instructions, and for the last of them at the end of a call.
     public var barrierSeconds: Double
-    /// From the first instruction to the last one of the last thread.
+    /// The time from the first instruction to the end of the last one of the last thread.
     public var seconds: Double
 
-    /// - Parameter plan: what the recorded model runs.
+    /// Sums up recorded calls.
+    /// - Parameter plan: the plan of the recorded model.
     public init(_ recorder: ExecutionRecorder, of plan: Plan) {
         var kinds: [String: Kind] = [:]
         (barriers, barrierSeconds, seconds) = (0, 0, 0)
@@ -54,7 +56,8 @@ public struct ExecutionProfile: Hashable, Sendable {
 }
 
 extension ExecutionRecorder {
-    /// Nanoseconds that a thread waits for the last one at the end of a call; 0 where the end was not recorded.
+    /// The time that a thread waits for the last one at the end of a call, in nanoseconds; 0 if the end was not
+    /// recorded.
     public func waitAtEnd(of call: Call, thread: Int) -> Int {
         guard call.isComplete, let own = events(of: call, thread: thread).last else { return 0 }
         let last = (0..<call.threads).compactMap { events(of: call, thread: $0).last?.end }.max() ?? own.end

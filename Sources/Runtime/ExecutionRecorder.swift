@@ -1,21 +1,24 @@
 import CExecutor
 import Plans
 
-/// What a model's threads did during some calls, event by event; ``PlanModel/startRecording(eventsPerThread:)`` makes one.
+/// A recorder of what a model's threads did during some calls, event by event.
+/// ``PlanModel/startRecording(eventsPerThread:)`` makes one.
 ///
-/// All memory is there before the first call is recorded. What finds no room in it is counted, in ``dropped``.
+/// All memory is allocated before the first call is recorded. Events for which there is no room are counted in
+/// ``dropped``.
 public final class ExecutionRecorder {
-    /// One execution of an instruction by one thread. Times are nanoseconds of a clock that only runs forward. The events
-    /// of a thread in one call follow one another without gaps.
+    /// One execution of an instruction by one thread. Times are in nanoseconds of a monotonic clock. The events of a
+    /// thread in one call follow each other without gaps.
     public struct Event: Hashable, Sendable {
-        /// Its number in the tape.
+        /// The index of the instruction on the tape.
         public var instruction: Int
-        /// Finished iterations of the loop around it.
+        /// The number of finished iterations of the loop around it.
         public var iteration: Int
-        /// When the thread came to the instruction, or to the barrier before it.
+        /// The time at which the thread reached the instruction, or the barrier before it.
         public var arrival: Int
-        /// When the wait was over; the arrival where there is no barrier.
+        /// The time at which the wait ended; the arrival if there is no barrier.
         public var start: Int
+        /// The time at which the instruction ended.
         public var end: Int
 
         init(_ event: ech_event) {
@@ -27,30 +30,33 @@ public final class ExecutionRecorder {
         }
     }
 
-    /// One call of a function.
+    /// A call of a function.
     public struct Call: Sendable {
-        /// The tape that ran, by its place in the plan's schedule.
+        /// The index of the function in the plan's schedule.
         public var function: Int
+        /// The number of rows.
         public var rows: Int
+        /// The number of recurrences.
         public var recurrences: Int
-        /// The lowest position of a row: with consecutive rows of one sequence, the positions before them.
+        /// The lowest position of a row. For consecutive rows of one sequence, it is the number of positions before
+        /// them.
         public var context: Int
-        /// From the caller's request to its result, threads' start and end included, on the clock of the events. The end
-        /// of what was recorded, where that is not all.
+        /// The time of the caller's request, before threads start, on the clock of the events.
         public var start: Int
+        /// The time of the result, after threads end. If events were dropped, it is the end of the last recorded one.
         public var end: Int
-        /// Whether all of its events found room.
+        /// Whether there was room for all events of the call.
         public var isComplete: Bool
-        /// Where the events of each thread stand, for those threads that the system gave the call.
+        /// The ranges of the events of each thread that the system gave the call.
         var events: [Range<Int>]
 
-        /// How many threads ran the call.
+        /// The number of threads that ran the call.
         public var threads: Int { events.count }
     }
 
     /// The events of one thread in one call.
     public struct Events: RandomAccessCollection {
-        // Keeps the memory alive.
+        // The collection keeps the recorder alive, which owns the memory.
         private let recorder: ExecutionRecorder
         private let thread: Int
         public let startIndex: Int
@@ -69,17 +75,17 @@ public final class ExecutionRecorder {
         }
     }
 
-    /// Events that there is room for, of each thread.
+    /// The maximum number of events of each thread.
     public let eventsPerThread: Int
     /// The calls with events, in order.
     public private(set) var calls: [Call] = []
-    /// Executions of instructions that found no room, of all threads together.
+    /// The number of executions for which there was no room, over all threads.
     public var dropped: Int { tracks.reduce(0) { $0 + Int($1.dropped) } }
 
     private let memory: UnsafeMutableBufferPointer<ech_event>
     private let tracks: UnsafeMutableBufferPointer<ech_track>
 
-    /// So much memory no trace needs, and no viewer would open it.
+    /// The maximum memory of a recorder. No viewer opens a larger trace.
     private static let maxBytes = 1 << 32
 
     init(threads: Int, eventsPerThread: Int) throws {
@@ -90,7 +96,7 @@ public final class ExecutionRecorder {
                     + "\(maxEvents).")
         }
         self.eventsPerThread = eventsPerThread
-        // Written once here, so that the system need not find memory while threads record.
+        // The memory is written once here, so that the system does not map its pages while threads record.
         memory = .allocate(capacity: threads * eventsPerThread)
         memory.initialize(repeating: ech_event())
         tracks = .allocate(capacity: threads)
@@ -106,11 +112,11 @@ public final class ExecutionRecorder {
         memory.deallocate()
     }
 
-    /// What a thread did in a call.
+    /// The events of a thread in a call.
     /// - Precondition: `call` is one of ``calls`` and had that thread.
     public func events(of call: Call, thread: Int) -> Events { Events(self, thread: thread, call.events[thread]) }
 
-    /// Has `run` record a call on the tracks it is given.
+    /// Runs `run`, which records a call on the tracks that it is given.
     func record(
         function: Int, rows: Int, recurrences: Int, context: Int,
         _ run: (_ tracks: UnsafeMutableBufferPointer<ech_track>) throws -> Void
@@ -120,7 +126,7 @@ public final class ExecutionRecorder {
         let start = Int(ech_nanoseconds())
         try run(tracks)
         let end = Int(ech_nanoseconds())
-        // Threads that the system did not give have no times; those it gave are the first ones.
+        // Threads that the system did not provide have no times. The threads that it did provide are the first ones.
         let events = zip(counts, tracks.prefix { $0.begin > 0 }).map { $0..<Int($1.count) }
         guard events.contains(where: { !$0.isEmpty }) else { return }
         var call = Call(

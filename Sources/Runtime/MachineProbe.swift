@@ -1,17 +1,19 @@
 import CExecutor
 import NumberFormats
 
-/// What the machine can do at most, measured now: other users of the machine show in it as they show in everything that
-/// is compared with it.
+/// A measurement of the limits of the machine. Other users of the machine affect it in the same way as the runs that
+/// are compared with it.
 public enum MachineProbe {
-    /// The types of numbers whose products are measured. Sums are f32, or i32 for int8.
+    /// The formats of numbers whose products are measured. Sums are in f32, or in i32 for int8.
     public static let products = ElementType.allCases.filter { codes[$0] != nil }
 
     private static let codes: [ElementType: ech_probe_product] = [
         .f32: ECH_PROBE_F32, .bf16: ECH_PROBE_BF16, .int8: ECH_PROBE_INT8,
     ]
 
-    /// How fast `threads` threads read memory, in GB/s: the median of `repeats` passes over a buffer of `bytes` bytes.
+    /// Measures the bandwidth of reading memory with `threads` threads, in GB/s: the median of `repeats` passes over a
+    /// buffer of `bytes` bytes.
+    /// - Throws: ``RuntimeError`` if the memory or the threads are not available.
     public static func readBandwidth(bytes: Int, threads: Int, repeats: Int) throws -> Double {
         try reportingErrors { message in
             var rate = 0.0
@@ -20,8 +22,11 @@ public enum MachineProbe {
         }
     }
 
-    /// How many operations (a multiplication and an addition are two) `threads` threads do in registers, in TFLOP/s,
-    /// with the instruction set that kernels use: the machine's best, or the one that `ECHELON_ISA` names.
+    /// Measures the speed of multiplying and adding in registers with `threads` threads, in TFLOP/s, where a
+    /// multiplication and an addition are two operations. It uses the instruction set of the kernels: the best of the
+    /// machine, or the one that `ECHELON_ISA` names.
+    /// - Throws: ``RuntimeError`` if there is no probe of the product, or the machine does not support the instruction
+    ///   set.
     public static func peak(_ product: ElementType, threads: Int, repeats: Int) throws -> Double {
         guard let code = codes[product] else { throw RuntimeError("There is no probe of products of \(product).") }
         let isa = try InstructionSet.chosen()

@@ -1,22 +1,23 @@
 import NumberFormats
 import Plans
 
-/// Times one shape of matrix: the product of some rows with each of the plan's matrices of that shape and format in
-/// turn, so that weights come from memory as they do in a step, where the matrices in between push them out of the
-/// caches. Inputs are converted to what the format's kernels read once for all of them, which is a small part of the time.
+/// A benchmark of one shape of matrix. It multiplies some rows with each of the plan's matrices of that shape and
+/// format in turn. So weights come from memory as they do in a step, where the other matrices push them out of the
+/// caches. The rows are converted once for all matrices, which takes a small part of the time.
 public struct MatrixBenchmark {
     /// The first of the matrices.
     public let weight: ScheduledWeight
-    /// How many matrices a pass goes through, and their stored bytes.
+    /// The number of matrices in a pass.
     public let count: Int
+    /// The stored bytes of each matrix.
     public let bytes: Int
 
     private let tape: SingleTape
 
-    /// A pass over more than this is as good as one over all: it exceeds every cache.
+    /// The maximum number of bytes in a pass. It exceeds every cache, so a longer pass would give the same result.
     private static let bytesOfPass = 1 << 30
 
-    /// The matrices of a plan's tapes by shape, each by the indexes of its weights: what decode multiplies by.
+    /// The matrices that decode multiplies by, grouped by shape and format, as indexes of weights.
     public static func shapes(of plan: Plan) -> [[Int]] {
         let schedule = plan.contents.schedule
         var used: [Int] = []
@@ -39,7 +40,9 @@ public struct MatrixBenchmark {
         return shapes
     }
 
-    /// - Parameter weights: indexes of weights of one shape and format, such as one of ``shapes(of:)``.
+    /// Prepares the measurement.
+    /// - Parameter weights: the indexes of weights of one shape and format, such as an element of ``shapes(of:)``.
+    /// - Throws: ``RuntimeError`` if the tape of the measurement cannot be made.
     public init(_ weights: [Int], of plan: Plan, maxRows: Int, threads: Int) throws {
         let schedule = plan.contents.schedule
         guard let first = weights.first.map({ schedule.weights[$0] }), let bytes = first.byteCount else {
@@ -54,7 +57,7 @@ public struct MatrixBenchmark {
             threads: threads)
     }
 
-    /// convert; repeat { linear by each weight }
+    /// The tape of the measurement: convert; repeat { linear by each weight }.
     private static func function(_ weights: [Int], like weight: ScheduledWeight, input element: ElementType)
         -> ScheduledFunction
     {
@@ -87,7 +90,7 @@ public struct MatrixBenchmark {
     }
 
     /// The time of one product of `rows` rows, averaged over a pass.
-    /// - Parameter passes: how often all matrices are gone through in one timing.
+    /// - Parameter passes: the number of passes in one timing.
     public func time(rows: Int, passes: Int = 1) throws -> Duration {
         try tape.run(rows: rows, recurrences: passes) / (passes * count)
     }

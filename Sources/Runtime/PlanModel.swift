@@ -7,7 +7,7 @@ import Plans
 public final class PlanModel: RecurrentModel {
     public let plan: Plan
     public let shape: ModelShape
-    /// How keys and values are kept.
+    /// The format of keys and values in the caches.
     public let cacheFormat: CacheFormat
     /// Threads that a call runs on.
     public let threads: Int
@@ -17,17 +17,18 @@ public final class PlanModel: RecurrentModel {
     private let isa: Int32
     private let session: OpaquePointer
     private var programs: [Int: Program] = [:]
-    /// How many positions of each slot have been written, from 0 on without gaps.
+    /// The number of positions of each slot that have been written, from 0 on without gaps.
     private var written: [Int]
     private var results: [ResultMemory] = []
     private var recorder: ExecutionRecorder?
 
     /// - Parameters:
-    ///   - sequences: how many slots there are.
-    ///   - context: the longest sequence to make room for, at most the model's; nil for the model's.
-    ///   - cacheBudget: B, the entries that a position has in each core block's cache; 1 shares one over all recurrences.
-    ///   - cacheFormat: how keys and values are kept.
-    ///   - threads: nil for `OMP_NUM_THREADS`, else as many as the machine has cores.
+    ///   - sequences: the number of slots.
+    ///   - context: the length of the longest sequence to make room for, limited to the model's; nil for the model's.
+    ///   - cacheBudget: B, the number of entries of a position in each core block's cache; 1 shares one over all
+    ///     recurrences.
+    ///   - cacheFormat: the format of keys and values.
+    ///   - threads: the number of threads; nil for `OMP_NUM_THREADS`, or the number of cores if that is not set.
     /// - Throws: ``PlanError`` when the plan has no weights; ``RuntimeError`` when the caches do not fit into memory.
     public init(
         _ plan: Plan, sequences: Int = 1, context: Int? = nil, cacheBudget: Int = 1, cacheFormat: CacheFormat = .f32,
@@ -58,16 +59,16 @@ public final class PlanModel: RecurrentModel {
     /// Forgets a sequence, so that its slot can serve another.
     public func reset(slot: Int) { written[slot] = 0 }
 
-    /// Records what the threads do in every call from now on, which slows a call by 20 to 80 ns an instruction.
-    /// - Parameter eventsPerThread: executions of instructions that there is room for, 32 bytes each for every thread.
-    /// - Throws: ``RuntimeError`` when that is none, or more than memory should hold.
+    /// Records what the threads do in every call from now on, which slows a call by 20 to 80 ns per instruction.
+    /// - Parameter eventsPerThread: the maximum number of executions to record, at 32 bytes each for every thread.
+    /// - Throws: ``RuntimeError`` if that is less than 1, or more than memory should hold.
     public func startRecording(eventsPerThread: Int) throws -> ExecutionRecorder {
         let recorder = try ExecutionRecorder(threads: threads, eventsPerThread: eventsPerThread)
         self.recorder = recorder
         return recorder
     }
 
-    /// Ends what ``startRecording(eventsPerThread:)`` began; the recorder keeps what it has.
+    /// Ends the recording that ``startRecording(eventsPerThread:)`` began. The recorder keeps its events.
     public func stopRecording() { recorder = nil }
 
     /// Evaluates a call and measures where its time goes. A recording that is under way does not see the call.
@@ -121,7 +122,7 @@ public final class PlanModel: RecurrentModel {
 
     // MARK: Before a call
 
-    /// - Returns: how far each slot that the call touches is written after it, see ``extents(after:)``.
+    /// - Returns: the written extent of each slot that the call touches, see ``extents(after:)``.
     private func check(_ call: RaggedCall) throws -> [Int: Int] {
         let rows = call.tokens.count
         guard rows > 0 else { throw RuntimeError("A call needs at least one row.") }
@@ -154,7 +155,7 @@ public final class PlanModel: RecurrentModel {
         return try extents(after: call)
     }
 
-    /// How far each slot that the call touches is written after it.
+    /// The number of positions that are written after the call, for each slot that it touches.
     private func extents(after call: RaggedCall) throws -> [Int: Int] {
         var positions: [Int: [Int]] = [:]
         for (slot, position) in zip(call.slots, call.positions) {
@@ -235,7 +236,7 @@ public final class PlanModel: RecurrentModel {
 
     // MARK: After a call
 
-    /// The widths of what a function returns, in the order in which `Huginn`'s functions return it: states, then
+    /// The widths of a function's results, in the order in which `Huginn`'s functions return them: states, then
     /// embeddings and differences of a step or the latents of a prefill's logits, then the head's output.
     private func resultWidths(_ call: RaggedCall) -> [Int] {
         let head = call.head == .logits ? shape.vocabulary : 1

@@ -1,8 +1,8 @@
 import Failures
 import Plans
 
-/// What a sampler knows of a model: its sizes, and three compiled functions that it can call with rows of any mix of
-/// sequences. ``PlanModel`` is the real one; a test's can be ten lines.
+/// A model as samplers see it: its sizes, and three compiled functions that take rows of any mix of sequences.
+/// ``PlanModel`` is the real one; a test's can be ten lines.
 public protocol RecurrentModel: AnyObject {
     var shape: ModelShape { get }
 
@@ -35,7 +35,7 @@ public struct Latents: Hashable, Sendable {
     /// `rows · width` elements.
     public var values: [Float]
 
-    /// 0 where rows have no columns.
+    /// The number of rows; 0 if rows have no columns.
     public var rows: Int { width == 0 ? 0 : values.count / width }
 
     public init(width: Int, values: [Float] = []) {
@@ -50,9 +50,11 @@ public struct Latents: Hashable, Sendable {
 
     /// Adds the rows of `other`, which has the same width, at the end.
     public mutating func append(_ other: Latents) { values.append(contentsOf: other.values) }
-    /// Drops the first `count` rows, of which there have to be as many.
+    /// Drops the first `count` rows.
+    /// - Precondition: `count` does not exceed ``rows``.
     public mutating func removeFirst(_ count: Int) { values.removeFirst(count * width) }
-    /// Some of the rows, all of which have to be there.
+    /// The rows of a range.
+    /// - Precondition: all of them exist.
     public func rows(_ range: Range<Int>) -> Latents {
         Latents(width: width, values: Array(values[range.lowerBound * width..<range.upperBound * width]))
     }
@@ -91,7 +93,7 @@ public struct RaggedCall: Hashable, Sendable {
 
     public var function: Function
     public var head: Head
-    /// r, or r' of a step: how often the core runs on every row.
+    /// The number r of iterations of the core on every row; for a step, r'.
     public var recurrences: Int
     /// Each row's sequence slot, position and token.
     public var slots: [Int32]
@@ -99,7 +101,7 @@ public struct RaggedCall: Hashable, Sendable {
     public var tokens: [Int32]
     /// The states before the call, (rows, width).
     public var states: Latents
-    /// For `step` only.
+    /// The mixture before the recurrences, for `step` only.
     public var step: StepInput?
 
     public init(
@@ -117,7 +119,7 @@ public struct RaggedCall: Hashable, Sendable {
     }
 }
 
-/// What a call returns, a row for each of the call's.
+/// The result of a call, with one row for each row of the call.
 public struct ModelResult: Hashable, Sendable {
     /// The states after the last recurrence, (rows, width).
     public var states: Latents
@@ -127,9 +129,9 @@ public struct ModelResult: Hashable, Sendable {
     public var logits: Latents
     /// ln_f of the states, (rows, width), with `Head.logits` of `prefill`.
     public var latents: Latents
-    /// For `step`: the mixed prelude outputs E, (rows, width).
+    /// The mixed prelude outputs E, (rows, width), for `step`.
     public var embeddings: Latents
-    /// For `step`: δ of each row, ‖S − S before the step‖ / ‖S‖.
+    /// The change δ = ‖S − S before the step‖ / ‖S‖ of each row, for `step`.
     public var differences: [Float]
 
     public init(
@@ -146,5 +148,5 @@ public struct ModelResult: Hashable, Sendable {
     }
 }
 
-/// A call cannot be run.
+/// The error of a call that cannot be run.
 public typealias RuntimeError = Failure<any RecurrentModel>

@@ -1,9 +1,10 @@
 import CExecutor
 import Plans
 
-/// One tape over a plan's weights, run by itself: for measuring instructions outside of any model. Its parameters are
-/// random floats and zero integers, and its results are thrown away.
+/// A single tape over a plan's weights, to measure instructions outside of any model. Its parameters are random floats
+/// and zero integers, and its results are discarded.
 public final class SingleTape {
+    /// The number of threads that the tape runs on.
     public let threads: Int
     private let program: Program
     private let session: OpaquePointer
@@ -12,9 +13,9 @@ public final class SingleTape {
     private var results: [UnsafeMutableRawBufferPointer] = []
 
     /// - Parameters:
-    ///   - function: any tape over the plan's weights. It must not read a cache.
-    ///   - maxRows: the most rows of a run.
-    /// - Throws: ``RuntimeError`` when the tape is malformed.
+    ///   - function: any tape over the plan's weights that reads no cache.
+    ///   - maxRows: the maximum number of rows in a run.
+    /// - Throws: ``RuntimeError`` if the tape is malformed.
     public init(_ function: ScheduledFunction, of plan: Plan, maxRows: Int, threads: Int) throws {
         self.threads = threads
         self.maxRows = maxRows
@@ -42,7 +43,7 @@ public final class SingleTape {
         for memory in parameters + results { memory.deallocate() }
     }
 
-    /// Parameters and results have elements of 4 bytes.
+    /// Allocates a parameter or result, whose elements all have 4 bytes.
     private static func allocate(_ port: Port, rows: Int) -> UnsafeMutableRawBufferPointer {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, rows * port.width * 4), alignment: 64)
         memory.initializeMemory(as: UInt8.self, repeating: 0)
@@ -50,8 +51,9 @@ public final class SingleTape {
     }
 
     /// Runs the tape.
-    /// - Parameter recurrences: how often its loop runs.
-    /// - Returns: how long the run took.
+    /// - Parameter recurrences: the number of iterations of its loop.
+    /// - Returns: the duration of the run.
+    /// - Throws: ``RuntimeError`` if there is no room for the rows.
     public func run(rows: Int, recurrences: Int) throws -> Duration {
         guard (1...maxRows).contains(rows) else {
             throw RuntimeError("A run of \(rows) rows was asked for, and there is room for 1 to \(maxRows).")

@@ -1,22 +1,23 @@
 import Plans
 
-/// What the tape itself costs beside the work of its instructions, measured with instructions that copy sixteen floats.
+/// The overhead of the tape in addition to the work of its instructions, measured with instructions that copy sixteen
+/// floats.
 public struct TapeOverhead: Hashable, Sendable {
-    /// Seconds from one instruction to the next, the copy included.
+    /// The time from one instruction to the next in seconds, including the copy.
     public var instruction: Double
-    /// Seconds that a barrier adds.
+    /// The time that a barrier adds, in seconds.
     public var barrier: Double
 
     private static let instructions = 4096
     private static let width = 16
 
-    /// Medians of `repeats` runs.
-    /// - Parameter plan: any; its weights are not read.
+    /// Measures the overhead as medians of `repeats` runs.
+    /// - Parameter plan: any plan. Its weights are not read.
     public init(measuredOn plan: Plan, threads: Int, repeats: Int) throws {
         let free = try SingleTape(Self.function(barriers: false), of: plan, maxRows: 1, threads: threads)
         let bound = try SingleTape(Self.function(barriers: true), of: plan, maxRows: 1, threads: threads)
         var times: (free: [Double], bound: [Double]) = ([], [])
-        // The first run grows the arena and starts the threads.
+        // The first run allocates the arena and starts the threads, so it does not count.
         for run in 0...max(1, repeats) {
             let pair = (try free.run(rows: 1, recurrences: 0), try bound.run(rows: 1, recurrences: 0))
             guard run > 0 else { continue }

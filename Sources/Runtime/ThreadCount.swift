@@ -1,4 +1,4 @@
 import CExecutor
 
-/// How many threads a model runs on when nobody says: `OMP_NUM_THREADS`, else as many as the machine has cores.
+/// The default number of threads of a model: `OMP_NUM_THREADS`, or the number of cores if it is not set.
 public var defaultThreads: Int { Int(ech_default_threads()) }
