@@ -1,7 +1,7 @@
 /// The line differences between two texts. The kept and added lines, in order, are the second text.
 ///
-/// In places where lines were both removed and added, lines that differ only in the names of values are placed in
-/// pairs, so that a renumbered function is easy to read.
+/// If lines were both removed and added in a place, those that differ only in the names of values are placed in pairs, so
+/// that a renumbered function is easy to read.
 public struct TextDiff: Hashable, Sendable {
     /// The kind of a line. The raw value is its sign in a listing.
     public enum Change: Character, Hashable, Sendable {

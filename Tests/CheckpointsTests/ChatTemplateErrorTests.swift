@@ -28,7 +28,7 @@ import Testing
         ("{{ 1 ? 2 }}", 1, "'?'"),
     ])
     func unsupportedSyntaxIsNamedWhenTheTemplateIsRead(source: String, line: Int, part: String) throws {
-        // None of these is reached when rendering: the refusal does not depend on the messages.
+        // Rendering reaches none of these. The refusal does not depend on the messages.
         let error = try #require(throws: ChatTemplateError.self) {
             try ChatTemplate("{% if false %}" + source + "{% endif %}", name: "test.jinja")
         }

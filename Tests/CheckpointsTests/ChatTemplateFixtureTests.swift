@@ -3,7 +3,7 @@ import Foundation
 import RepositoryFiles
 import Testing
 
-/// Templates rendered by Jinja2 as transformers sets it up; see Tools/fixtures/chat-templates.
+/// Templates rendered by Jinja2 with the settings of transformers; see Tools/fixtures/chat-templates.
 @Suite struct ChatTemplateFixtureTests {
     struct Case: Decodable {
         let name: String
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    /// A variable in JSON, with dictionaries as `{"entries": [{"key": …, "value": …}]}` to keep their order.
+    /// A variable in JSON. Dictionaries are `{"entries": [{"key": …, "value": …}]}`, which keeps their order.
     struct Variable: Decodable {
         let value: TemplateValue
 
@@ -64,7 +64,7 @@ import Testing
     }
 
     static func render(_ item: Case) throws -> String {
-        // The fixtures' strftime_now tells 2024-07-26 09:05:03, local time.
+        // The fixtures' strftime_now returns 2024-07-26 09:05:03, local time.
         let parts = DateComponents(year: 2024, month: 7, day: 26, hour: 9, minute: 5, second: 3)
         return try ChatTemplate(item.template, name: item.name).render(
             messages: item.messages.map { ChatMessage(role: $0.role, content: $0.content) },
@@ -79,7 +79,7 @@ import Testing
             guard let text = item.text else { continue }
             do {
                 let rendered = try Self.render(item)
-                // Compared as bytes: `==` would take canonically equivalent texts for the same.
+                // The texts are compared as bytes, because `==` treats canonically equivalent texts as equal.
                 #expect(
                     Array(rendered.utf8) == Array(text.utf8),
                     "\(item.name): \(rendered.debugDescription), not \(text.debugDescription)")

@@ -1,7 +1,7 @@
 import Checkpoints
 import Testing
 
-/// Whatever a template says, reading and rendering it ends.
+/// Reading and rendering of any template ends.
 @Suite struct ChatTemplateLimitTests {
     private func reason(_ source: String) throws -> String {
         try #require(throws: ChatTemplateError.self, "\(source.prefix(80))") {
@@ -116,7 +116,7 @@ import Testing
         #expect(try ChatTemplate(source, name: "t").render(messages: [], addGenerationPrompt: false) == "False0")
     }
 
-    /// Damages templates at random: each must be refused or render, and never trap or hang.
+    /// Damages templates at random. Each must be refused or render, and never trap or hang.
     @Test func damagedTemplatesNeitherCrashNorHang() throws {
         let cases = try ChatTemplateFixtureTests.cases().filter { $0.text != nil && $0.template.utf8.count > 40 }
         let pieces: [String] = [
@@ -153,12 +153,12 @@ import Testing
                 }
             }
         }
-        // Were nearly all of either kind, the damage would be too heavy or too light to test anything.
+        // If nearly all were of one kind, the damage would be too heavy or too light to test anything.
         #expect(rendered > 200 && refused > 200)
     }
 }
 
-/// Steele, Lea and Flood's SplitMix64, so that every run damages the same places.
+/// The SplitMix64 generator of Steele, Lea and Flood, so that every run damages the same places.
 private struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 

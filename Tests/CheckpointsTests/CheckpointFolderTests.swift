@@ -4,7 +4,7 @@ import RepositoryFiles
 import Safetensors
 import Testing
 
-/// A folder with the smallest checkpoint that opens; removed with this object.
+/// A folder with the smallest checkpoint that opens. It is removed with this object.
 private final class CheckpointUnderTest {
     let path: String
     static let config = """
@@ -27,7 +27,7 @@ private final class CheckpointUnderTest {
         try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/" + name))
     }
 
-    /// F32 tensors of one row each.
+    /// The f32 tensors, of one row each.
     func writeWeights(_ tensors: [(String, [Float])], to name: String = "model.safetensors") throws {
         let layout = try SafetensorsLayout(tensors.map { .init($0.0, .f32, [1, $0.1.count]) })
         try SafetensorsWriter.write(layout, to: path + "/" + name) { writer in
@@ -44,7 +44,7 @@ private final class CheckpointUnderTest {
 
     func open() throws -> Checkpoint { try Checkpoint(folder: path) }
 
-    /// What opening says is wrong; nil when it finds nothing.
+    /// The error of opening the folder; nil if it opens.
     func problem() -> String? {
         do {
             _ = try open()

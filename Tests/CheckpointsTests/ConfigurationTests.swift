@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 import Testing
 
-/// Changes to a JSON object: a nil takes the key out.
+/// Changes to a JSON object. A nil removes the key.
 private func json(_ base: [String: any Sendable], _ changes: [String: (any Sendable)?] = [:]) throws -> String {
     var object = base
     for (key, value) in changes { object[key] = value }
@@ -106,7 +106,7 @@ private func message(_ body: () throws -> Void) -> String? {
         #expect(ties?.contains("tie_embeddings") == true)
     }
 
-    /// A key, a value it may not have, and what the message has to show besides the key.
+    /// A key, a value that it must not have, and what the message has to contain in addition to the key.
     static let refused: [(key: String, value: any Sendable, shown: String)] = [
         ("model_type", "llama", "llama"), ("architectures", ["LlamaForCausalLM"], "LlamaForCausalLM"),
         ("architectures", "RavenForCausalLM", "a list"), ("architectures", [1], "1"), ("model_type", 3, "3"),
@@ -131,7 +131,7 @@ private func message(_ body: () throws -> Void) -> String? {
     @Test(arguments: refused.indices) func aBadValueIsNamedWithItsKey(_ index: Int) throws {
         let (key, value, shown) = Self.refused[index]
         var changes: [String: (any Sendable)?] = [key: value]
-        // Only then does the odd dimension show as itself.
+        // Only then is the odd dimension reported.
         if shown == "97" { changes["head_dim"] = .some(nil) }
         let text = try #require(message { _ = try read(changes) })
         #expect(text.hasPrefix("config.json: "))

@@ -3,7 +3,7 @@ import Foundation
 import RepositoryFiles
 import Testing
 
-/// Compares with what the reference library made of the same texts; `Tools/fixtures/tokenizers` says how.
+/// A comparison with the reference library's results for the same texts, which `Tools/fixtures/tokenizers` recorded.
 @Suite struct TokenizerReferenceTests {
     struct Fixtures: Decodable {
         var texts: [String]
@@ -66,7 +66,7 @@ import Testing
             let ids = expected.idsWithSpecial ?? expected.ids
             for skip in [false, true] {
                 let text = skip ? expected.decodedWithoutSpecial ?? expected.decoded : expected.decoded
-                // Bytes, because strings that are canonically equivalent count as equal.
+                // The texts are compared as bytes, because canonically equivalent strings count as equal.
                 let decoded = try tokenizer.decode(ids, skipSpecialTokens: skip)
                 #expect(Array(decoded.utf8) == Array(text.utf8), "\(text.debugDescription)")
 

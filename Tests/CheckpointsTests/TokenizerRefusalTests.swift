@@ -3,7 +3,7 @@ import Foundation
 import RepositoryFiles
 import Testing
 
-/// What is damaged or not supported is refused with an error that names it.
+/// Damaged or unsupported tokenizers are refused with an error that names the problem.
 @Suite struct TokenizerRefusalTests {
     /// Expects an error whose description contains each of `parts`.
     private func expectRefusal(_ json: String, _ parts: [String], _ location: SourceLocation = #_sourceLocation) {
@@ -119,7 +119,7 @@ import Testing
         expectRefusal(file.json, ["post_processor.single[0]", "<t>"])
     }
 
-    /// Patterns that PCRE2 would refuse, and such as would mean something else to it than to their authors' library.
+    /// The patterns that PCRE2 would refuse, and those that it would read differently from the tokenizer's own library.
     @Test(arguments: [
         ("(", "parenthesis"), ("[a", "does not end"), (#"\\"#, "backslash"), ("a{2,1}", "out of order"),
         (#"\\p{Klingon}"#, "property"), ("(?m:.)", "(?m"), ("(?s:.)", "(?s"), ("(*UTF)a", "(*"), ("a(?i)b", "(?i"),

@@ -3,7 +3,7 @@ import Foundation
 import RepositoryFiles
 import Testing
 
-/// A tokenizer file with a model of few tokens, of which a test changes the part that it is about.
+/// A tokenizer file with a model of few tokens. Each test changes the part that it tests.
 struct SmallTokenizerFile {
     var vocabulary = #"{"a": 0, "b": 1, "c": 2, "ab": 3, "abc": 4, "Ġ": 5}"#
     var merges = #"["a b", "ab c"]"#
@@ -126,7 +126,7 @@ struct SmallTokenizerFile {
         let tokenizer = try Self.wordmath()
         let ids = try tokenizer.encode("a😀", addSpecialTokens: false)
         var stream = tokenizer.makeStreamDecoder(skipSpecialTokens: true)
-        // Between the bytes of a character too.
+        // The unknown ids also come between the bytes of a character.
         let text = ids.flatMap { [767, $0, -1, .max, .min] }.map { stream.append($0) }.joined()
         #expect(text == "a😀")
         #expect(stream.finish() == "")
@@ -145,7 +145,7 @@ struct SmallTokenizerFile {
 
     @Test func aStreamOfArbitraryBytesJoinsToWhatDecodeMakes() throws {
         let tokenizer = try Self.wordmath()
-        // Tokens of one byte each, so that UTF-8 is broken in every way; Knuth's MMIX generator picks them.
+        // Tokens of one byte each break UTF-8 in every way. Knuth's MMIX generator chooses them.
         let bytes: [Int32] = (0..<256).compactMap { tokenizer.id(of: String(UnicodeScalar(UInt8($0)))) }
         let hard: [Int32] = ["à", "í", "ð", "ô", "Ł", "ł", "Ģ", "ŀ"].compactMap { tokenizer.id(of: $0) }
         #expect(hard.count == 8)
@@ -177,7 +177,7 @@ struct SmallTokenizerFile {
 
     @Test(.timeLimit(.minutes(5)), arguments: ["ab", " ", "\n", "a b ", "1,"])
     func longTextsWithoutAPauseAreEncodedInReasonableTime(unit: String) throws {
-        // Were the time quadratic, this would take tens of minutes.
+        // With quadratic time, this would take tens of minutes.
         let tokenizer = try Self.wordmath()
         let text = String(repeating: unit, count: 200_000 / unit.utf8.count)
         let ids = try tokenizer.encode(text, addSpecialTokens: false)

@@ -3,7 +3,7 @@ import Plans
 import Reports
 import Testing
 
-/// `bench`: what it prints, not how fast anything is.
+/// The output of `bench`, not the speed of anything.
 @Suite struct BenchCommandTests {
     private func report(_ arguments: String...) throws -> BenchReport {
         try EchelonCommand.run(["bench", "--quick", "--json", "--threads", "2"] + arguments).json(BenchReport.self)
@@ -18,7 +18,7 @@ import Testing
         #expect(probe.peakTflops == probe.peaks[1].tflops)
         #expect(probe.threads == 2)
 
-        // Queries, keys and values; projection and adapter; gate and up; down; head.
+        // The shapes are those of queries, keys and values; projection and adapter; gate and up; down; head.
         let shapes = Set(report.matrices.map { [$0.n, $0.k] })
         #expect(shapes == [[864, 288], [288, 288], [1920, 288], [288, 960], [768, 288]])
         #expect(report.matrices.count == 2 * shapes.count)
@@ -55,7 +55,7 @@ import Testing
         #expect(report.shares.map(\.rows) == [1, 8])
         for shares in report.shares {
             let kinds = Dictionary(uniqueKeysWithValues: shares.kinds.map { ($0.kind, $0) })
-            // 2 prelude and 2 coda blocks, and 4 core blocks in each of 4 recurrences.
+            // There are 2 prelude and 2 coda blocks, and 4 core blocks in each of 4 recurrences.
             #expect(kinds["wavefront_attention"]?.executions == 20)
             #expect(kinds["linear_silu_gate"]?.executions == 20)
             #expect(kinds["linear_argmax"]?.executions == 1)
@@ -72,7 +72,7 @@ import Testing
                 TestModels.oddPlan, "--only", "functions", "--rows", "1", "--cache-format", format)
             return try #require(report.functions.first { $0.name == "decode" }).bytes
         }
-        // Keys and values of 33 positions and 160 columns, in two blocks and in three of each of six recurrences.
+        // Keys and values have 33 positions and 160 columns, in two blocks and in three of each of six recurrences.
         #expect(bytes[0] - bytes[1] == (2 + 3 * 6) * 2 * 33 * 160 * 2)
     }
 
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test func `the configuration of Huginn-0125 is one that can be measured`() throws {
-        // Refused for its rows, after it was understood and before gigabytes of weights are made.
+        // The number of rows is refused after it is parsed and before gigabytes of weights are made.
         let config = TestModels.repository.appending(path: "Tools/bench/huginn-0125.json").path
         try EchelonCommand.run("bench", "--config", config, "--rows", "5000").expectRefusal("--rows is 5000", "4095")
     }

@@ -97,7 +97,7 @@ import Testing
         #expect(formats["lm_head"] == .int8)
         #expect(formats["prelude.0.attn.Wqkv"] == .bf16)
 
-        // The embedding is read row by row and no matrix of a product, so its size tells.
+        // The embedding is read row by row and is not part of a product, so the size of the plan shows its format.
         func size(_ options: String...) throws -> Int {
             let path = folder.file("size.plan")
             _ = try EchelonCommand.run(["compile", TestModels.odd, "-o", path] + options).succeeded()

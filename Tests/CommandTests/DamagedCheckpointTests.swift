@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Checkpoints that something is wrong with: a sentence that names it, and no plan.
+/// Compiling a damaged checkpoint gives a sentence that names the damage, and no plan.
 @Suite struct DamagedCheckpointTests {
     // MARK: Weights
 
@@ -68,7 +68,7 @@ import Testing
 
     // MARK: Configuration
 
-    /// Each with a value that this version does not know.
+    /// The configurations with a value that this version does not support.
     @Test(arguments: [
         "architecture_class_name", "block_class_name", "norm_class_name", "mlp_class_name", "nonlin_name", "state_init",
         "injection_type", "model_type",
@@ -150,7 +150,7 @@ import Testing
         try refuse([fragment], damage: damage)
     }
 
-    /// Damages a copy of a checkpoint and expects that it is not compiled.
+    /// Damages a copy of a checkpoint and expects that it does not compile.
     private func refuse(_ fragments: [String], damage: (URL) throws -> Void) throws {
         let folder = try TemporaryFolder()
         let checkpoint = URL(filePath: folder.file("checkpoint"))
@@ -167,11 +167,11 @@ import Testing
     }
 }
 
-/// The weights of the odd checkpoint with a header that can be edited.
+/// The weights of the odd checkpoint, with a header that can be edited.
 private struct Weights {
     var header: [String: [String: Any]]
     let data: Data
-    /// The length that the file says its header has; nil for the true one.
+    /// The length of the header that the file claims; nil for the true one.
     var declaredHeader: UInt64?
 
     init() throws {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Plans that something is wrong with. PlansTests opens far more of them, without a process for each.
+/// Damaged plans on the command line. PlansTests opens far more of them, without a process for each.
 @Suite struct DamagedPlanTests {
     @Test func `a plan cut anywhere is refused`() throws {
         let plan = try Data(contentsOf: URL(filePath: TestModels.oddPlan))
@@ -13,7 +13,7 @@ import Testing
 
     @Test func `a plan with any byte changed is refused`() throws {
         let plan = try Data(contentsOf: URL(filePath: TestModels.oddPlan))
-        // The header's length, the header, and the data, none of it at round offsets.
+        // The places are in the header's length, the header, and the data, at uneven offsets.
         let offsets = [0, 1, 3, 7, 8, 9, 60, 1001, 4097] + stride(from: 20_011, to: plan.count, by: plan.count / 12)
         for offset in offsets + [plan.count - 1] {
             var changed = plan

@@ -2,7 +2,7 @@ import Foundation
 import RepositoryFiles
 import Testing
 
-/// The parts of the documentation that `Tools/docs` generates from what the command says about itself.
+/// The parts of the documentation that `Tools/docs` generates from the command's own descriptions.
 @Suite struct DocumentationTests {
     @Test func `the generated parts of the documentation are current`() throws {
         let process = Process()

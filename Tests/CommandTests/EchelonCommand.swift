@@ -2,12 +2,12 @@ import Foundation
 import Reports
 import Testing
 
-/// The command under test, run as a user runs it: a process of its own.
+/// The command under test. It runs in a process, as it does for a user.
 enum EchelonCommand {
-    /// Nothing here takes longer than a few seconds; a process that is not done by then hangs.
+    /// The time limit of a process. Nothing here takes longer than a few seconds, so a process that exceeds it hangs.
     static let patience = Duration.seconds(120)
 
-    /// The command beside the test bundle, where a build puts both.
+    /// The command next to the test bundle, where a build puts both.
     static func executable() throws -> URL {
         let bundle = URL(filePath: CommandLine.arguments[0])
         let candidates = [bundle, Bundle.main.executableURL ?? bundle].map {
@@ -19,12 +19,12 @@ enum EchelonCommand {
         return found.absoluteURL
     }
 
-    /// Runs the command to its end.
+    /// Runs the command until it ends.
     /// - Parameters:
-    ///   - input: standard input; none is an empty one.
-    ///   - folder: the current folder of the process; nil for this one's.
-    ///   - executable: nil for ``executable()``.
-    /// - Throws: ``CommandFault`` when it hangs or a signal ends it.
+    ///   - input: the standard input, which is empty by default.
+    ///   - folder: the current folder of the process; nil for that of this process.
+    ///   - executable: the file to run; nil for ``executable()``.
+    /// - Throws: ``CommandFault`` if it hangs or a signal ends it.
     static func run(
         _ arguments: [String], input: Data = Data(), in folder: String? = nil, executable: URL? = nil
     ) throws -> CommandRun {
@@ -34,7 +34,7 @@ enum EchelonCommand {
     static func run(_ arguments: String...) throws -> CommandRun { try run(arguments) }
 }
 
-/// What a process that has ended left.
+/// The results of a process that has ended.
 struct CommandRun {
     var status: Int32
     var output: Data
@@ -42,19 +42,19 @@ struct CommandRun {
 
     var text: String { String(decoding: output, as: UTF8.self) }
 
-    /// Standard output of a run that has to have succeeded.
+    /// The standard output of a run that has to have succeeded.
     func succeeded(_ location: SourceLocation = #_sourceLocation) throws -> CommandRun {
         try #require(status == 0, "\(errors)", sourceLocation: location)
         return self
     }
 
-    /// Decodes standard output, which is one JSON value.
+    /// Decodes the standard output, which is one JSON value.
     func json<Value: Decodable>(_ type: Value.Type, _ location: SourceLocation = #_sourceLocation) throws -> Value {
         try ReportJSON.value(type, from: succeeded(location).output)
     }
 
-    /// Expects what every failure looks like: status 1, one line on standard error, and nothing on standard output.
-    /// - Parameter fragments: what the line has to mention.
+    /// Expects the form of every failure: status 1, one line on standard error, and nothing on standard output.
+    /// - Parameter fragments: the texts that the line has to contain.
     func expectRefusal(_ fragments: String..., location: SourceLocation = #_sourceLocation) {
         #expect(status == 1, "\(errors)", sourceLocation: location)
         #expect(output.isEmpty, "\(text)", sourceLocation: location)
@@ -63,7 +63,7 @@ struct CommandRun {
         for fragment in fragments { #expect(errors.contains(fragment), "\(errors)", sourceLocation: location) }
     }
 
-    /// Expects the refusal of a command line: status 64, and how to do it right.
+    /// Expects the refusal of a command line: status 64, and a hint of the correct usage.
     func expectUsageError(_ fragment: String, location: SourceLocation = #_sourceLocation) {
         #expect(status == 64, "\(errors)", sourceLocation: location)
         #expect(output.isEmpty, "\(text)", sourceLocation: location)
@@ -72,7 +72,7 @@ struct CommandRun {
     }
 }
 
-/// A process that may not have ended. Its output goes to files, which never make it wait as a full pipe would.
+/// A process that may still run. Its output goes to files, because a full pipe would make it wait.
 final class RunningCommand {
     private let arguments: [String]
     private let process = Process()
@@ -80,8 +80,8 @@ final class RunningCommand {
     private let ended = DispatchSemaphore(value: 0)
 
     /// - Parameters:
-    ///   - output: where standard output goes in place of a file of this object.
-    ///   - errors: where standard error goes likewise.
+    ///   - output: the destination of standard output in place of a file of this object.
+    ///   - errors: the destination of standard error in place of a file of this object.
     init(
         _ arguments: [String], input: Data = Data(), in workingFolder: String? = nil, executable: URL? = nil,
         output: String? = nil, errors: String? = nil
@@ -92,9 +92,9 @@ final class RunningCommand {
         process.arguments = arguments
         if let workingFolder { process.currentDirectoryURL = URL(filePath: workingFolder) }
         var environment = ProcessInfo.processInfo.environment
-        // A crash is to end the process, not to print a backtrace for half a minute first.
+        // A crash has to end the process at once, instead of printing a backtrace for half a minute.
         environment["SWIFT_BACKTRACE"] = "enable=no"
-        // Help has lines as long as the terminal's, whichever terminal the tests run in.
+        // The width of help lines is that of the terminal, so it is fixed here.
         environment["COLUMNS"] = "80"
         process.environment = environment
         try input.write(to: URL(filePath: folder.file("stdin")))
@@ -106,7 +106,7 @@ final class RunningCommand {
         try Self.withoutBlockedSignals(process.run)
     }
 
-    /// The threads that tests run on block signals, and a process started there would be deaf to Ctrl-C.
+    /// The threads that run tests block signals. A process that is started there would not receive Ctrl-C.
     private static func withoutBlockedSignals(_ work: () throws -> Void) rethrows {
         var none = sigset_t()
         var blocked = sigset_t()
@@ -122,12 +122,12 @@ final class RunningCommand {
 
     var isRunning: Bool { process.isRunning }
 
-    /// What standard output has so far.
+    /// The standard output so far.
     var outputSoFar: Data { (try? Data(contentsOf: URL(filePath: folder.file("stdout")))) ?? Data() }
 
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
-    /// - Throws: ``CommandFault`` when it hangs or a signal ends it.
+    /// - Throws: ``CommandFault`` if it hangs or a signal ends it.
     func wait() throws -> CommandRun {
         let name = "echelon " + arguments.joined(separator: " ")
         let (seconds, _) = EchelonCommand.patience.components
@@ -143,7 +143,7 @@ final class RunningCommand {
     }
 }
 
-/// A command that did what no input may make it do, or a test that cannot be run.
+/// The error of a command that misbehaved in a way that no input may cause, or of a test that cannot be run.
 struct CommandFault: Error, CustomStringConvertible {
     var description: String
     init(_ description: String) { self.description = description }

@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// Disks without room: a sentence, and nothing half-written.
+/// A full disk gives a sentence, and nothing half-written.
 @Suite struct FullDiskTests {
-    /// A file system of 1 MB for one shell, where the system lets us have one.
+    /// A file system of 1 MB for one shell, on systems that allow one.
     static let canMount: Bool = {
         let script = "mount -t tmpfs -o size=1m tmpfs /mnt"
         return (try? shell(["unshare", "-rm", "sh", "-c", script]))?.status == 0
@@ -64,7 +64,8 @@ import Testing
 
     // MARK: Helpers
 
-    /// Runs a shell command in a new 1 MB file system, `$1` being the command under test; then lists the files.
+    /// Runs a shell command in a new 1 MB file system, in which `$1` is the command under test. Lists the files
+    /// afterwards.
     private func onSmallDisk(_ script: String, _ argument: String) throws -> CommandRun {
         let mount = "mount -t tmpfs -o size=1m tmpfs /mnt && cd /mnt || exit 99; "
         return try Self.shell([

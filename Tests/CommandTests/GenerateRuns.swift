@@ -5,11 +5,11 @@ import Samplers
 import Testing
 
 extension StepRecord {
-    /// The step as the recorded runs have it.
+    /// A step in the form of the recorded runs.
     var golden: GoldenRuns.Step { .init(tokens: tokens, frozen: frozen, recurrences: recurrences) }
 }
 
-/// Runs `generate --json` on one thread. The results do not depend on the number of threads, and tests run side by side.
+/// Runs `generate --json` on one thread. The results do not depend on the number of threads, and tests run in parallel.
 /// - Parameter arguments: The model, the prompt and options.
 func generate(
     _ arguments: [String], threads: Int = 1, _ location: SourceLocation = #_sourceLocation
@@ -28,5 +28,5 @@ func traced(
     return (report, try ReportJSON.value(GenerationTrace.self, from: data))
 }
 
-/// Token ids in the form that `--tokens` takes.
+/// The token ids in the form that `--tokens` takes.
 func list(_ tokens: [Int32]) -> String { tokens.map(String.init).joined(separator: ",") }

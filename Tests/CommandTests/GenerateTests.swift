@@ -105,7 +105,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
         let folder = try TemporaryFolder()
         let narrow = folder.file("narrow.plan")
         _ = try EchelonCommand.run("compile", TestModels.odd, "-o", narrow, "--max-rows", "4").succeeded()
-        // So many steps go by before the first freeze that the wavefront grows to nine positions where it may.
+        // The first freeze comes after enough steps for the wavefront to grow to nine positions, if it may.
         let options = [
             "--tokens", "1,2", "--freeze", "fixed", "--recurrence", "32", "--max-new-tokens", "6", "--ignore-eos",
         ]
@@ -173,7 +173,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
 
     @Test(arguments: ["diffusion", "autoregressive"])
     func `a seed repeats what it sampled, and others sample something else`(_ sampler: String) throws {
-        // At a temperature, drafts keep changing and states settle late; the fixed rule does not wait for them.
+        // At a temperature, drafts keep changing and states settle late. The fixed rule does not wait for them.
         let prompt = [
             try TestModels.wordmathBF16Plan, "Compute", "--sampler", sampler, "--temperature", "1", "--freeze", "fixed",
             "--max-new-tokens", "12",
@@ -191,7 +191,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
 
     // MARK: Any depth
 
-    /// Odd sizes, compiled for 3 recurrences of a token and 2 of a step.
+    /// A model of odd sizes, compiled for 3 recurrences of a token and 2 of a step.
     @Test(arguments: [(1, 1), (3, 2), (5, 4), (6, 3)])
     func `a plan runs at depths that it was not compiled for as one that was`(_ recurrence: Int, _ inner: Int) throws {
         let folder = try TemporaryFolder()

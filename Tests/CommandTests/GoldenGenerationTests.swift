@@ -1,7 +1,7 @@
 import GoldenRuns
 import Testing
 
-/// Recorded runs of an independent implementation, repeated on the command line.
+/// The recorded runs of an independent implementation, repeated on the command line.
 @Suite struct GoldenGenerationTests {
     @Test func `autoregressive runs are the golden ones with both cache budgets`() throws {
         for (name, plan) in [("micro", try TestModels.microPlan), ("odd", try TestModels.oddPlan)] {
@@ -16,7 +16,7 @@ import Testing
         }
     }
 
-    /// The runs that together use every option; RuntimeTests has all of them.
+    /// The runs that together use every option. RuntimeTests repeats all runs.
     @Test(arguments: [0, 2, 3, 5, 6, 7, 9, 11, 17, 23, 25])
     func `diffusion runs are the golden ones, step by step`(_ number: Int) throws {
         let runs = try GoldenRuns(of: "micro")
@@ -25,7 +25,8 @@ import Testing
         let (report, trace) = try traced(
             [TestModels.microPlan, "--tokens", list(prompt), "--init-scale", "0", "--ignore-eos"] + run.settings.options
         )
-        // Without prefill the sampler may overwrite a part of the prompt, which the trace shows and the report does not.
+        // Without prefill, the sampler may overwrite a part of the prompt, which the trace shows and the report does
+        // not.
         #expect(report.tokens == Array(run.sequence.dropFirst(prompt.count)))
         let steps = trace.steps.map(\.golden)
         #expect(steps.count >= run.steps.count, "the record has up to the first 82 steps")

@@ -3,7 +3,8 @@ import Inspection
 import RepositoryFiles
 import Testing
 
-/// The help of every command is the recorded one in `Help/`, so that a change of its wording shows in review.
+/// The help of every command is compared with the recorded one in `Help/`, so that a review shows changes of its
+/// wording.
 ///
 /// With the environment variable `ECHELON_RENEW_HELP=1`, the test writes the files instead of comparing them.
 @Suite struct HelpTests {

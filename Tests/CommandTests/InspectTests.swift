@@ -100,7 +100,7 @@ import Testing
         let prediction = try #require(report.prediction)
         #expect(prediction.rows == 8 && prediction.context == 20 && prediction.threads == 1 && prediction.readGbS > 0)
         #expect(report.functions.allSatisfy { $0.predictedMs ?? 0 > 0 })
-        // Six recurrences of the core against four.
+        // The core runs six recurrences in a decode and four in a step.
         let milliseconds = Dictionary(uniqueKeysWithValues: report.functions.map { ($0.label, $0.predictedMs ?? 0) })
         #expect(try #require(milliseconds["decode.r6"]) > #require(milliseconds["step.r4"]))
 

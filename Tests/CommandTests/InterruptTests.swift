@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// Ctrl-C and the signals like it: status 128 + the signal's number, and no half-written file.
+/// Ctrl-C and similar signals give status 128 + the signal's number, and leave no half-written file.
 @Suite struct InterruptTests {
-    /// So long that only an interrupt ends it in time.
+    /// A run that is so long that only an interrupt ends it in time.
     private static let endless = ["Compute 1 + 1.", "--ignore-eos", "--max-new-tokens", "400", "--threads", "1"]
 
     @Test(arguments: ["diffusion", "autoregressive"])
@@ -26,7 +26,7 @@ import Testing
         let command = try RunningCommand(
             ["generate", "--sampler", "autoregressive", "--recurrence", "2000000000", "--weights", "bf16"]
                 + Self.endless)
-        // By now the step that never ends has begun.
+        // The step that never ends has begun by now.
         sleep(1)
         #expect(command.isRunning)
         try waitUntil {
@@ -36,12 +36,12 @@ import Testing
         #expect(try command.wait().status == 130)
     }
 
-    /// Standard output, which nobody reads yet, makes the compiler wait at a known place.
+    /// Nobody reads the standard output yet, which makes the compiler wait at a known place.
     @Test func `Ctrl-C while lowering ends a compilation before it writes`() throws {
         let folder = try TemporaryFolder()
         let fifo = folder.file("output")
         try #require(mkfifo(fifo, 0o600) == 0)
-        // The shell's redirection waits for a reader, which is this process.
+        // The redirection of the shell waits for a reader, which is this process.
         let command = try RunningCommand(
             ["sh", "-c", #"exec "$@" > "$0""#, fifo, EchelonCommand.executable().path, "compile", TestModels.odd]
                 + ["-o", folder.file("odd.plan"), "--print-after", "all"],
@@ -58,14 +58,15 @@ import Testing
 
     @Test(arguments: [("INT", SIGINT), ("TERM", SIGTERM), ("HUP", SIGHUP)])
     func `a signal while writing a plan removes what is written`(_ name: String, _ signal: Int32) throws {
-        // Whoever runs this test may ignore signals, and a process would inherit that.
+        // The parent of this test may ignore signals, and a process would inherit that.
         let run = try interruptedCompilation(["--default-signal=\(name)"], [signal])
         #expect(run.status == 128 + signal)
         #expect(run.errors == "Interrupted.\n")
     }
 
     @Test func `Ctrl-C twice while writing a plan ends at once, and removes what is written`() throws {
-        // Both are there when the process goes on, so that the second finds the first's handler at work.
+        // Both signals are pending when the process continues, so that the handler of the first is installed when the
+        // second arrives.
         let run = try interruptedCompilation(["--default-signal=INT,TERM"], [SIGINT, SIGTERM])
         #expect(run.status == 128 + SIGINT || run.status == 128 + SIGTERM)
         #expect(run.errors == "", "a word of its own means that it went on after the first")
@@ -85,8 +86,8 @@ import Testing
         #expect(try generate([plan, "Compute 1 + 1."]).text.hasSuffix("#### 2"))
     }
 
-    /// Sends signals to a compilation that is in the middle of writing, and expects it to leave no file.
-    /// - Parameter environment: arguments for `env`, which starts the command.
+    /// Sends signals to a compilation while it writes, and expects that it leaves no file.
+    /// - Parameter environment: the arguments for `env`, which starts the command.
     private func interruptedCompilation(_ environment: [String], _ signals: [Int32]) throws -> CommandRun {
         for _ in 1...20 {
             let folder = try TemporaryFolder()
@@ -95,7 +96,7 @@ import Testing
                 command.send(SIGCONT)
                 return try command.wait()
             }
-            // All but renamed when it was stopped?
+            // The file is complete if the process was stopped when only renaming was left.
             if try folder.contents == ["wordmath.plan"] { continue }
             #expect(try folder.contents.isEmpty)
             return run
@@ -103,7 +104,7 @@ import Testing
         throw CommandFault("No compilation could be interrupted while it wrote.")
     }
 
-    /// Stops a compilation as soon as its temporary file is there. One that was faster than that is tried again.
+    /// Stops a compilation as soon as its temporary file exists. A compilation that was faster is repeated.
     private func partialCompilation<Result>(
         _ environment: [String], in folder: TemporaryFolder, _ body: (RunningCommand) throws -> Result
     ) throws -> Result {
@@ -124,7 +125,7 @@ import Testing
     }
 
     @Test func `a generation that is to outlive its terminal does`() throws {
-        // The signal has to come after the command has begun to watch for signals, so during its output.
+        // The signal has to come after the command has begun to handle signals, so it is sent during its output.
         let command = try RunningCommand(
             ["-c", #"trap "" HUP; exec "$0" "$@""#, EchelonCommand.executable().path, "generate", "--stream"]
                 + ["Compute 1 + 1.", "--ignore-eos", "--max-new-tokens", "60", "--threads", "1"],
@@ -134,7 +135,7 @@ import Testing
         #expect(try command.wait().status == 0)
     }
 
-    /// - Parameter microseconds: between two looks.
+    /// - Parameter microseconds: the time between two checks.
     private func waitUntil(every microseconds: UInt32 = 10_000, _ condition: () throws -> Bool) throws {
         let start = ContinuousClock.now
         while try !condition() {

@@ -2,7 +2,7 @@ import Foundation
 import Reports
 import Testing
 
-/// `opt`, as somebody at a shell uses it.
+/// The command `opt`, used as from a shell.
 @Suite struct OptTests {
     static let gate = """
         weight @w : f32[8,4]
@@ -48,7 +48,7 @@ import Testing
         let copies = ["decode:6", "step:4", "decode.logits:6", "step.logits:4"].joined(separator: "+")
         let passes = "specialize-recurrences=\(copies),split-adapter,hoist-invariants,unroll-recurrences,fuse-gate"
         let found = try opt("--passes", passes, input: source).succeeded().text
-        // The last pass of the two does the same with and without the one that stands between them in a plan.
+        // The last of the two passes has the same effect with and without the pass that comes between them in a plan.
         let expected = try EchelonCommand.run("inspect", plan, "--stage", "unroll-recurrences").succeeded().text
         #expect(try opt("--passes", "fuse-gate", input: expected).succeeded().text == found)
     }

@@ -3,7 +3,7 @@ import Inspection
 import Reports
 import Testing
 
-/// `compile --passes`, `--disable-pass` and `--no-weights`.
+/// The options `compile --passes`, `--disable-pass` and `--no-weights`.
 @Suite struct PassChoiceTests {
     private static let huginn = TestModels.repository.appending(path: "Tools/bench/huginn-0125.json").path
 
@@ -84,7 +84,8 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(10))
         #expect(!report.hasWeights && report.bytes < 4_000_000)
         let step = try #require(report.functions.first { $0.sizes.name == "step" && $0.sizes.unrolled == 4 })
-        // Each block's matrices once for each time that it runs: 2 + 4 × 4 + 2 blocks of some 395 million weights.
+        // Each block's matrices count once for each time that the block runs: 2 + 4 × 4 + 2 blocks of about 395 million
+        // weights.
         #expect(step.call.weightBytes > 20 * 390_000_000)
 
         #expect(try EchelonCommand.run("inspect", path, "--verify").succeeded().text.contains("width 5280"))

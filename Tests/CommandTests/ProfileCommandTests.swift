@@ -2,7 +2,7 @@ import Foundation
 import Reports
 import Testing
 
-/// `profile`: that table and trace are of what ran, not how fast anything is.
+/// The table and the trace of `profile` describe what ran. The speed is not tested.
 @Suite struct ProfileCommandTests {
     private func profile(_ arguments: [String], threads: Int = 2) throws -> (report: ProfileReport, trace: Timeline) {
         let folder = try TemporaryFolder()
@@ -14,7 +14,7 @@ import Testing
         return (report, try Timeline(from: Data(contentsOf: URL(filePath: path))))
     }
 
-    // MARK: What is recorded
+    // MARK: Recording
 
     @Test func `a trace has every instruction on every thread, inside of its call and beside no other`() throws {
         let (report, trace) = try profile(
@@ -27,7 +27,7 @@ import Testing
         #expect(calls.count == 2 && report.calls.map(\.count) == [2])
         #expect(calls.allSatisfy { $0.args.rows == 5 && $0.args.context == 20 && $0.tid == 0 })
         #expect(calls[0].start == 0 && calls[0].end <= calls[1].start)
-        // Prelude and coda are a block each, the core three in each of three recurrences.
+        // Prelude and coda are one block each. The core is three blocks in each of three recurrences.
         #expect(report.kinds.first { $0.kind == "wavefront_attention" }?.count == 2 * (1 + 3 * 3 + 1))
 
         let executions = report.kinds.map(\.count).reduce(0, +)
@@ -62,7 +62,7 @@ import Testing
             let share = (gate.args.floorUs ?? 0) * 1000 / Double(gate.end - gate.start)
             #expect(share > 0 && abs((gate.args.floorShare ?? 0) - share) < 0.01)
         }
-        // One thread waits for nobody.
+        // A single thread waits for no other.
         #expect(trace.events(.barrier, 1).isEmpty)
     }
 
@@ -79,7 +79,7 @@ import Testing
             #expect(abs(kind.gbS - Double(kind.bytes) / kind.ms / 1e6) <= 1e-6 * kind.gbS)
             #expect(abs(kind.floorMs / kind.ms - kind.floorShare) <= 1e-6)
         }
-        // The trace's events are the table's.
+        // The events of the trace are those of the table.
         let ofKind = Dictionary(grouping: trace.traceEvents.filter { $0.cat == .instruction }, by: \.name)
         for kind in report.kinds {
             let threads = Double(trace.tracks.count - 1)
@@ -124,7 +124,7 @@ import Testing
         let (call, _) = try profile(model + ["--function", "decode", "--repeats", "2"], threads: 1)
         #expect(call.calls.map(\.name) == ["decode.r6"] && call.calls.map(\.count) == [2])
         let matrix = try #require(call.kinds.first { $0.kind == "linear_argmax" })
-        // A byte a weight, a scale an output; the head's 517 outputs are padded to whole strips.
+        // A weight takes one byte, and an output has a scale. The head's 517 outputs are padded to whole strips.
         #expect(matrix.bytes / matrix.count < 517 * 160 * 2, "int8")
 
         let (generation, trace) = try profile(

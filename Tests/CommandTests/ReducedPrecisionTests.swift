@@ -1,9 +1,9 @@
 import GoldenRuns
 import Testing
 
-/// Answers of bf16 weights, and of bf16 caches, beside those of f32. Both samplers are greedy here.
+/// The answers with bf16 weights, and with bf16 caches, compared with those of f32. Both samplers are greedy here.
 @Suite struct ReducedPrecisionTests {
-    /// Autoregressive answers of f32 are on record, and asking for more of them would take a minute.
+    /// The autoregressive answers of f32 are recorded, because computing more of them would take a minute.
     @Test func `bf16 answers are f32's in 95 of 100 cases`() throws {
         var same = 0
         var asked = 0
@@ -26,7 +26,7 @@ import Testing
         #expect(Double(same) >= 0.95 * Double(asked), "\(same) of \(asked); not \(different)")
     }
 
-    /// The recorded answers are of f32 caches.
+    /// The recorded answers are those of f32 caches.
     @Test(arguments: ["diffusion", "autoregressive"])
     func `bf16 caches give the recorded answers, at most one of ten excepted`(_ sampler: String) throws {
         let problems = try GoldenWordProblems()

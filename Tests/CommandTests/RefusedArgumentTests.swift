@@ -1,11 +1,11 @@
 import Foundation
 import Testing
 
-/// Command lines that cannot be done (status 1) and that cannot be understood (status 64).
+/// The command lines that cannot be carried out (status 1) and those that cannot be parsed (status 64).
 @Suite struct RefusedArgumentTests {
     // MARK: Settings
 
-    /// An option, a value out of its range, and what the message says of it.
+    /// An option, a value out of its range, and the expected part of the message.
     @Test(arguments: [
         ("--max-wavefront", "0", "wavefront limit is 0"), ("--max-wavefront", "-1", "wavefront limit is -1"),
         ("--recurrence", "-1", "recurrence is -1"), ("--recurrence", "0", "recurrence is 0"),
@@ -81,7 +81,7 @@ import Testing
         try EchelonCommand.run("generate", TestModels.oddPlan).expectRefusal("A prompt for", "missing")
     }
 
-    /// A misspelt name would otherwise be a question for the model inside the command.
+    /// Otherwise, a misspelt name would become a question for the embedded model.
     @Test(arguments: ["generate", "profile"])
     func `one word that looks like a file's name is no prompt`(_ command: String) throws {
         for name in ["missing.plan", "models/missing", "./missing", "/nowhere"] {
@@ -114,7 +114,7 @@ import Testing
         run.expectRefusal("Standard input cannot be read: Is a directory")
     }
 
-    /// It would otherwise go unnoticed that the plan's own formats count.
+    /// Otherwise, it would go unnoticed that the plan's own formats are used.
     @Test func `formats of weights for what is a plan already are refused`() throws {
         let plan = try TestModels.oddPlan
         for command in [
@@ -187,7 +187,7 @@ import Testing
         let help = try EchelonCommand.run(command + ["--help"]).succeeded().text
         #expect(help.contains("USAGE: echelon"))
         #expect(help.contains("\n  echelon "), "an example")
-        // A line that is too long goes on at the margin, where an example can no longer be copied.
+        // A longer line would be wrapped, and the example could no longer be copied.
         let lines = help.prefix(upTo: help.range(of: "\nUSAGE:")?.lowerBound ?? help.endIndex).split(
             separator: "\n", omittingEmptySubsequences: false)
         for (line, next) in zip(lines, lines.dropFirst()) where line.hasPrefix("  ") {

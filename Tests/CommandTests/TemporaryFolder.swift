@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder of its own for a test, removed with this object.
+/// A folder for one test. It is removed with this object.
 final class TemporaryFolder: Sendable {
     let path: String
 
@@ -15,6 +15,6 @@ final class TemporaryFolder: Sendable {
 
     func file(_ name: String) -> String { path + "/" + name }
 
-    /// Names of all files, hidden ones too.
+    /// The names of all files, including hidden ones.
     var contents: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() } }
 }

@@ -2,16 +2,16 @@ import Foundation
 import RepositoryFiles
 import Testing
 
-/// The checkpoints of the repository, and plans of them, each compiled once by the command itself.
+/// The checkpoints of the repository, and their plans, each compiled once by the command itself.
 enum TestModels {
     static let repository = Repository.root
     static let golden = Repository.golden
 
-    /// Knows word problems; the one inside the command.
+    /// The embedded checkpoint, which solves word problems.
     static let wordmath = Repository.wordmath.path
-    /// Random, without a tokenizer.
+    /// A random checkpoint without a tokenizer.
     static let micro = golden.appending(path: "micro").path
-    /// Random, of odd sizes, small, without a tokenizer.
+    /// A small random checkpoint of odd sizes without a tokenizer.
     static let odd = golden.appending(path: "odd").path
 
     static var wordmathPlan: String { get throws { try wordmathResult.get() } }
@@ -19,7 +19,7 @@ enum TestModels {
     static var microPlan: String { get throws { try microResult.get() } }
     static var oddPlan: String { get throws { try oddResult.get() } }
 
-    /// Problems that the checkpoint was not trained on.
+    /// The problems that the checkpoint was not trained on.
     static func testQuestions(_ count: Int) throws -> [String] {
         struct Problem: Decodable { var question: String }
         let lines = try String(contentsOf: repository.appending(path: "Tools/wordmath/test.jsonl"), encoding: .utf8)
@@ -33,7 +33,7 @@ enum TestModels {
     private static let microResult = compiled(micro, "micro.plan")
     private static let oddResult = compiled(odd, "odd.plan")
 
-    /// Lives as long as the process; nothing else would remove it.
+    /// The folder exists as long as the process, because nothing else would remove it.
     private static let folder: Result<TemporaryFolder, any Error> = Result {
         let folder = try TemporaryFolder()
         atexit { try? TestModels.folder.get().remove() }

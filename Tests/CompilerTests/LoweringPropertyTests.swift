@@ -5,9 +5,9 @@ import Plans
 import RandomGraphs
 import Testing
 
-/// What bf16, int8 and int4 do to the numbers of random graphs.
+/// The effect of bf16, int8 and int4 on the numbers of random graphs.
 @Suite struct LoweringPropertyTests {
-    /// Each format alone, and all of them by the last digit of the matrix's name.
+    /// The rules of each format alone, and of all formats by the last digit of the matrix's name.
     static let formats = [
         MatrixFormats(.bf16), MatrixFormats(.int8), MatrixFormats(.int4),
         MatrixFormats(
@@ -18,7 +18,7 @@ import Testing
             ]),
     ]
 
-    /// Lowers with the rules that are for some matrix of the module; the others would be refused.
+    /// Lowers with the rules that apply to some matrix of the module, because the others would be refused.
     static func lowered(_ module: Module, _ formats: MatrixFormats) throws -> Module {
         var formats = formats
         formats.rules = formats.rules.filter { rule in
@@ -61,15 +61,15 @@ import Testing
                 let found = try program.outputs(of: module, function: function)
                 for (index, (wanted, found)) in zip(expected, found).enumerated() where wanted.element == .f32 {
                     let distance = RandomProgram.relativeDistance(wanted.floats, found.floats)
-                    // Sums in another order may round an element the other way.
+                    // Sums in another order may round an element in the other direction.
                     #expect(distance <= 0.05, "seed \(program.seed), @\(function), result \(index)")
                 }
             }
         }
     }
 
-    // The worst of these graphs is at 0.055 in bf16; a wrong operand or weight is at 1. int4 has worse graphs than the
-    // median, so that only that is bounded.
+    // The largest error of these graphs is 0.055 in bf16; a wrong operand or weight gives 1. In int4, single graphs
+    // have much larger errors than the median, so only the median is bounded.
     @Test(arguments: [(ElementType.bf16, Float(0.01)), (.int8, 0.03), (.int4, 0.3)])
     func `what is lowered stays near f32`(_ element: ElementType, _ median: Float) throws {
         var distances: [Float] = []
@@ -87,6 +87,6 @@ import Testing
 }
 
 extension Tensor {
-    /// The elements' bits, so that NaN equals itself and zeros of other signs differ.
+    /// The bits of the elements, so that NaN equals itself and zeros with different signs differ.
     var bits: [UInt32] { floats.map(\.bitPattern) + integers.map(UInt32.init(bitPattern:)) }
 }

@@ -3,10 +3,10 @@ import IR
 import RandomGraphs
 import Testing
 
-/// Random graphs compute the same before and after, as the interpreter says.
+/// Random graphs compute the same before and after each pass, according to the interpreter.
 @Suite struct PassPropertyTests {
-    /// The passes that keep every rounding where it was: all but the one that lowers weights, for which there is
-    /// `LoweringPropertyTests`. Specializing adds functions and has a test of its own.
+    /// The passes that leave every rounding in place, which are all except the one that lowers weights (see
+    /// `LoweringPropertyTests`). Specializing adds functions and has its own test.
     static let passes = Pipeline(CompilerOptions()).passes.filter {
         !["specialize-recurrences", "lower-weights"].contains($0.name)
     }
@@ -22,7 +22,7 @@ import Testing
             try verify(result)
             #expect(try program.difference(from: result) == nil)
         }
-        // Otherwise this tests nothing. Every pass finds work in far more graphs than that.
+        // Otherwise this tests nothing. Every pass changes far more graphs than that.
         #expect(changed >= 10, "only \(changed) graphs have what \(name) looks for")
     }
 
@@ -44,7 +44,7 @@ import Testing
             let module = try Pipeline(CompilerOptions(specializations: [unrolled])).run(program.module)
             #expect(try program.difference(from: module) == nil)
             #expect(try program.difference(from: module, function: unrolled.name) == nil)
-            // Either reads what the other has written.
+            // Each function reads what the other has written.
             for first in [0, 1] {
                 let names = first == 0 ? [unrolled.name, unrolled.function] : [unrolled.function, unrolled.name]
                 let outputs = try program.outputs(of: module, functions: names)

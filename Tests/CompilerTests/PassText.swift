@@ -9,17 +9,17 @@ func module(_ text: String) throws -> Module {
     return module
 }
 
-/// Expects that `pass` makes the one text of the other, and that the result verifies.
+/// Expects that `pass` turns one text into the other, and that the result verifies.
 func expect(
     _ pass: some Pass, of before: String, toGive after: String, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
     let result = try pass.run(module(before))
     try verify(result)
-    // Texts and not modules, so that a failure shows what differs.
+    // Texts are compared instead of modules, so that a failure shows the difference.
     #expect(try result.description == module(after).description, sourceLocation: sourceLocation)
 }
 
-/// Expects that `pass` finds nothing to do.
+/// Expects that `pass` changes nothing.
 func expect(
     _ pass: some Pass, toKeep text: String, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {

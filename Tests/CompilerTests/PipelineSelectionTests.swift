@@ -3,7 +3,7 @@ import IR
 import RandomGraphs
 import Testing
 
-/// Which passes may run in which order, and how they are spelled.
+/// The orders in which passes may run, and their spelling.
 @Suite struct PipelineSelectionTests {
     static let options = CompilerOptions(specializations: [Specialization("core", recurrences: 2)])
 
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    // MARK: What is legal
+    // MARK: Legal orders
 
     @Test func `all passes in the standard order are legal, and so is each left out, and none`() throws {
         let all = Pipeline.standardNames

@@ -3,7 +3,7 @@ import IR
 import Testing
 
 @Suite struct PipelineTests {
-    /// A pass that makes a module which does not verify.
+    /// A pass whose result does not verify.
     struct Breaking: Pass {
         let name = "breaking"
         let summary = "leaves a function without its operations"

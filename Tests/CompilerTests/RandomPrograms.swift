@@ -1,7 +1,7 @@
 import IR
 import RandomGraphs
 
-/// The random programs that the property tests of this target share; making them takes longer than most tests.
+/// The random programs that the property tests of this target share, because making them takes longer than most tests.
 enum RandomPrograms {
     private static let made = Result { try (1...80).map { try RandomProgram(seed: $0) } }
 
@@ -9,7 +9,7 @@ enum RandomPrograms {
 }
 
 extension RandomProgram {
-    /// The results of all calls one after another, call i made of `functions[i mod count]`.
+    /// The results of all calls, one after another. Call i runs `functions[i mod count]`.
     func outputs(of module: Module, functions: [String]) throws -> [Tensor] {
         let interpreter = try Interpreter(module: module, weights: weights)
         var caches = CacheState(budget: budget)

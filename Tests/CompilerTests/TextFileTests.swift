@@ -4,8 +4,8 @@ import IR
 import RepositoryFiles
 import Testing
 
-/// The compiler tests of `Tests/IR`. Each file holds a module, a command and expected lines in comments; CONTRIBUTING.md
-/// says how to write one.
+/// The compiler tests of `Tests/IR`. Each file contains a module, a command, and expected lines in comments.
+/// CONTRIBUTING.md describes the format.
 @Suite struct TextFileTests {
     /// A file and its expectations.
     struct Case: CustomTestStringConvertible, Sendable {

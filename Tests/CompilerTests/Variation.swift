@@ -1,6 +1,6 @@
 import Testing
 
-/// A change to a text that makes it a near-miss of what a pass looks for.
+/// A change to a text, so that it only resembles what a pass looks for.
 struct Variation: CustomTestStringConvertible, Sendable {
     let name: String
     let replacements: [(String, String)]
@@ -12,7 +12,8 @@ struct Variation: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { name }
 
-    /// - Throws: when the text lacks what is to be replaced, in which case the variation would test nothing.
+    /// - Throws: an error if the text does not contain what is to be replaced, because the variation would test
+    ///   nothing.
     func applied(to text: String) throws -> String {
         try replacements.reduce(text) { text, replacement in
             try #require(text.contains(replacement.0), "nothing to replace")

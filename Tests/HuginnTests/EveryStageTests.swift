@@ -9,7 +9,7 @@ import RandomGraphs
 import RepositoryFiles
 import Testing
 
-/// What holds for every module between the architecture and the schedule, in every format.
+/// The properties of every module between the architecture and the schedule, in every format.
 @Suite struct EveryStageTests {
     static let configurations = [
         "Tests/Golden/odd/config.json", "Tests/Golden/micro/config.json", "Tools/wordmath/checkpoint/config.json",
@@ -37,8 +37,8 @@ import Testing
             guard seen.insert(module).inserted else { return }
             let text = module.description
             let read = try Module(parsing: text)
-            // Not the modules themselves, which would be printed in full.
             #expect(read == module, "\(stage): parse(print(g)) is not g")
+            // The cast keeps a failure from printing the texts in full.
             #expect((read.description == text) as Bool, "\(stage): print(parse(t)) is not t")
         }
         let source = try Self.module(configuration)
@@ -51,7 +51,7 @@ import Testing
         #expect(seen.count > 10)
     }
 
-    /// Twenty orders in each format, a third of the passes left out.
+    /// The test draws twenty orders in each format, with a third of the passes left out.
     @Test(arguments: elements) func `any legal pipeline gives a module that verifies and has tapes`(
         _ element: ElementType
     ) throws {

@@ -7,8 +7,8 @@ import RepositoryFiles
 import Safetensors
 import Testing
 
-/// The architecture as IR functions, run by the interpreter, against an independent implementation's logits and latents.
-/// Nothing of the executor takes part.
+/// The architecture as IR functions, run by the interpreter and compared with the logits and latents of an independent
+/// implementation. The executor is not involved.
 @Suite struct InterpretedForwardTests {
     struct Golden: Decodable {
         struct Forward: Decodable { var recurrences: [Int] }
@@ -31,7 +31,7 @@ import Testing
         return (try Interpreter(module: module, weights: tensors), checkpoint)
     }
 
-    /// Largest difference, relative to the largest expected magnitude.
+    /// The largest difference, relative to the largest expected magnitude.
     static func error(_ found: [Float], _ expected: [Float]) -> Float {
         guard found.count == expected.count else { return .infinity }
         let scale = expected.map(abs).max() ?? 1
@@ -49,7 +49,8 @@ import Testing
         let expected = try SafetensorsFile(path: folder.appending(path: "forward.safetensors").path)
         let width = checkpoint.configuration.width
         for (number, prompt) in golden.prompts.enumerated() {
-            // The deepest recurrence of micro takes a debug build's interpreter too long; the executor's tests have it.
+            // The deepest recurrence of micro takes too long in a debug build of the interpreter. The executor's tests
+            // include it.
             for recurrences in golden.forward.recurrences where recurrences <= 6 {
                 var caches = CacheState()
                 let results = try interpreter.run(

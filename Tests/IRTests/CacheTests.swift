@@ -1,8 +1,9 @@
 import IR
 import Testing
 
-/// What the caches hold and who reads which entry. The functions here write the state of each recurrence as keys and
-/// values of a single column pair; a query of zeros weighs all positions alike, so that attention is the plain mean.
+/// The contents of caches, and the entry that each reader uses. The functions here write the state of each recurrence
+/// as keys and values of a single column pair. A query of zeros weighs all positions equally, so that attention is the
+/// plain mean.
 @Suite struct CacheTests {
     static let text = """
         cache @core : f32[1,2] recurrent
@@ -72,7 +73,7 @@ import Testing
                 function, arguments: arguments, recurrences: recurrences, depth: depth, caches: &caches))[0]
     }
 
-    /// What readers at recurrences 0, 1, 2 and 99 find at position 0.
+    /// The values that readers at recurrences 0, 1, 2 and 99 find at position 0.
     static func entries(_ caches: CacheState) throws -> [Float] {
         var caches = caches
         let arguments = [pairs([0]), column([0]), column([0])]
@@ -106,7 +107,7 @@ import Testing
     }
 
     @Test func `rows of one call read each other at their common recurrence`() throws {
-        // At the last of 3 recurrences the rows hold 4 and 40; the second reads the mean of both.
+        // At the last of 3 recurrences, the rows hold 4 and 40, and the second row reads the mean of both.
         for budget in [1, 2, 8] {
             var caches = CacheState(budget: budget)
             #expect(try Self.call("loop", [1, 10], at: [0, 1], recurrences: 3, &caches) == [4, 22])

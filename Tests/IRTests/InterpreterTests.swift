@@ -3,7 +3,7 @@ import IR
 import NumberFormats
 import Testing
 
-/// Operations against numbers worked out by hand.
+/// The results of operations, compared with numbers that were computed by hand.
 @Suite struct InterpreterTests {
     /// Runs the operations of a function with the parameters given, and returns its results.
     static func run(
@@ -16,7 +16,7 @@ import Testing
             .run("f", arguments: parameters.map(\.1), recurrences: recurrences, caches: &caches)
     }
 
-    /// The types of what is returned stand behind the values: `%y : f32[rows,2]`.
+    /// The types of the returned values are written after them: `%y : f32[rows,2]`.
     static func module(
         _ operations: String, returns: String, declarations: String, parameters: [(String, Tensor)]
     ) throws -> Module {
@@ -120,13 +120,13 @@ import Testing
     }
 
     @Test func `rope turns interleaved pairs within each head`() throws {
-        // One head of 4: the pairs turn by position and by position / 100^(2/4).
+        // There is one head of 4 columns. The pairs turn by position and by position / 100^(2/4).
         let results = try Self.run(
             "%y = rope %x, %p {heads = 1, base = 100} : f32[rows,4]\n%z = rope %x, %p {heads = 2, base = 100} : f32[rows,4]",
             returns: "%y : f32[rows,4]; %z : f32[rows,4]",
             parameters: [("x", Self.rows([[1, 0, 0, 1], [1, 2, 3, 4]])), ("p", Self.column([3, 0]))])
         Self.expect(results[0], [cos(3), sin(3), -sin(0.3), cos(0.3), 1, 2, 3, 4])
-        // Two heads of 2: every pair is a head's first.
+        // There are two heads of 2 columns, so every pair is a head's first.
         Self.expect(results[1], [cos(3), sin(3), -sin(3), cos(3), 1, 2, 3, 4])
     }
 
@@ -145,7 +145,7 @@ import Testing
     }
 
     @Test func `convert and bf16 results round to nearest, ties to even`() throws {
-        // bf16 keeps 7 bits of the fraction: near 1, steps of 2^−7.
+        // A bf16 number has 7 bits of the fraction, so the steps near 1 are 2^−7.
         let step = Float(sign: .plus, exponent: -7, significand: 1)
         let values: [Float] = [1 + step / 2, 1 + 1.5 * step, 1 + 0.51 * step, -1 - 0.49 * step]
         let expected: [Float] = [1, 1 + 2 * step, 1 + step, -1]
@@ -179,7 +179,7 @@ import Testing
                 ("x", Self.rows([[127, 2.5, -3.5, 0.49], [0, 0, 0, 0], [-0.5, 0.25, 0, 0.002]])),
                 ("o", Self.rows([[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])),
             ])
-        // A 127th of 0.5 is 0.003937: a quarter is 63.5 of them, and 0.002 just over half of one.
+        // A 127th of 0.5 is 0.003937. So 0.25 is 63.5 of them, and 0.002 is slightly more than half of one.
         let step: Float = 0.5 / 127
         for result in results {
             #expect(result.element == .q8)
@@ -196,12 +196,12 @@ import Testing
     }
 
     @Test func `int4 has a bf16 scale for every 32 columns of a row, counted from the row's start`() {
-        // Rows of 40 columns: 32 whose largest is 7, so that they are whole numbers, and 8 whose largest is 700.
+        // The rows have 40 columns: 32 with the largest magnitude 7, so that they are whole numbers, and 8 with 700.
         let row = (0..<32).map { Float($0 % 15) - 7 } + [700, -700, 149, 151, 0, 51, 49, -49]
         let tensor = Tensor(row + row, shape: [2, 40], element: .int4)
         let expected = Array(row.prefix(32)) + [700, -700, 100, 200, 0, 100, 0, 0]
         #expect(tensor.floats == expected + expected)
-        // 1 / 7 is no bf16 number; what 7 of its nearest one make is what is kept of 1.
+        // The number 1 / 7 is not in bf16. The result for 1 is 7 times the nearest bf16 number.
         let scale = (Float(1) / 7).roundedToBF16
         #expect(Tensor([1, -1], shape: [1, 2], element: .int4).floats == [7 * scale, -7 * scale])
     }
@@ -219,7 +219,7 @@ import Testing
             declarations: "weight @eight : int8[2,2]\nweight @four : int4[2,2]",
             parameters: [("x", Self.rows([[254, 3]])), ("t", Self.column([1]))],
             weights: ["eight": Self.rows([[127, 0.6], [12.7, 0]]), "four": Self.rows([[7, 3.4], [0, 14]])])
-        // x is 127 · 2 and 2 · 2, its 3 lying between 1 and 2 of its steps, at the even one.
+        // The row x is 127 · 2 and 2 · 2. Its 3 is halfway between 1 and 2 of its steps and rounds to the even one.
         Self.expect(results[0], [254 * 127 + 4 * 1, 254 * 12.7])
         Self.expect(results[1], [254 * 7 + 4 * 3, 4 * 14])
         Self.expect(results[2], [25.4, 0])
@@ -227,7 +227,8 @@ import Testing
     }
 
     @Test func `a tensor that is quantized already keeps its scales`() throws {
-        // The nearest to 5 and 2 with a scale from the largest would be 5 and 1.97 in int8, and 5 and 2.14 in int4.
+        // With a scale from the largest magnitude, the values nearest to 5 and 2 would be 5 and 1.97 in int8, and 5 and
+        // 2.14 in int4.
         for element in [ElementType.int8, .int4] {
             let weight = Tensor(represented: [5, 2], shape: [1, 2], element: element)
             let results = try Self.run(
@@ -266,7 +267,7 @@ import Testing
             """,
             returns: "%g : f32[rows,1]; %t : i32[rows]", declarations: "weight @w : f32[2,3]", parameters: [("x", x)],
             weights: ["w": Self.rows([[1, 0, 0], [0, 1, 1]])])
-        // Gates 1 and −1, ups 5 and 4.
+        // The gates are 1 and −1, and the ups 5 and 4.
         Self.expect(results[0], [0.731_058_6 * 5, -0.268_941_4 * 4])
         #expect(results[1] == Self.column([1, 1]))
     }

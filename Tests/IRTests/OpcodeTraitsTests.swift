@@ -1,7 +1,7 @@
 import IR
 import Testing
 
-/// The records of operations, in so far as one field has to fit another. Tests/RuntimeTests compares them with the
+/// The consistency of the fields of each operation's record. Tests/RuntimeTests compares the records with the
 /// executor's.
 @Suite struct OpcodeTraitsTests {
     @Test(arguments: Opcode.allCases)

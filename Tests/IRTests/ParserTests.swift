@@ -3,7 +3,7 @@ import ParserFuzzing
 import Testing
 
 @Suite struct ParserTests {
-    /// A text, where reading it stops, and a part of the message.
+    /// A text, the place at which reading it stops, and a part of the message.
     struct Mistake: Sendable, CustomTestStringConvertible {
         var text: String
         var line: Int
@@ -92,7 +92,7 @@ import Testing
         let error = #expect(throws: ParseError.self) { try Module(parsing: mistake.text) }
         guard let error else { return }
         if mistake.message.hasPrefix("expected ':' and the types") {
-            // Found at the next line's first token.
+            // The mistake is found at the first token of the next line.
             #expect(error.line == 3 && error.column == mistake.column)
         } else {
             #expect(error.line == mistake.line && error.column == mistake.column, "\(error)")
@@ -113,7 +113,7 @@ import Testing
         #expect((error?.problem.utf8.count ?? .max) < 300)
     }
 
-    /// `HuginnTests` does the same with the texts of the shipped functions.
+    /// A test of `HuginnTests` does the same with the texts of the shipped functions.
     @Test func `no damaged text crashes the parser, the verifier or the printer`() throws {
         let texts = [
             canonicalText, TextFormTests.module(eps: 1e-6).description,

@@ -34,8 +34,8 @@ import Testing
         #expect(seen == Set(Opcode.allCases).subtracting(fused))
     }
 
-    /// A rewrite that means the same, written here without a pass: the weights are cut between two halves, so sums
-    /// are taken in another order.
+    /// A rewrite without a change of meaning, written here without a pass. The weights are cut into two halves, so sums
+    /// are computed in another order.
     @Test func aRewriteThatOnlyReordersSumsIsNoDifference() throws {
         var rewritten = 0
         for seed in 0..<UInt64(100) {
@@ -81,7 +81,7 @@ import Testing
             module.functions[0].operations[0].attributes["scale"] = .float(0.5)
             if try program.difference(from: module) != nil { noticed += 1 }
         }
-        // A few graphs do not read the embedding on the way to what they return.
+        // In some graphs, no returned value depends on the embedding.
         #expect(noticed > 10)
     }
 }

@@ -2,7 +2,7 @@ import IR
 import Testing
 
 @Suite struct VerifierTests {
-    /// What operations of these tests may name.
+    /// The weights and caches that the operations of these tests may name.
     static let declarations = """
         weight @w : f32[6,4]
         weight @half : bf16[6,4]
@@ -18,7 +18,7 @@ import Testing
 
         """
 
-    /// A function with these operations, which may read a few parameters.
+    /// A function with these operations, which may read several parameters.
     static func text(_ operations: String) -> String {
         declarations + """
             func @f(%x: f32[rows,4], %y: f32[rows,4], %z: f32[rows,6], %b: bf16[rows,4], %q: q8[rows,4], %i: i32[rows], %p: f32[rows]) -> f32[rows,4] {
@@ -71,7 +71,7 @@ import Testing
         #expect(try Self.problem(operation) == nil)
     }
 
-    /// One operation each, and what its message ends with.
+    /// An operation, and the end of the message for it.
     static let malformed: [(String, String)] = [
         ("%r = silu %x, %y : f32[rows,4]", "has 2 operands, expected 1"),
         ("%r = linear %x : f32[rows,6]", "names 0 symbols, expected 1"),
@@ -251,7 +251,7 @@ import Testing
                 + "f32[rows,4], the type of operand 1 (%a)")
     }
 
-    // MARK: What the text form cannot say
+    // MARK: Faults that the text form cannot express
 
     static let x = Value("x", .rows(.f32, 4))
 
@@ -339,7 +339,7 @@ import Testing
     @Test func `parameters have one element or one width a row`() {
         for type in [
             TensorType(.f32, []), .fixed(.f32, 4), .rows(.f32, 0), .rows(.f32, -4), TensorType(.f32, [.rows, .rows]),
-            // Quantized numbers share a row's scale, and only weights are int4.
+            // Quantized numbers share the scale of a row, and only weights are int4.
             .rows(.q8), .rows(.int4, 4),
         ] {
             let function = Function("f", parameters: [Value("p", type)])

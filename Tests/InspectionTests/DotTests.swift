@@ -38,12 +38,12 @@ import Testing
         var edges: [(String, String)] = []
     }
 
-    /// Reads what `DotGraph` writes: a statement a line.
+    /// Reads the output of `DotGraph`, which has one statement per line.
     private func graph(_ text: String) throws -> Drawn {
         var drawn = Drawn()
         var depth = 0
         for line in text.split(separator: "\n") {
-            // Quotes are balanced on each line; what they hold may be anything.
+            // Quotes are balanced on each line, and their contents are arbitrary.
             #expect(line.count(where: { $0 == "\"" }) % 2 == 0, "\(line)")
             let bare = line.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
                 .filter { $0.offset % 2 == 0 }.map(\.element).joined()

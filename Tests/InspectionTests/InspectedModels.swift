@@ -6,7 +6,7 @@ import PlanBuilder
 import Plans
 import RepositoryFiles
 
-/// Inspections that several tests look at, each made once.
+/// The inspections that several tests use. Each is made once.
 enum InspectedModels {
     struct Model: Sendable {
         var compiler: ModelCompiler
@@ -22,9 +22,9 @@ enum InspectedModels {
         }
     }
 
-    /// Huginn-0125's own sizes, from its configuration alone.
+    /// An inspection with the sizes of Huginn-0125, from its configuration alone.
     static var full: Model { get throws { try fullResult.get() } }
-    /// A small model of odd sizes.
+    /// An inspection of a small model of odd sizes.
     static var small: Model { get throws { try smallResult.get() } }
 
     private static let fullResult = Result {

@@ -1,7 +1,7 @@
 import Inspection
 import Testing
 
-/// What became of operations.
+/// The mapping of operations from the first stage to the last.
 @Suite struct OriginTests {
     @Test func `every operation of the source is on the tape, or was dropped by a pass with a name`() throws {
         for model in [try InspectedModels.small, try InspectedModels.full] {
@@ -44,7 +44,8 @@ import Testing
         #expect(fates("cache_write").allSatisfy { $0 == ["project_rope_write"] } && !fates("cache_write").isEmpty)
         #expect(fates("silu").allSatisfy { $0 == ["linear_silu_gate"] } && !fates("silu").isEmpty)
         #expect(fates("argmax") == [["linear_argmax"]])
-        // The concatenation's two readers after split-adapter, and what their sum was fused with.
+        // The expected operations are the concatenation's two readers after split-adapter, and those with which their
+        // sum was fused.
         #expect(fates("concat") == [["add_keep_norm", "linear", "linear"]])
         #expect(fates("repeat") == [["repeat"]])
     }

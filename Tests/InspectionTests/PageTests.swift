@@ -3,7 +3,7 @@ import Inspection
 import Testing
 
 @Suite struct PageTests {
-    /// What stands between two texts.
+    /// The part of the page between two texts.
     private func between(_ start: String, _ end: String, in page: String) throws -> Substring {
         let from = try #require(page.firstRange(of: start)).upperBound
         let to = try #require(page[from...].firstRange(of: end)).lowerBound
@@ -26,7 +26,7 @@ import Testing
         for reference in [" src=", " href=", "@import", "url(http", "fetch(", "XMLHttpRequest", "import("] {
             #expect(!page.contains(reference), "\(reference)")
         }
-        // A namespace is a name, not an address.
+        // A namespace is a name and not an address.
         #expect(Set(page.matches(of: /https?:[^"\s]+/).map { String($0.output) }) == ["http://www.w3.org/2000/svg"])
     }
 

@@ -3,14 +3,14 @@ import Inspection
 import RepositoryFiles
 import Testing
 
-/// The JSON form and `docs/inspect.schema.json`, which describes it.
+/// The JSON form, compared with `docs/inspect.schema.json`, which describes it.
 @Suite struct SchemaTests {
     private static func schema() throws -> SchemaValidator {
         try SchemaValidator(
             Data(contentsOf: Repository.root.appending(path: "docs/inspect.schema.json")))
     }
 
-    /// With every key that may be absent from the whole plan's object.
+    /// An inspection with every optional key of the plan's object.
     private static func predicted() throws -> Inspection {
         var inspection = try InspectedModels.small.inspection
         inspection.prediction = InspectedPrediction(

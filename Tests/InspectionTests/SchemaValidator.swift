@@ -1,6 +1,7 @@
 import Foundation
 
-/// As much of JSON Schema as `docs/inspect.schema.json` uses; anything else in a schema is a fault of its own.
+/// A validator for the part of JSON Schema that `docs/inspect.schema.json` uses. Any other keyword in a schema is an
+/// error.
 struct SchemaValidator {
     private let root: [String: Any]
     private let definitions: [String: Any]
@@ -23,7 +24,7 @@ struct SchemaValidator {
         init(_ description: String) { self.description = description }
     }
 
-    /// Every way in which a document differs from the schema.
+    /// The differences between a document and the schema.
     func faults(in document: Data) throws -> [String] {
         try faults(JSONSerialization.jsonObject(with: document), root, "")
     }
@@ -75,7 +76,7 @@ struct SchemaValidator {
     }
 
     private func isBoolean(_ value: Any) -> Bool {
-        // A number bridges to a Bool too, unless it is asked what it was made from.
+        // A number also bridges to Bool, so its original type has to be checked.
         (value as? NSNumber).map { String(cString: $0.objCType) == "c" } ?? false
     }
 }

@@ -23,7 +23,7 @@ import Testing
             #expect(totals.weightBytes == cost.weightBytes)
             let flops = Double(totals.flopsPerRow + 100 * totals.flopsPerPosition)
             let products = cost.operations.values.reduce(0, +)
-            // The tape's cost leaves out what is done element by element.
+            // The cost of the tape does not include elementwise work.
             #expect(flops >= products && flops < products * 1.001, "\(function.label)")
         }
     }

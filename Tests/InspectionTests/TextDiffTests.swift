@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    /// As `patch` does, and as strictly.
+    /// Applies a patch as strictly as `patch` does.
     private func apply(_ unified: [String], to old: [String]) throws -> [String] {
         var result: [String] = []
         var place = 0

@@ -10,7 +10,7 @@ import Testing
         }
     }
 
-    /// What a float becomes when it goes through a matrix of one element.
+    /// The value of a float after it has passed through a matrix of one element.
     static func rounded(_ value: Float) -> Float {
         PackedMatrix([value], rows: 1, columns: 1, BF16Format.self).element(0, 0)
     }
@@ -21,7 +21,7 @@ import Testing
             [(1, 1), (32, 32), (33, 31), (31, 33), (16, 64), (64, 1), (1, 97)]
             + (0..<20).map { _ in (Int.random(in: 1...100, using: &random), Int.random(in: 1...100, using: &random)) }
         for (rows, columns) in sizes {
-            // No zeros, so that padding can be told from elements.
+            // The elements are not zero, so that padding can be distinguished from them.
             let source = (0..<rows * columns).map { _ in
                 Float(bitPattern: UInt32.random(in: 0x3000...0x4F00, using: &random) << 16)
                     * (Bool.random(using: &random) ? 1 : -1)
@@ -61,9 +61,9 @@ import Testing
         (0x3F80_7FFF, 0x3F80_0000), (0xBF81_8000, 0xBF82_0000),
         // A carry into the exponent, and from the largest finite values to infinity.
         (0x3FFF_FFFF, 0x4000_0000), (0x7F7F_FFFF, 0x7F80_0000), (0xFF7F_8000, 0xFF80_0000), (0x7F7F_7FFF, 0x7F7F_0000),
-        // Infinities and zeros of either sign stay.
+        // Infinities and zeros keep their signs.
         (0x7F80_0000, 0x7F80_0000), (0xFF80_0000, 0xFF80_0000), (0, 0), (0x8000_0000, 0x8000_0000),
-        // Denormals round like everything else: to zero, to a denormal, and up into the normal numbers.
+        // Denormals round like all other numbers: to zero, to a denormal, and up into the normal numbers.
         (0x0000_0001, 0), (0x0000_8000, 0), (0x0000_8001, 0x0001_0000), (0x8001_8000, 0x8002_0000),
         (0x007F_FFFF, 0x0080_0000),
     ])
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    /// The nearest bf16, a case at a time.
+    /// The nearest bf16 number, computed case by case.
     static func nearest(_ value: Float) -> UInt16 {
         let (upper, lower) = (UInt16(value.bitPattern >> 16), value.bitPattern & 0xFFFF)
         if value.isNaN { return upper | 0x40 }

@@ -8,7 +8,7 @@ import Testing
         _ rows: Int, _ columns: Int
     ) {
         var random = RandomSource(seed: 1)
-        // Each group holds −8, 7 and whole numbers other than 0 between, times a power of two of its own.
+        // Each group contains −8, 7 and nonzero whole numbers between them, times its own power of two.
         let codes = (0..<rows * columns).map { index -> Float in
             let k = index % columns
             let code = k % 32 == 0 ? -8 : k % 32 == 1 ? 7 : Int.random(in: 1...7, using: &random)

@@ -10,8 +10,8 @@ import Testing
         _ rows: Int, _ columns: Int
     ) {
         var random = RandomSource(seed: 1)
-        // Whole numbers of which a row's largest is 127 in its first place: the search ends at the scale 1. No zeros, so
-        // that padding can be told from elements.
+        // The elements are whole numbers, and the first of each row is 127, the largest. So the search ends at the
+        // scale 1. They are not zero, so that padding can be distinguished from them.
         let codes = (0..<rows * columns).map { index in
             index % columns == 0
                 ? 127 : Float(Int.random(in: 1...127, using: &random)) * (Bool.random(using: &random) ? 1 : -1)

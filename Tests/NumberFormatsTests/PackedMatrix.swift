@@ -1,6 +1,6 @@
 import NumberFormats
 
-/// A whole matrix in a format's packed layout, made strip by strip over memory that held something else before.
+/// A whole matrix in a format's packed layout, written strip by strip over memory with other contents.
 struct PackedMatrix {
     let layout: any WeightLayout.Type
     let rows: Int
@@ -48,7 +48,7 @@ struct PackedMatrix {
         body(UnsafeRawBufferPointer(copy))
     }
 
-    /// All elements, row-major.
+    /// The elements, row-major.
     var elements: [Float] {
         bytes.withUnsafeBytes { bytes in
             (0..<rows * columns).map {

@@ -2,9 +2,10 @@ import NumberFormats
 import RandomGraphs
 import Testing
 
-/// What the searches for scales find, against the plain choice of the scale that reaches the largest magnitude.
+/// The results of the searches for scales, compared with the plain choice, which is the scale that reaches the largest
+/// magnitude.
 @Suite struct QuantizerTests {
-    /// Rows of many kinds: normal numbers, with outliers, of one sign, sparse, tiny and huge.
+    /// The rows of many kinds: normal numbers, with outliers, of one sign, sparse, tiny and huge.
     static func row(_ kind: Int, count: Int, _ random: inout RandomSource) -> [Float] {
         func normal(_ random: inout RandomSource) -> Float {
             (0..<12).reduce(Float(-6)) { sum, _ in sum + Float.random(in: 0..<1, using: &random) }
@@ -60,7 +61,7 @@ import Testing
             let row = Self.row(kind, count: count, &random)
             let (scale, codes) = Self.quantized8(row)
             #expect(codes.allSatisfy { $0 >= -127 })
-            // Both sums are of rounded numbers.
+            // Both sums are sums of rounded numbers.
             #expect(Self.error(row, scale, codes) <= Self.plainError(row, largest: 127, scaleBits: ~0) * 1.0001)
         }
     }
@@ -91,7 +92,7 @@ import Testing
             plain += Self.plainError(group, largest: 7, scaleBits: 0xFFFF_0000)
         }
         #expect(found < plain * 6 / 7, "\(found / plain)")
-        // One number that stands out a little, among many: reaching it costs all others.
+        // One number is slightly larger than many others. A scale that reaches it is worse for all others.
         (found, plain) = (0, 0)
         for _ in 0..<20 {
             let row = Self.row(0, count: 4000, &random) + [6]

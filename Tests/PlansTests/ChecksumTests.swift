@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test func `any change of one byte is noticed`() {
-        // Two whole blocks and a part of one.
+        // The input has two whole blocks and a part of one.
         let bytes = Array(Self.sample.prefix(150))
         let right = Self.checksum(bytes)
         for place in bytes.indices {
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func `plans of today can be read tomorrow: the values themselves do not change`() {
-        // From a second implementation, in another language and a word at a time.
+        // The values come from a second implementation, in another language and one word at a time.
         #expect(Self.checksum([]) == 10_375_102_678_583_670_846)
         #expect(Self.checksum(Self.sample) == 771_373_073_678_609_078)
     }

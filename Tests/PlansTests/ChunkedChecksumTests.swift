@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func `plans of today can be read tomorrow: the values themselves do not change`() {
-        // From a second implementation, in another language.
+        // The values come from a second implementation in another language.
         #expect(Self.atOnce([]) == 10_375_102_678_583_670_846)
         #expect(Self.atOnce(ChecksumTests.sample) == 18_121_910_714_316_183_830)
         #expect(Self.atOnce(Self.sample(Self.chunk + 1024) + [5]) == 2_435_156_201_778_931_232)

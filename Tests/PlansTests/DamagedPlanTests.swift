@@ -16,7 +16,7 @@ import Testing
 
     @Test func `a plan cut anywhere is refused: at every page, and around its ends`() throws {
         var sample = SamplePlan()
-        // Some pages of weights, and some of header.
+        // The file has several pages of weights and of header.
         sample.contents.schedule.weights.append(ScheduledWeight(name: "large", format: .f32, rows: 40, columns: 100))
         sample.weights["large"] = [UInt8](repeating: 1, count: 16000)
         sample.contents.documents["tokenizer.json"] = String(repeating: "abcdefgh", count: 1500)
@@ -157,7 +157,7 @@ import Testing
                 name: "matrix", format: format, rows: rows, columns: columns)
             try SamplePlan().forge(at: folder.path("a"), schedule: sample.contents.schedule)
             #expect(Self.refusal(folder.path("a"))?.contains("weight matrix") == true)
-            // Nor may writing such a plan crash.
+            // Writing such a plan must not crash either.
             #expect(throws: (any Error).self) {
                 try Plan.write(sample.contents, to: folder.path("b"), weights: sample.source())
             }

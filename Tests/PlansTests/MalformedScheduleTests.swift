@@ -2,7 +2,7 @@ import Foundation
 import Plans
 import Testing
 
-/// Plans whose checksums are right and whose schedules refer to what is not there.
+/// Plans whose checksums are correct and whose schedules refer to things that do not exist.
 @Suite struct MalformedScheduleTests {
     struct Fault: CustomTestStringConvertible, Sendable {
         let testDescription: String

@@ -2,7 +2,7 @@ import Foundation
 import Plans
 import Safetensors
 
-/// A small plan that has one of everything, and its weights' bytes.
+/// A small plan that has one of everything, with the bytes of its weights.
 struct SamplePlan {
     var contents: PlanContents
     /// The stored bytes of each weight.
@@ -50,7 +50,7 @@ struct SamplePlan {
         }
     }
 
-    /// Gives each weight in pieces of `piece` bytes.
+    /// Supplies each weight in pieces of `piece` bytes.
     func source(piece: Int = .max) -> Plan.WeightSource {
         { weight, append in
             let bytes = weights[weight.name] ?? []
@@ -60,9 +60,9 @@ struct SamplePlan {
         }
     }
 
-    /// Writes a file as ``Plan/write(_:to:weights:)`` does, with right checksums, but with anything in its metadata and
-    /// any weights: what only a program with other ideas about the format would write.
-    /// - Parameter documentByte: what the documents consist of.
+    /// Writes a file as ``Plan/write(_:to:weights:)`` does, with correct checksums, but with arbitrary metadata and
+    /// weights. Only a program with another idea of the format would write it.
+    /// - Parameter documentByte: the byte that documents consist of.
     func forge(
         at path: String, metadata changes: [String: String?] = [:], weights: [SafetensorsLayout.Declaration]? = nil,
         documentByte: UInt8 = UInt8(ascii: "x")
@@ -102,7 +102,7 @@ struct SamplePlan {
         try Data(bytes).write(to: URL(filePath: path))
     }
 
-    /// The same with another schedule than the weights were written for.
+    /// The plan with another schedule than the one for which the weights were written.
     func forge(at path: String, schedule: Schedule) throws {
         let text = String(decoding: try JSONEncoder().encode(schedule), as: UTF8.self)
         try forge(at: path, metadata: ["schedule": text])

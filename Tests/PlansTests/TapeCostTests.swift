@@ -1,7 +1,7 @@
 import Plans
 import Testing
 
-/// What a call has to read and compute, against counts by hand.
+/// The bytes and operations of a call, compared with counts by hand.
 @Suite struct TapeCostTests {
     private let schedule = Schedule(
         weights: [

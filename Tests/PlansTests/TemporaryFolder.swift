@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder of its own for each test, gone with it.
+/// A folder for one test. It is removed with this object.
 final class TemporaryFolder {
     let url: URL
 

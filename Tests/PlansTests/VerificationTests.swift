@@ -3,12 +3,12 @@ import Plans
 import Safetensors
 import Testing
 
-/// What is compared with its checksum when a plan is opened, and what is left for later.
+/// The data that is compared with its checksum when a plan is opened.
 @Suite struct VerificationTests {
     let folder: TemporaryFolder
     let path: String
     let file: SafetensorsFile
-    /// Bytes of the plan's data, which is all but its header.
+    /// The number of bytes of the plan's data, which is everything except its header.
     let dataCount: Int
 
     init() throws {
@@ -20,7 +20,7 @@ import Testing
         dataCount = file.file.count - file.dataOffset
     }
 
-    /// What opening a copy with one byte changed says.
+    /// The error of opening a copy with one byte changed.
     func refusal(changing place: Int, verifying verification: Plan.Verification) throws -> String? {
         var bytes = file.file.withUnsafeBytes { Array($0) }
         bytes[place] ^= 0x10

@@ -8,7 +8,7 @@ import Plans
 import Safetensors
 import Testing
 
-/// From a checkpoint's tensors to a plan's weights: the same bits from any number of threads and files.
+/// The weights of a plan have the same bits for any number of threads and of checkpoint files.
 @Suite struct CheckpointCompilerTests {
     let checkpoint: RandomCheckpoint
 
@@ -20,7 +20,7 @@ import Testing
             CompilationSettings(weights: format, recurrence: 2, innerRecurrence: 1), workers: workers)
     }
 
-    /// Compiles to a file and gives its bytes.
+    /// Compiles to a file and returns its bytes.
     func compiled(_ folder: String, _ format: ElementType, workers: Int? = nil) throws -> Data {
         let compiler = try compiler(folder, format, workers: workers)
         let path = checkpoint.path("\(UUID().uuidString).plan")

@@ -7,11 +7,12 @@ import Runtime
 import Samplers
 import Testing
 
-/// Passes only make plans smaller and faster: without any one of them, a plan still does what it has to.
+/// Passes only make plans smaller and faster: without any one of them, a plan still computes the same.
 @Suite struct DisabledPassTests {
     static func all(but pass: String) -> [String] { Pipeline.standardNames.filter { $0 != pass } }
 
-    /// On one thread: what is computed depends on no number of them, and other tests need theirs.
+    /// The plans run on one thread. The results do not depend on the number of threads, and other tests need the
+    /// others.
     static func model(_ name: String, weights: ElementType = .f32, passes: [String], budget: Int = 1) throws
         -> PlanModel
     {
@@ -48,7 +49,7 @@ import Testing
     @Test(arguments: Pipeline.standardNames)
     func `without a pass, a golden diffusion run goes the same way for ten steps`(_ pass: String) throws {
         let runs = try GoldenRuns(of: "micro")
-        // With the recurrences that `step` is specialized for.
+        // The call has the number of recurrences for which `step` is specialized.
         let run = try #require(runs.diffusion?.first { $0.settings.diffusion.innerRecurrence == 4 })
         let model = try Self.model("micro", passes: Self.all(but: pass))
         let sampler = try DiffusionForcing(
@@ -73,18 +74,18 @@ import Testing
         }
         let expected = try #require(Self.completeLogits[weights]).get()
         let found = try Self.logits(weights, passes: Self.all(but: pass))
-        // A last bit of a sum can make a number round to its neighbour. An adapter that is not split shares the scales of
-        // its two halves, so its integers are others altogether.
+        // A last bit of a sum can make a number round to its neighbor. An adapter that is not split shares the scales
+        // of its two halves, so all of its integers differ.
         #expect(QuantizedPlanTests.distance(found, expected) < (pass == "split-adapter" ? 0.1 : 0.02))
     }
 
-    /// Those of plans that all passes made.
+    /// The results of plans that all passes made.
     private static let completeLogits: [ElementType: Result<[Float], any Error>] = Dictionary(
         uniqueKeysWithValues: [ElementType.bf16, .int8].map { weights in
             (weights, Result { try logits(weights, passes: Pipeline.standardNames) })
         })
 
-    /// A prompt through the looping tape, then one token through the one for six recurrences.
+    /// A prompt runs on the looping tape, then one token on the tape for six recurrences.
     private static func logits(_ weights: ElementType, passes: [String]) throws -> [Float] {
         let model = try model("odd", weights: weights, passes: passes)
         let tokens: [Int32] = (0..<19).map { $0 * 37 % 500 }

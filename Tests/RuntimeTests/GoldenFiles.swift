@@ -8,7 +8,7 @@ import RepositoryFiles
 import Runtime
 import Samplers
 
-/// The models that the recorded runs of Tests/Golden are repeated with.
+/// The models with which the recorded runs of Tests/Golden are repeated.
 enum GoldenFiles {
     static let folder = Repository.golden
     static let wordmath = Repository.wordmath
@@ -27,7 +27,7 @@ enum GoldenFiles {
         try plan(folder.appending(path: name), weights: weights)
     }
 
-    /// Greedy, from zero states, through stop tokens: how the runs of random checkpoints were made.
+    /// The settings of the runs of random checkpoints: greedy, from zero states, through stop tokens.
     static func settings(newTokens: Int) -> GenerationSettings {
         var settings = GenerationSettings()
         settings.maxNewTokens = newTokens

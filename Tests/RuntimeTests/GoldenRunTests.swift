@@ -6,7 +6,7 @@ import Safetensors
 import Samplers
 import Testing
 
-/// Compiled plans, run by the executor, against what an independent implementation computed.
+/// The results of compiled plans, run by the executor, compared with those of an independent implementation.
 @Suite struct GoldenRunTests {
     @Test(arguments: ["odd", "micro"])
     func `f32 logits and latents are within 1e-4 of the golden ones`(_ name: String) throws {

@@ -2,7 +2,7 @@ import Plans
 import Runtime
 import Testing
 
-/// Measuring changes nothing, and measures what it says.
+/// Measuring changes no results, and the measurements describe the run.
 @Suite struct MeasuringTests {
     private func call(recurrences: Int) -> RaggedCall {
         RaggedCall(
@@ -85,7 +85,7 @@ import Testing
             return try model.profile(call(recurrences: recurrences)).profile.kinds
                 .first { $0.opcode == "wavefront_attention" }?.executions
         }
-        // One block of the prelude, one of the coda, three of the core.
+        // There is one block in the prelude, one in the coda, and three in the core.
         #expect(try attentions(2) == 2 + 3 * 2)
         #expect(try attentions(5) == 2 + 3 * 5)
     }
@@ -103,7 +103,7 @@ import Testing
             #expect(throws: RuntimeError.self) { try benchmark.time(rows: 5) }
             #expect(throws: RuntimeError.self) { try benchmark.time(rows: 0) }
         }
-        // Four matrices in each of five blocks, two halves of the adapter, and the head.
+        // There are four matrices in each of five blocks, two halves of the adapter, and the head.
         #expect(shapes.joined().count == 4 * 5 + 2 + 1)
         #expect(throws: RuntimeError.self) { try MatrixBenchmark([], of: plan, maxRows: 4, threads: 2) }
     }

@@ -8,7 +8,8 @@ import Plans
 import Runtime
 import Testing
 
-/// Plans with int8 and int4 weights, run by the executor, against the interpreter on the weights that the plans hold.
+/// Plans with int8 and int4 weights, run by the executor, compared with the interpreter on the weights that the plans
+/// store.
 @Suite struct QuantizedPlanTests {
     static let mixed = [
         WeightRule(pattern: "head", format: .int8), WeightRule(pattern: "*.mlp.fc.*", format: .int4),
@@ -24,7 +25,7 @@ import Testing
         let checkpoint = try Checkpoint(folder: GoldenFiles.folder.appending(path: "odd").path)
         let compiler = try CheckpointCompiler(checkpoint, settings)
         let plan = try compiler.plan()
-        // The plan holds a range of columns as a matrix of its own.
+        // The plan stores a range of columns as a separate matrix.
         var lowered = try compiler.model.lower()
         for index in lowered.weights.indices { lowered.weights[index].columns = nil }
         let interpreter = try Interpreter(module: lowered, weights: Self.weights(of: plan))
@@ -45,7 +46,8 @@ import Testing
                 function: .prefill, head: .logits, recurrences: 2, slots: tokens.map { _ in 0 },
                 positions: tokens.indices.map(Int32.init), tokens: tokens,
                 states: Latents(width: width, values: states)))
-        // A last bit of a sum can make a code of a row fall to its neighbour, a 127th of the row's largest.
+        // A last bit of a sum can move a code of a row to its neighbor, which is a 127th of the row's largest
+        // magnitude.
         #expect(Self.distance(found.states.values, expected[0].floats) < 0.02)
         #expect(Self.distance(found.latents.values, expected[1].floats) < 0.02)
         #expect(Self.distance(found.logits.values, expected[2].floats) < 0.02)
@@ -81,7 +83,7 @@ import Testing
         }
     }
 
-    /// What a plan's bytes say that its weights are.
+    /// The weights that a plan's bytes represent.
     static func weights(of plan: Plan) throws -> [String: Tensor] {
         var tensors: [String: Tensor] = [:]
         for weight in plan.contents.schedule.weights {
@@ -97,7 +99,7 @@ import Testing
         return tensors
     }
 
-    /// ‖a − b‖ / ‖b‖
+    /// The relative distance ‖a − b‖ / ‖b‖.
     static func distance(_ a: [Float], _ b: [Float]) -> Float {
         guard a.count == b.count else { return .infinity }
         let difference = zip(a, b).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }

@@ -6,8 +6,8 @@ import NumberFormats
 import Plans
 import Safetensors
 
-/// A small Huginn model with random weights that bf16 holds, and a folder of its own to write it to. Its embedding is large
-/// enough to be packed in several pieces, and none of its extents is a multiple of what kernels like.
+/// A small Huginn model with random weights that bf16 can represent, and a folder to write it to. Its embedding is
+/// large enough to be packed in several pieces, and none of its extents is a multiple of the kernels' block sizes.
 final class RandomCheckpoint {
     private let folder: URL
     private let configurationText: String
@@ -22,8 +22,8 @@ final class RandomCheckpoint {
             .replacing("\"tie_embeddings\": false", with: "\"tie_embeddings\": true")
         let model = HuginnModule(try HuginnConfiguration(json: configurationText))
         shapes = model.weights.map { ($0.name, model.storedShape(of: $0)) }
-        // A number is the upper half of a float: an exponent around that of 1, and anything else. Multiplying by an odd
-        // number goes through all of them.
+        // A number is the upper half of a float, with an exponent near that of 1 and arbitrary other bits. Multiplying
+        // by an odd number reaches all of them.
         var state: UInt32 = 1
         for (name, shape) in shapes {
             values[name] = (0..<shape.reduce(1, *)).map { _ in
@@ -37,13 +37,13 @@ final class RandomCheckpoint {
 
     func path(_ name: String) -> String { folder.appending(path: name).path }
 
-    /// Everything in the folder, hidden files too.
+    /// The names of all files in the folder, including hidden ones.
     var contents: [String] {
         get throws { try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() }
     }
 
     /// Writes the checkpoint to a folder: one file, or shards that take the tensors in turn.
-    /// - Parameter replacements: tensors of another shape, filled with zeros, or none.
+    /// - Parameter replacements: tensors with another shape, filled with zeros; nil removes the tensor.
     func write(to name: String, as type: StoredType, shards: Int = 1, replacing replacements: [String: [Int]?] = [:])
         throws
     {
@@ -77,7 +77,7 @@ final class RandomCheckpoint {
             .write(to: target.appending(path: "model.safetensors.index.json"))
     }
 
-    /// The bytes that a plan has to store for an f32 or bf16 weight, found one number at a time.
+    /// The bytes that a plan has to store for an f32 or bf16 weight, computed one number at a time.
     func stored(_ weight: ScheduledWeight) -> [UInt8]? {
         guard let floats = floats(weight) else { return nil }
         if weight.format == .f32 { return floats.withUnsafeBytes(Array.init) }
@@ -92,7 +92,7 @@ final class RandomCheckpoint {
         return packed.withUnsafeBytes(Array.init)
     }
 
-    /// A weight's numbers, row-major. A name that ends in `.from_to` is a range of columns of a tensor.
+    /// The numbers of a weight, row-major. A name that ends in `.from_to` is a range of columns of a tensor.
     private func floats(_ weight: ScheduledWeight) -> [Float]? {
         if let whole = values[weight.name] { return whole }
         let parts = weight.name.split(separator: ".")

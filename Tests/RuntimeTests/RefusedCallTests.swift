@@ -2,7 +2,7 @@ import Plans
 import Runtime
 import Testing
 
-/// Calls that cannot be run end in a sentence, and leave the model usable.
+/// Calls that cannot be run give a sentence, and leave the model usable.
 @Suite struct RefusedCallTests {
     private func call(tokens: [Int32], positions: [Int32], slots: [Int32]? = nil, recurrences: Int = 1) -> RaggedCall {
         RaggedCall(

@@ -36,7 +36,7 @@ import Testing
         let old = try SafetensorsFile(path: path)
         try write([7, 8, 9], to: path)
         #expect(try SafetensorsFile(path: path).withUnsafeBytes(of: "a", Array.init) == [7, 8, 9])
-        // Whoever had the old one mapped keeps it.
+        // A reader that has mapped the old file keeps it.
         #expect(try old.withUnsafeBytes(of: "a", Array.init) == [1, 2, 3])
         #expect(try folder.contents == ["out"])
     }
@@ -57,7 +57,7 @@ import Testing
                 let end = min(done + size, content.count)
                 try content[done..<end].withUnsafeBytes(file.append)
                 done = end
-                // Half of them lie in what was appended last.
+                // Half of the bytes are in the piece that was appended last.
                 for place in [done / 3, done - 1] {
                     expected[place] = 0xEE
                     try [0xEE as UInt8].withUnsafeBytes { try file.overwrite(at: place, with: $0) }
@@ -88,7 +88,7 @@ import Testing
         #expect(try folder.contents == [])
     }
 
-    /// A disk that is full after some bytes.
+    /// A disk that is full after a number of bytes.
     final class SmallDisk: ByteSink {
         var left: Int
         init(_ size: Int) { left = size }

@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test func unalignedTensorsAreRead() throws {
-        // One byte before them puts every other tensor at an odd address, whatever the header's length.
+        // One byte before them puts every other tensor at an odd address, for any length of the header.
         for spaces in 0..<4 {
             let header =
                 #"{"o":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[2],"#

@@ -5,7 +5,7 @@ import Testing
 @Suite struct DamagedFileTests {
     static func one(_ entry: String) -> String { #"{"w":\#(entry)}"# }
 
-    /// A header, the size of the data behind it, and what the message has to name.
+    /// A header, the size of the data after it, and the expected part of the message.
     static let refused: [(header: String, data: Int, named: [String])] = [
         ("", 0, ["does not start"]),
         ("[]", 0, ["does not start"]),
@@ -47,7 +47,7 @@ import Testing
             10, ["2 bytes before", "\"w\""]
         ),
         (
-            // The same name twice, each with its own bytes.
+            // The same name occurs twice, each time with its own bytes.
             #"{"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"w":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}}"#,
             8, ["belong to no tensor"]
         ),
@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func mutatedFilesAreReadOrRefusedAndNeverCrash() throws {
-        // Knuth's MMIX generator, so that a failure can be repeated.
+        // Knuth's MMIX generator is used, so that a failure can be repeated.
         var state: UInt64 = 1
         func random(below bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -110,7 +110,7 @@ import Testing
                 #expect(try opened.floats(tensor.name).count == tensor.elementCount, "\(mutated)")
             }
         }
-        // Most of the bytes are the header's, where few changes leave a sound file.
+        // Most of the bytes are in the header, where few changes leave a valid file.
         #expect(refused > 300)
     }
 

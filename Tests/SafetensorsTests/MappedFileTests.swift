@@ -42,7 +42,7 @@ import Testing
         #expect(file.withUnsafeBytes { $0.allSatisfy { $0 == 0 } })
         let before = try mapped()
         file.release(0..<size)
-        // Other tests run at the same time, but none maps as much.
+        // Other tests run at the same time, but none of them maps as much.
         #expect(try before - mapped() > size / 2)
     }
 }

@@ -4,7 +4,7 @@ import Safetensors
 import Testing
 
 @Suite struct ReaderTests {
-    /// Two tensors, 12 bytes of data.
+    /// A file with two tensors and 12 bytes of data.
     let twoTensors =
         #"{"__metadata__":{"by":"hand"},"#
         + #""b":{"dtype":"BF16","shape":[2],"data_offsets":[8,12]},"#

@@ -1,7 +1,7 @@
 import Foundation
 import Safetensors
 
-/// A folder of its own for a test, removed with this object.
+/// A folder for one test. It is removed with this object.
 final class TemporaryFolder {
     let path: String
 
@@ -19,11 +19,11 @@ final class TemporaryFolder {
         return file(name)
     }
 
-    /// Names of all files, hidden ones too.
+    /// The names of all files, including hidden ones.
     var contents: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() } }
 }
 
-/// The bytes of a safetensors file with this header and data, whether or not they agree.
+/// The bytes of a safetensors file with this header and data, which need not agree.
 func fileBytes(header: String, data: [UInt8] = []) -> [UInt8] {
     withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian, Array.init) + header.utf8 + data
 }
@@ -35,7 +35,7 @@ func openImage(_ bytes: [UInt8]) throws -> SafetensorsFile {
     return try SafetensorsFile(image.finish())
 }
 
-/// What opening these bytes says is wrong with them; nil when it finds nothing.
+/// The error of opening these bytes; nil if they open.
 func problem(_ bytes: [UInt8]) -> String? {
     do {
         _ = try openImage(bytes)
@@ -45,5 +45,5 @@ func problem(_ bytes: [UInt8]) -> String? {
     }
 }
 
-/// Little-endian bytes of the elements.
+/// The bytes of the elements in little-endian order.
 func bytes<Element>(_ elements: [Element]) -> [UInt8] { elements.withUnsafeBytes(Array.init) }

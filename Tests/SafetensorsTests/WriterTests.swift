@@ -17,7 +17,7 @@ import Testing
             contents.map(\.0), metadata: metadata, dataAlignment: dataAlignment, tensorAlignment: tensorAlignment)
     }
 
-    /// Appends all tensors in pieces of at most `piece` bytes.
+    /// Appends all tensors in pieces of up to `piece` bytes.
     func fill(_ writer: SafetensorsWriter, piece: Int = 3) throws {
         for (declaration, data) in contents {
             for start in stride(from: 0, to: data.count, by: piece) {

@@ -38,13 +38,13 @@ import Testing
             #expect(uniform >= 0 && uniform < 1)
             sum += uniform
         }
-        // Four standard deviations of a binomial count and of a mean of uniforms.
+        // The tolerances are four standard deviations of a binomial count and of a mean of uniforms.
         #expect(counts.allSatisfy { abs($0 - 2000) < 170 }, "\(counts)")
         #expect(abs(sum / 20_000 - 0.5) < 0.0082)
     }
 
     @Test func `a state's elements are truncated normals at the uniform numbers of their words`() {
-        // Width 100 has a group of 16 that is cut.
+        // With the width 100, a group of 16 is cut.
         let states = InitialStates(width: 100, scale: 2, seed: 9)
             .states(.stateNoise, positions: 5..<7, step: 11)
         let random = CounterRandom(seed: 9)
@@ -57,7 +57,8 @@ import Testing
                         element % 16 / 4]
                 let uniform = (Double(word >> 8) + 0.5) / 0x1p23 - 1
                 let normal = Double(states.values[(position - 5) * 100 + element]) / (2 * 0.4.squareRoot())
-                // What is uniform is the probability of (−x, x) given truncation. 4e-6 times the density's peak.
+                // The probability of (−x, x) given truncation is uniform. The tolerance is 4e-6 times the peak of the
+                // density.
                 #expect(abs(erf(normal / 2.0.squareRoot()) - uniform * inside) < 4e-6)
             }
         }
@@ -70,9 +71,10 @@ import Testing
         let count = Double(values.count)
         let mean = values.reduce(0, +) / count
         let variance = values.reduce(0) { $0 + $1 * $1 } / count
-        // Four standard deviations of the mean of 40,000 such numbers, and of the mean of their squares.
+        // The tolerances are four standard deviations of the mean of 40,000 such numbers, and of the mean of their
+        // squares.
         #expect(abs(mean) < 0.02)
-        // 1 − 6φ(3)/erf(3/√2): the variance of a standard normal truncated at ±3.
+        // The variance of a standard normal truncated at ±3 is 1 − 6φ(3)/erf(3/√2).
         #expect(abs(variance - 0.97334) < 0.03)
         #expect(values.allSatisfy { abs($0) <= 3.00001 })
         #expect(values.contains { $0 > 2.8 } && values.contains { $0 < -2.8 })

@@ -113,7 +113,7 @@ import Testing
             let step = try #require(model.calls.last?.step)
             return (step.stateOld, step.stateNoise, step.noise)
         }
-        // At the third step: the prefill's count and two steps, one step, none.
+        // At the third step, the counts are: the prefill and two steps, one step, none.
         let dampened: [Float] = [0.36 / Float(1 + 8 + 6), 0.36 / Float(1 + 3), 0.36]
         let linear = try shares(form: .linear, schedule: .dampened)
         #expect(linear.new == dampened)
@@ -143,7 +143,7 @@ import Testing
     @Test func `latent-diff freezes through the last settled position, which stays active`() throws {
         let trace = Trace()
         let model = ScriptedModel { call in
-            // The third step, over positions 2 to 4: 3 settles and 2 does not.
+            // In the third step, over positions 2 to 4, position 3 settles and position 2 does not.
             let step = call.positions.count == 3
             return ScriptedModel.result(
                 call, value: { Float($0) + 0.25 }, token: { Int32($0) + 50 },
@@ -159,7 +159,7 @@ import Testing
         #expect(trace.records[3].tokens == [5, 6, 51, 52, 53, 54, 55])
         #expect(trace.records[2].recurrences == [32, 32, 44, 8, 4])
         #expect(trace.records[2].differences == [0.03, 0.02, 0.03])
-        // States and prelude outputs of 3 and 4 go on; 5 starts fresh.
+        // The states and prelude outputs of 3 and 4 continue; 5 starts fresh.
         #expect(model.calls[4].positions == [3, 4, 5])
         #expect(model.calls[4].states.values == [3.25, 4.25, 0])
         #expect(model.calls[4].step?.embeddings.values == [3.25, 4.25, 0])
@@ -177,8 +177,9 @@ import Testing
             $0.freezeRule = .tokenStability
             $0.recurrence = 8
         }
-        // Position 3 is drafted at step 0 and unchanged at 1, 2, 3. Position 4, drafted at 1, changes at 2 and back at 3, and
-        // is unchanged from 4 to 6; but position 5, drafted at 2, is stable at 5 and freezes it along.
+        // Position 3 is drafted at step 0 and unchanged at 1, 2 and 3. Position 4 is drafted at 1, changes at 2 and
+        // back at 3, and is unchanged from 4 to 6. But position 5, which is drafted at 2, is stable at 5 and freezes
+        // position 4 with it.
         #expect(trace.records.map(\.frozen) == [3, 3, 3, 4, 4, 6, 7])
     }
 
@@ -344,7 +345,7 @@ import Testing
     }
 
     @Test func `a drafted token is penalised for the tokens before it, and not for those drafted after`() throws {
-        // All logits equal: the first token that the prefix lacks wins.
+        // If all logits are equal, the first token that the prefix does not contain is chosen.
         let model = ScriptedModel(vocabulary: 4) { call in
             var result = ScriptedModel.result(call, token: { _ in 0 })
             result.logits = Latents(width: 4, values: [Float](repeating: 1, count: 4 * call.tokens.count))

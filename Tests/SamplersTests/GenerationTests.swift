@@ -13,7 +13,7 @@ import Testing
         return generation
     }
 
-    /// Sequences of both samplers, of unlike prompts, depths, choices and lengths.
+    /// The sequences of both samplers, with different prompts, depths, choices and lengths.
     private func mixture() throws -> [any SequenceSampler] {
         var deep = DiffusionSettings()
         deep.exitThreshold = 1e-3
@@ -117,7 +117,7 @@ import Testing
 
     @Test func `what the model throws is thrown on`() throws {
         let model = ToyModel(context: 4)
-        // The sampler is told of a longer context than the model has.
+        // The sampler is given a longer context than the model has.
         let sampler = try Autoregressive(prompt: [1, 2, 3], shape: shape)
         #expect(throws: RuntimeError.self) { try Generation.run([sampler], on: model) }
     }

@@ -3,9 +3,9 @@ import Runtime
 import Samplers
 import Testing
 
-/// Replays the decisions of the golden diffusion runs: a model that answers each step with the run's own draft and lets
-/// the run's own position settle must lead to the run's tokens, counts and standing waves, step by step. For the rules
-/// that do not look at states (`token-stability`, `fixed`) the run's freezes have to follow by themselves.
+/// A replay of the decisions of the golden diffusion runs. A model answers each step with the run's own draft and lets
+/// the run's own position settle. It must lead to the run's tokens, counts and standing waves, step by step. For the
+/// rules that do not use states (`token-stability`, `fixed`), the run's freezes have to follow without that.
 @Suite struct GoldenReplayTests {
     @Test func `given a golden run's drafts, the sampler takes its decisions`() throws {
         let golden = try GoldenRuns(of: "micro")
@@ -37,7 +37,7 @@ import Testing
             } else {
                 settled = run.steps[step].frozen.count - 1
             }
-            // Others before the last settled position may have settled or not.
+            // Other positions before the last settled one may or may not have settled.
             return ScriptedModel.result(
                 call, token: { recorded(run.steps[step].current, at: $0 + 1) },
                 difference: { position in
@@ -71,7 +71,7 @@ import Testing
 }
 
 extension GoldenRuns.Diffusion {
-    /// The first active position of a step: the first that has had more recurrences than before it.
+    /// The first active position of a step, which is the first with more recurrences than in the step before.
     fileprivate func start(ofStep step: Int, promptCount: Int) -> Int {
         guard step > 0 else { return settings.diffusion.prefill ? promptCount : 0 }
         let before = steps[step - 1].counter

@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test func `filters are of the probabilities before any of them, and the narrowest holds`() {
-        // Top-k leaves ¾; top-p 0.8 is not reached by it and removes nothing.
+        // Top-k leaves ¾. Top-p 0.8 is not reached by it and removes nothing.
         expectShares(
             shares(logits) {
                 $0.temperature = 1; $0.topK = 2; $0.topP = 0.8
@@ -110,7 +110,7 @@ import Testing
 
     @Test func `top-k over many tokens agrees with sorting them all`() {
         let random = CounterRandom(seed: 5)
-        // Few distinct values, so that ties are common.
+        // There are few distinct values, so that ties are common.
         let many = (0..<500).map { Float(random.integer(below: 40, .tokenChoice, position: $0, step: 0)) / 8 }
         let sorted = many.indices.sorted { (many[$0], $1) > (many[$1], $0) }
         for k in [1, 2, 7, 30] {

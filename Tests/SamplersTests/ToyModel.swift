@@ -1,7 +1,7 @@
 import Runtime
 
-/// A model whose next token is a fixed function of the tokens before, found exactly by enough recurrences: the state of
-/// a position moves half of the way to a target that its prefix decides, and the token is read from the state.
+/// A model whose next token is a fixed function of the previous tokens and is found exactly with enough recurrences.
+/// The state of a position moves halfway to a target that its prefix determines, and the token is read from the state.
 final class ToyModel: RecurrentModel {
     let shape: ModelShape
     private(set) var calls: [RaggedCall] = []
@@ -59,7 +59,7 @@ final class ToyModel: RecurrentModel {
         return result
     }
 
-    /// The text that the model means to write.
+    /// The text that the model is made to write.
     func nextToken(after tokens: [Int32]) -> Int32 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for token in tokens { hash = (hash ^ UInt64(token)) &* 0x0000_0100_0000_01b3 }
@@ -75,7 +75,7 @@ final class ToyModel: RecurrentModel {
     private func centre(of token: Int32) -> Float { (Float(token) + 0.5) / Float(shape.vocabulary) * 2 - 1 }
 }
 
-/// A model that answers each call as a closure says.
+/// A model whose answers come from a closure.
 final class ScriptedModel: RecurrentModel {
     let shape: ModelShape
     private(set) var calls: [RaggedCall] = []
@@ -91,8 +91,8 @@ final class ScriptedModel: RecurrentModel {
         return answer(call)
     }
 
-    /// A result of the right sizes: states and prelude outputs as `value` says by position, `token` and `difference`
-    /// by position.
+    /// A result of the right sizes. The closures give states and prelude outputs (`value`), `token` and `difference` by
+    /// position.
     static func result(
         _ call: RaggedCall, width: Int = 1, value: (Int) -> Float = { Float($0) }, token: (Int) -> Int32,
         difference: (Int) -> Float = { _ in 1 }

@@ -28,7 +28,7 @@ class GraphView {
     this.listen();
   }
 
-  // What is shown
+  // Drawing the graph
 
   show() {
     const { model, place, unfolded } = this.app;

@@ -119,7 +119,7 @@ import Testing
         %l = convert %m : bf16[rows,4]
         return %m
         """,
-        // A parameter, and a product, which is f32 always.
+        // The converted values are a parameter, and a product, which is always f32.
         """
         %l = convert %x : bf16[rows,4]
         %y = linear %l, @w : f32[rows,4]
@@ -127,7 +127,7 @@ import Testing
         %z = linear %k, @w : f32[rows,4]
         return %z
         """,
-        // Two matrices want it in two formats.
+        // Two matrices need it in two formats.
         """
         %m = norm %x, @n {eps = 0.5} : f32[rows,4]
         %l = convert %m : bf16[rows,4]
@@ -136,7 +136,7 @@ import Testing
         %z = linear %k, @q : f32[rows,4]
         return %z
         """,
-        // Computed once, converted in every iteration.
+        // The value is computed once and converted in every iteration.
         """
         %m = norm %x, @n {eps = 0.5} : f32[rows,4]
         %r = repeat recurrences (%c = %x) : f32[rows,4] {
@@ -146,7 +146,7 @@ import Testing
         }
         return %r
         """,
-        // Carried by a loop.
+        // The value is carried by a loop.
         """
         %r = repeat recurrences (%c = %x) : f32[rows,4] {
           %l = convert %c : bf16[rows,4]

@@ -124,7 +124,7 @@ import Testing
                 """)
     }
 
-    /// The standard format int8, but bf16 for the halves of a split matrix, and int4 and f32 for some by name.
+    /// The standard format is int8. The halves of a split matrix are bf16, and some matrices are int4 or f32 by name.
     static let mixed = LowerWeights(
         MatrixFormats(
             .int8,
@@ -192,7 +192,7 @@ import Testing
     }
 
     @Test func `a rule that is for no matrix is refused with the names that there are`() throws {
-        // @n is a vector, and those stay f32.
+        // The weight @n is a vector, which stays f32.
         for pattern in ["z*", "n", "@w"] {
             let pass = LowerWeights(MatrixFormats(.f32, rules: [WeightRule(pattern: pattern, format: .int8)]))
             let error = #expect(throws: CompilerError.self) { try pass.run(module(Self.text)) }

@@ -4,7 +4,7 @@ import NumberFormats
 import Plans
 import Testing
 
-/// Exactly where threads meet.
+/// The exact places at which threads meet.
 @Suite struct BarrierTests {
     static func listing(_ text: String) throws -> [String] {
         try TapeTests.listing(TapeTests.scheduled(text))
@@ -84,7 +84,8 @@ import Testing
     }
 
     @Test func `unrolled, a recurrence needs nine barriers, less one where nothing came before`() throws {
-        // In bf16, the converted input and the converted state, which takes its place in memory, cost three more a call.
+        // In bf16, the converted input and the converted state, which takes its place in memory, cost three more per
+        // call.
         for (weights, barriers) in [(ElementType.f32, 17), (.bf16, 20), (.int8, 24)] {
             let function = try Self.lowered(weights).functions[1]
             #expect(function.unrolled == 2)
@@ -123,7 +124,8 @@ import Testing
     }
 
     @Test func `memory that is used again is waited for, although no value is shared`() throws {
-        // %c takes the place of %a; a thread that is ahead would write rows of it that another still reads as %a.
+        // The value %c takes the place of %a. A thread that is ahead would write rows of it that another still reads as
+        // %a.
         let text = """
             weight @w : f32[16,16]
             func @f(%x: f32[rows,16], %y: f32[rows,16]) -> (f32[rows,16], f32[rows,16]) {

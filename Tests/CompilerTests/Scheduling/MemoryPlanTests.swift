@@ -55,12 +55,12 @@ import Testing
               return %y
             }
             """)
-        // Steps: 0 silu, 1 copy, 2 loop, 3 ... 5 body, 6 copy, 7 and 8 after.
+        // The steps are 0 silu, 1 copy, 2 loop, 3 ... 5 body, 6 copy, 7 and 8 after the loop.
         let outside = try #require(plan.placements.first { $0.value.name == "outside" })
         #expect(outside.firstStep == 0 && outside.lastStep == 6)
         let carried = try #require(plan.placements.first { $0.value.name == "s" })
         #expect(carried.firstStep == 1 && carried.lastStep == 8)
-        // Every place but the carried value's is free again, and b's and d's are the same.
+        // Every place except that of the carried value is free again, so b and d share one.
         let offsets = Self.offsets(plan)
         #expect(offsets["after"] == outside.offsetPerRow)
         #expect(offsets["b"] == offsets["d"])

@@ -5,14 +5,14 @@ import Plans
 import RandomGraphs
 import Testing
 
-/// Schedules of random graphs, as loops and unrolled, in every weight format.
+/// The schedules of random graphs, as loops and unrolled, in every weight format.
 @Suite struct SchedulingPropertyTests {
-    /// A scheduled function and the one from which it was made.
+    /// A scheduled function and the function from which it was made.
     struct Scheduled {
         var program: RandomProgram
         var lowered: Module
         var schedule: Schedule
-        /// The function's place in both.
+        /// The index of the function in both.
         var index: Int
 
         var name: String { lowered.functions[index].name }

@@ -2,8 +2,8 @@ import IR
 import NumberFormats
 import Plans
 
-/// Runs a tape on bytes: each instruction reads its buffers from an arena and writes them there, and in between the
-/// interpreter says what the instruction means. What memory planning clobbers is wrong in the results.
+/// A simulator that runs a tape on bytes. Each instruction reads its buffers from an arena and writes its results
+/// there, and the interpreter computes the operation. A fault of memory planning therefore shows as wrong results.
 struct TapeSimulator {
     private let module: Module
     private let function: ScheduledFunction
@@ -11,8 +11,8 @@ struct TapeSimulator {
     private let types: [String: TensorType]
 
     /// - Parameters:
-    ///   - lowered: what was scheduled.
-    ///   - name: the function's name there, which differs from the schedule's for unrolled copies.
+    ///   - lowered: the module that was scheduled.
+    ///   - name: the function's name in the module, which differs from the schedule's for unrolled copies.
     init(_ schedule: Schedule, of lowered: Module, function name: String, index: Int, weights: [String: Tensor]) {
         module = Module(weights: lowered.weights, caches: lowered.caches)
         function = schedule.functions[index]
@@ -30,7 +30,7 @@ struct TapeSimulator {
     func run(_ arguments: [Tensor], recurrences: Int, caches: inout CacheState) throws -> [Tensor] {
         let rows = arguments[0].shape[0]
         let trace = TapeTrace(function, recurrences: recurrences)
-        // One function an instruction and iteration, so that the module is verified once.
+        // There is one function for each instruction and iteration, so that the module is verified only once.
         var steps = module
         for (time, step) in trace.steps.enumerated() {
             if let operation = operation(step) {
@@ -42,11 +42,11 @@ struct TapeSimulator {
         }
         let interpreter = try Interpreter(module: steps, weights: weights)
 
-        // NaN and nonsense, so that what is read before it is written shows.
+        // The initial bytes are NaN or meaningless, so that reading before writing shows.
         var arena = [UInt8](repeating: 0xFF, count: rows * function.arenaBytesPerRow)
         var results = [Int: [UInt8]]()
-        // Quantized rows have no bytes here that give the same bits again, so a number all over their memory stands for
-        // them: when something else is written to any part of it, nothing is found.
+        // Quantized rows have no bytes here that would give the same bits again. A number in all of their memory
+        // represents them; writing anything else to a part of it makes the lookup fail.
         var quantized = [[UInt8]: Tensor]()
         func load(_ number: Int) -> Tensor {
             let buffer = function.buffers[number]
@@ -100,7 +100,7 @@ struct TapeSimulator {
         }
     }
 
-    /// The IR operation that an instruction came from, over values named after the buffers; nil for copies and loops.
+    /// The IR operation of an instruction, over values named after the buffers; nil for copies and loops.
     private func operation(_ step: TapeTrace.Step) -> Operation? {
         let instruction = step.instruction
         guard let opcode = instruction.opcode.operation, let signature = opcode.traits.signature else { return nil }
@@ -128,12 +128,12 @@ struct TapeSimulator {
 
     private func type(_ buffer: ScheduledBuffer) -> TensorType {
         if let type = types[buffer.name] { return type }
-        // The copies that scheduling makes have names of their own. Nothing but copies touches them.
+        // The copies that scheduling adds have their own names. Only copies use them.
         return buffer.element == .i32 ? .rows(.i32) : .rows(buffer.element, buffer.width)
     }
 
     private func byteCount(_ buffer: ScheduledBuffer, _ rows: Int) -> Int {
-        // Quantized rows are kept aside, under a mark that fills their whole place in the arena.
+        // Quantized rows are stored separately, under a mark that fills their whole place in the arena.
         rows
             * (buffer.element == .q8 ? buffer.bytesPerRow : buffer.element.rows?.contentBytes(width: buffer.width) ?? 0)
     }

@@ -3,13 +3,14 @@ import IR
 import Plans
 import Testing
 
-/// What becomes of functions in the text form.
+/// The tapes of functions in the text form.
 @Suite struct TapeTests {
     static func scheduled(_ text: String) throws -> ScheduledFunction {
         try #require(try schedule(module(text)).functions.first)
     }
 
-    /// A tape in a line each: `b | ` where threads meet, results, opcode, operands, and how many instructions a loop has.
+    /// A tape with one line per instruction: `b | ` for a barrier, results, opcode, operands, and the number of
+    /// instructions in a loop.
     static func listing(_ function: ScheduledFunction) -> [String] {
         function.instructions.map { instruction in
             func names(_ numbers: [Int]) -> String {

@@ -1,13 +1,13 @@
 import IR
 import Plans
 
-/// The instructions of a tape in the order in which they run, loops run through a number of times.
+/// The instructions of a tape in the order in which they run, with a given number of iterations of loops.
 struct TapeTrace {
     struct Step {
-        /// The instruction's number on the tape.
+        /// The index of the instruction on the tape.
         var index: Int
         var instruction: Instruction
-        /// Finished iterations of the loop around it; 0 outside.
+        /// The number of finished iterations of the loop around it; 0 outside.
         var iteration: Int
     }
 
@@ -32,7 +32,7 @@ struct TapeTrace {
         self.steps = steps
     }
 
-    /// Memory that a buffer takes in a call of one row: in the arena, or a result's or parameter's own.
+    /// The memory of a buffer in a call of one row: a range of the arena, or that of a result or parameter.
     func overlaps(_ first: Int, _ second: Int) -> Bool {
         if first == second { return true }
         guard case .arena(let a) = function.buffers[first].storage,
@@ -47,10 +47,10 @@ struct TapeTrace {
 
     // MARK: Memory
 
-    /// What is wrong with where values lie: a step that writes over a value which a later step, or the caller, reads.
+    /// The faults of memory planning: steps that overwrite a value which a later step, or the caller, reads.
     func clobbered() -> [String] {
         var problems: [String] = []
-        /// Values that are read from here on, walking backwards: buffer and reading step.
+        /// The values that are read from here on, walking backwards, as buffer and reading step.
         var awaited: [Int: Int] = [:]
         for (number, buffer) in function.buffers.enumerated() {
             if case .result = buffer.storage { awaited[number] = steps.count }
@@ -80,7 +80,7 @@ struct TapeTrace {
 
     // MARK: Barriers
 
-    /// Steps that may run at the same time in different threads although one writes what the other touches.
+    /// The steps that may run at the same time in different threads although one writes memory that the other uses.
     func races() -> [String] {
         var problems: [String] = []
         var sinceBarrier: [Step] = []
@@ -101,7 +101,7 @@ struct TapeTrace {
         func touches(_ writes: [Int], _ others: [Int]) -> Bool {
             writes.contains { write in
                 others.contains { other in
-                    // Each thread has the same rows of one buffer in both instructions.
+                    // Each thread has the same rows of a buffer in both instructions.
                     overlaps(write, other) && !(bothByRows && write == other)
                 }
             }
@@ -113,8 +113,8 @@ struct TapeTrace {
         return first.opcode != .operation(.wavefrontAttention) || second.opcode != .operation(.wavefrontAttention)
     }
 
-    /// Whether the executor gives each thread the same rows in every such instruction; it divides products by outputs, and
-    /// attention by heads as well.
+    /// Whether the executor gives each thread the same rows in every such instruction. It divides products by outputs,
+    /// and attention by heads as well.
     private static func dividesRows(_ instruction: Instruction) -> Bool {
         switch instruction.opcode {
         case .copy: true
@@ -122,7 +122,7 @@ struct TapeTrace {
         }
     }
 
-    /// Written out and not asked of the record, which it checks.
+    /// The list is written out here, because it checks the operations' records.
     private static func dividesRows(_ opcode: Opcode) -> Bool {
         switch opcode {
         case .linear, .projectRopeWrite, .linearSiluGate, .linearArgmax, .wavefrontAttention: false

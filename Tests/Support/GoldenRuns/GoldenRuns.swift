@@ -2,11 +2,11 @@ import Samplers
 
 /// The recorded runs of one random checkpoint, `golden.json`: greedy, from zero states, through stop tokens.
 public struct GoldenRuns: Decodable, Sendable {
-    /// Depths of the recorded logits and latents.
+    /// The depths of the recorded logits and latents.
     public struct Forward: Decodable, Sendable { public var recurrences: [Int] }
 
     public struct Autoregressive: Decodable, Sendable {
-        /// The place of its prompt among the prompts.
+        /// The index of its prompt.
         public var prompt: Int
         public var recurrence: Int
         public var new_tokens: Int
@@ -14,7 +14,7 @@ public struct GoldenRuns: Decodable, Sendable {
         /// The prompt, then the generated tokens.
         public var sequence: [Int32]
 
-        /// B: `shared`, or one entry for each recurrence.
+        /// The cache budget B: `shared`, or one entry for each recurrence.
         public var cacheBudget: Int { kv_cache == "shared" ? 1 : recurrence }
     }
 

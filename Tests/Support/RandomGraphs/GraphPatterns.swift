@@ -55,7 +55,7 @@ extension GraphGenerator {
         return builder.linear(builder.convert(x), matrix(width, x.type.width, .bf16))
     }
 
-    // MARK: What passes look for
+    // MARK: Patterns of the passes
 
     /// A matrix over two values side by side; or over something else that reads them too.
     mutating func adapter(_ a: Value, _ b: Value) -> Value {
