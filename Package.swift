@@ -75,7 +75,7 @@ let package = Package(
                 .unsafeFlags(["-fopenmp", "-O3", "-ffp-contract=off", "-fno-math-errno"]),
             ],
             linkerSettings: [
-                .linkedLibrary("omp"), .linkedLibrary("openblas"), .linkedLibrary("m"),
+                .linkedLibrary("omp"), .linkedLibrary("m"),
                 .unsafeFlags(openMPFlags),
             ]),
         .target(name: "Runtime", dependencies: ["Failures", "NumberFormats", "Plans", "CExecutor"]),

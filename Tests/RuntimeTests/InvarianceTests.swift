@@ -27,7 +27,7 @@ import Testing
                 states: .zeros(rows: tokens.count, width: model.shape.width)))
     }
 
-    @Test(arguments: ["micro", "odd"], [ElementType.bf16, .int8, .int4])
+    @Test(arguments: ["micro", "odd"], ElementType.weightFormats)
     func `rows are the same to the bit alone and with other sequences`(_ name: String, _ weights: ElementType) throws {
         let model = try PlanModel(GoldenFiles.plan(name, weights: weights), sequences: 3)
         let entries = Self.sequences.enumerated().map { (slot: Int32($0), tokens: $1) }

@@ -4,7 +4,6 @@
 #include "core/cache.h"
 #include "core/failure.h"
 #include "core/kernels.h"
-#include "formats/f32/f32.h"
 #include "formats/formats.h"
 #include "instructions/operation.h"
 
@@ -183,7 +182,6 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
         ech_program_destroy(program);
         return NULL;
     }
-    ech_blas_single_threaded();
     return program;
 }
 

@@ -1,5 +1,5 @@
-/// IEEE 754 single precision: the residual stream, norms, caches and logits. Matrices are row-major, as OpenBLAS reads
-/// them. Vectors (norms and biases) are always f32.
+/// IEEE 754 single precision: the residual stream, norms, caches and logits. Matrices are row-major.
+/// Vectors (norms and biases) are always f32.
 public enum F32Format: RowLayout, WeightLayout {
     public static let name = "f32"
 

@@ -1,8 +1,12 @@
-/// f32 weights: `rows` × `columns` floats, row-major. OpenBLAS multiplies them.
+/// f32 weights: `rows` × `columns` floats, row-major. A machine with AMX uses the kernel for AVX-512: tiles multiply no
+/// f32.
 #ifndef ECHELON_F32_H
 #define ECHELON_F32_H
 
-/// Makes OpenBLAS compute in the calling thread only, because its callers are threads already.
-void ech_blas_single_threaded(void);
+#include "formats/formats.h"
+
+void ech_strips_f32_portable(const ech_strips *strips);
+void ech_strips_f32_avx2(const ech_strips *strips);
+void ech_strips_f32_avx512(const ech_strips *strips);
 
 #endif
