@@ -79,16 +79,17 @@ extension Operation: CustomStringConvertible {
         }
         let inputs = operands.map { "%" + $0.name } + symbols.map { "@" + $0 }
         let space = inputs.isEmpty ? "" : " "
-        return "\(opening)\(opcode.rawValue)\(space)\(inputs.joined(separator: ", "))\(attributeText)\(types)"
+        let constants = attributeText.map { " {\($0)}" } ?? ""
+        return "\(opening)\(opcode.rawValue)\(space)\(inputs.joined(separator: ", "))\(constants)\(types)"
     }
 
-    /// The text ` {name = value, …}`, in the order of the signature and then by name; empty if there are no attributes.
-    private var attributeText: String {
-        guard !attributes.isEmpty else { return "" }
+    /// The attributes as the text form has them between braces, `name = value, …`, in the order of the signature and
+    /// then by name; nil if there are none.
+    public var attributeText: String? {
         let known = (opcode.traits.signature?.attributes ?? []).map(\.name)
         let others = attributes.keys.filter { !known.contains($0) }.sorted()
         let texts = (known + others).compactMap { name in attributes[name].map { "\(name) = \($0.text)" } }
-        return " {\(texts.joined(separator: ", "))}"
+        return texts.isEmpty ? nil : texts.joined(separator: ", ")
     }
 
     fileprivate func print(indent: String, into lines: inout [String]) {

@@ -163,21 +163,3 @@ struct FunctionRecorder {
         return fates
     }
 }
-
-extension Operation {
-    /// The attributes as in the text form between braces, such as `eps = 1e-06`; nil if there are none.
-    var attributeText: String? {
-        let texts = (opcode.traits.signature?.attributes ?? []).compactMap { attribute -> String? in
-            guard let value = attributes[attribute.name] else { return nil }
-            let text =
-                switch value {
-                case .integer(let number): "\(number)"
-                case .float(let number): "\(number)"
-                case .recurrence(.number(let number)): "\(number)"
-                case .recurrence(.induction): "induction"
-                }
-            return "\(attribute.name) = \(text)"
-        }
-        return texts.isEmpty ? nil : texts.joined(separator: ", ")
-    }
-}

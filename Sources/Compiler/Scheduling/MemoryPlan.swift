@@ -28,6 +28,12 @@ public struct MemoryPlan: Hashable, Sendable {
     /// The sum of the sizes of all values, in bytes per row, which is the arena without planning.
     public var unplannedBytesPerRow: Int
 
+    /// The memory plan of one function of a lowered module.
+    /// - Throws: ``CompilerError`` if a value has no leading `rows` extent.
+    public init(_ function: Function) throws {
+        try self.init(LinearCode(function), parameters: function.parameters)
+    }
+
     init(_ code: LinearCode, parameters: [Value]) throws {
         let external = Set((parameters + code.results).map(\.name))
         var placements: [String: Placement] = [:]

@@ -22,11 +22,6 @@ public func schedule(_ module: Module, specializations: [Specialization] = []) t
     return Schedule(weights: weights, caches: caches, functions: functions)
 }
 
-/// The memory plan of one function of a lowered module, for inspection.
-public func memoryPlan(of function: Function) throws -> MemoryPlan {
-    try MemoryPlan(LinearCode(function), parameters: function.parameters)
-}
-
 private struct TapeBuilder {
     let function: Function
     let code: LinearCode

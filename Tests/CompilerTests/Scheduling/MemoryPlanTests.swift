@@ -3,7 +3,7 @@ import IR
 import Testing
 
 @Suite struct MemoryPlanTests {
-    static func plan(_ text: String) throws -> MemoryPlan { try memoryPlan(of: module(text).functions[0]) }
+    static func plan(_ text: String) throws -> MemoryPlan { try MemoryPlan(module(text).functions[0]) }
 
     static func offsets(_ plan: MemoryPlan) -> [String: Int] {
         Dictionary(uniqueKeysWithValues: plan.placements.map { ($0.value.name, $0.offsetPerRow) })

@@ -113,7 +113,7 @@ import Testing
 
     @Test func `the memory plan that people see is the one of the tape`() throws {
         for scheduled in try Self.scheduled(.f32) {
-            let plan = try memoryPlan(of: scheduled.lowered.functions[scheduled.index])
+            let plan = try MemoryPlan(scheduled.lowered.functions[scheduled.index])
             #expect(plan.bytesPerRow == scheduled.function.arenaBytesPerRow)
             #expect(plan.unplannedBytesPerRow == scheduled.function.unplannedBytesPerRow)
             let arena = scheduled.function.buffers.compactMap { buffer -> [String: Int]? in
