@@ -2,9 +2,9 @@
 /// recurrences.
 ///
 /// A recurrent cache keeps B entries a position, B being the budget: recurrence t writes entry t mod B. A position that
-/// was written by a call of n recurrences is read at recurrence t from entry (t < n ? t : n − 1) mod B, that is, at the
-/// recurrence of the reader, or the last one that the position took if that was earlier. B = 1 shares one entry between
-/// all recurrences. Other caches keep one entry.
+/// has had n recurrences is read at recurrence t from entry (t < n ? t : n − 1) mod B, that is, at the recurrence of the
+/// reader, or the last one that the position took if that was earlier. B = 1 shares one entry between all recurrences.
+/// Other caches keep one entry.
 public struct CacheState: Sendable {
     /// B, at least 1.
     public let budget: Int
@@ -17,7 +17,7 @@ public struct CacheState: Sendable {
     }
 
     private struct Position {
-        /// n: the recurrences of the call that wrote this position last.
+        /// n: the recurrences that the position has had after the call that wrote it last.
         var depth: Int
         var entries: [Int: Entry] = [:]
     }

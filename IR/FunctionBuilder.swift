@@ -140,20 +140,21 @@ public struct FunctionBuilder {
 
     /// Appends `cache_write`: stores keys and values at each row's slot and position. It has no result.
     public mutating func cacheWrite(
-        _ keys: Value, _ values: Value, slot: Value, position: Value, _ cache: String, recurrence: Recurrence
+        _ keys: Value, _ values: Value, slot: Value, position: Value, depth: Value, _ cache: String,
+        recurrence: Recurrence
     ) {
         append(
-            .cacheWrite, [keys, values, slot, position], symbols: [cache],
+            .cacheWrite, [keys, values, slot, position, depth], symbols: [cache],
             attributes: ["recurrence": .recurrence(recurrence)])
     }
 
     /// Appends `wavefront_attention`: causal attention of each row over the cached positions of its slot.
     public mutating func wavefrontAttention(
-        _ queries: Value, slot: Value, position: Value, _ cache: String, heads: Int, recurrence: Recurrence,
-        as element: ElementType = .f32, named hint: String? = nil
+        _ queries: Value, slot: Value, position: Value, depth: Value, _ cache: String, heads: Int,
+        recurrence: Recurrence, as element: ElementType = .f32, named hint: String? = nil
     ) -> Value {
         one(
-            .wavefrontAttention, [queries, slot, position], [cache],
+            .wavefrontAttention, [queries, slot, position, depth], [cache],
             ["heads": .integer(heads), "recurrence": .recurrence(recurrence)], as: element, named: hint)
     }
 

@@ -25,14 +25,14 @@ public struct Interpreter: Sendable {
     /// - Parameters:
     ///   - arguments: one per parameter, all with the same number of rows.
     ///   - recurrences: the number of iterations of `repeat recurrences`.
-    ///   - depth: n, the number of recurrences that later readers of the caches see for these rows; nil for the number
-    ///     that the function writes to recurrent caches.
+    ///   - advance: the recurrences that the call adds to the depth of its rows, for later readers of the caches; nil for
+    ///     the number that the function writes to recurrent caches.
     ///   - caches: the caches that the function reads and writes; their budget applies.
     /// - Returns: one tensor per returned value.
     /// - Throws: ``InterpreterError`` if the arguments do not fit, a token is out of range, or an earlier position of a
     ///   row's sequence has not been written.
     public func run(
-        _ name: String, arguments: [Tensor], recurrences: Int = 0, depth: Int? = nil, caches: inout CacheState
+        _ name: String, arguments: [Tensor], recurrences: Int = 0, advance: Int? = nil, caches: inout CacheState
     ) throws -> [Tensor] {
         guard let function = module.function(name) else {
             let known = module.functions.map { "@" + $0.name }.joined(separator: ", ")
@@ -48,7 +48,7 @@ public struct Interpreter: Sendable {
         let rows = arguments.first?.shape.first ?? 0
         var call = Call(
             weights: weights, module: module, rows: rows, recurrences: recurrences,
-            depth: depth ?? function.writtenDepth(recurrences: recurrences, in: module), caches: caches)
+            advance: advance ?? function.writtenRecurrences(recurrences, in: module), caches: caches)
         for (parameter, argument) in zip(function.parameters, arguments) {
             guard argument.fits(parameter.type, rowCount: rows) else {
                 throw InterpreterError(
@@ -97,20 +97,20 @@ extension Weight {
 
 extension Function {
     /// One more than the largest recurrence at which the function writes a recurrent cache.
-    fileprivate func writtenDepth(recurrences: Int, in module: Module) -> Int {
-        var depth = 0
+    fileprivate func writtenRecurrences(_ recurrences: Int, in module: Module) -> Int {
+        var written = 0
         forEachOperation { operation, loop in
             guard operation.opcode.traits.cache == .write, let name = operation.symbols.last,
                 module.cache(name)?.isRecurrent == true
             else { return }
             switch (operation.recurrence(), loop?.body?.count) {
-            case (.number(let number), _): depth = max(depth, number + 1)
-            case (.induction, .number(let count)): depth = max(depth, count)
-            case (.induction, .recurrences): depth = max(depth, recurrences)
+            case (.number(let number), _): written = max(written, number + 1)
+            case (.induction, .number(let count)): written = max(written, count)
+            case (.induction, .recurrences): written = max(written, recurrences)
             default: break
             }
         }
-        return depth
+        return written
     }
 }
 
@@ -121,7 +121,7 @@ private struct Call {
     let module: Module
     let rows: Int
     let recurrences: Int
-    let depth: Int
+    let advance: Int
     var caches: CacheState
     var values: [String: Tensor] = [:]
 
@@ -180,6 +180,16 @@ private struct Call {
         try value(operation.operands[index]).integers
     }
 
+    /// The recurrences that each row's position has had before the call.
+    func depths(_ operation: Operation, _ index: Int) throws -> [Int] {
+        try indices(operation, index).enumerated().map { row, depth in
+            guard (0...largestCount - max(advance, recurrences)).contains(Int(depth)) else {
+                throw InterpreterError("row \(row) has depth \(depth), expected at least 0")
+            }
+            return Int(depth)
+        }
+    }
+
     func heads(_ operation: Operation) -> Int { operation.integer("heads") ?? 1 }
 
     func cache(_ operation: Operation) throws -> Cache {
@@ -219,7 +229,7 @@ private struct Call {
         case .cacheWrite:
             try write(
                 keys: matrix(operation, 0), values: matrix(operation, 1), slots: indices(operation, 2),
-                positions: indices(operation, 3), operation, recurrence)
+                positions: indices(operation, 3), depths: depths(operation, 4), operation, recurrence)
             return []
         case .wavefrontAttention:
             return [result(try attention(operation, recurrence))]
@@ -296,13 +306,15 @@ private struct Call {
     }
 
     mutating func write(
-        keys: Matrix, values: Matrix, slots: [Int32], positions: [Int32], _ operation: Operation, _ iteration: Int
+        keys: Matrix, values: Matrix, slots: [Int32], positions: [Int32], depths: [Int], _ operation: Operation,
+        _ iteration: Int
     ) throws {
         let cache = try cache(operation)
         struct Place: Hashable {
             var slot: Int32
             var position: Int32
         }
+        try checkOrder(slots: slots, positions: positions, depths: depths)
         var written: Set<Place> = []
         for row in 0..<rows {
             guard slots[row] >= 0, positions[row] >= 0 else {
@@ -314,21 +326,34 @@ private struct Call {
             }
             caches.write(
                 CacheState.Entry(keys: keys.row(row), values: values.row(row)), to: cache, slot: slots[row],
-                position: positions[row], recurrence: number(operation, iteration), depth: depth)
+                position: positions[row], recurrence: depths[row] + number(operation, iteration),
+                depth: depths[row] + advance)
+        }
+    }
+
+    /// A younger row that is deeper than an older one would read recurrences that the older one has not had.
+    func checkOrder(slots: [Int32], positions: [Int32], depths: [Int]) throws {
+        let ordered = (0..<rows).sorted { (slots[$0], positions[$0]) < (slots[$1], positions[$1]) }
+        for (older, younger) in zip(ordered, ordered.dropFirst())
+        where slots[older] == slots[younger] && depths[older] < depths[younger] {
+            throw InterpreterError(
+                "position \(positions[younger]) of slot \(slots[younger]) has depth \(depths[younger]), and position "
+                    + "\(positions[older]) has \(depths[older]): depths may not rise along a sequence")
         }
     }
 
     func attention(_ operation: Operation, _ iteration: Int) throws -> Matrix {
         let queries = try matrix(operation, 0)
         let (slots, positions) = (try indices(operation, 1), try indices(operation, 2))
+        let depths = try depths(operation, 3)
         let cache = try cache(operation)
-        let recurrence = number(operation, iteration)
         let dimension = queries.width / heads(operation)
         let scale = 1 / Float(dimension).squareRoot()
         return try Matrix(rows: rows, width: queries.width) { row in
             guard positions[row] >= 0 else {
                 throw InterpreterError("row \(row) has position \(positions[row]), expected at least 0")
             }
+            let recurrence = depths[row] + number(operation, iteration)
             let entries = try (0...positions[row]).map { position in
                 guard let entry = caches.read(cache, slot: slots[row], position: position, recurrence: recurrence)
                 else {
@@ -363,13 +388,14 @@ private struct Call {
     mutating func projectRopeWrite(_ operation: Operation, _ iteration: Int) throws -> Matrix {
         let product = try matrix(operation, 0).times(weight(operation, 0))
         let (slots, positions) = (try indices(operation, 1), try indices(operation, 2))
+        let depths = try depths(operation, 3)
         let width = product.width / 3
         let bias = try weight(operation, 1).floats
         let queries = product.columns(0..<width).plusEachRow(Array(bias[..<width]))
         let keys = product.columns(width..<2 * width).plusEachRow(Array(bias[width...]))
         try write(
             keys: rope(keys, positions, operation), values: product.columns(2 * width..<3 * width), slots: slots,
-            positions: positions, operation, iteration)
+            positions: positions, depths: depths, operation, iteration)
         return try rope(queries, positions, operation)
     }
 }

@@ -164,17 +164,18 @@ extension Opcode {
         case .cacheWrite:
             OpcodeTraits(
                 form(
-                    ["k", "v", "slot", "position"], [("cache", .cache)], [("recurrence", .recurrence)], results: []),
-                "Stores k[i] and v[i] at position[i] of sequence slot[i].",
+                    ["k", "v", "slot", "position", "depth"], [("cache", .cache)], [("recurrence", .recurrence)],
+                    results: []),
+                "Stores k[i] and v[i] at position[i] of sequence slot[i], as those of recurrence depth[i] + recurrence.",
                 summary: "Stores keys and values at the row's position of its sequence.",
                 family: .attention, division: .rows, cache: .write, storable: [], flops: .none)
         case .wavefrontAttention:
             OpcodeTraits(
                 form(
-                    ["q", "slot", "position"], [("cache", .cache)],
+                    ["q", "slot", "position", "depth"], [("cache", .cache)],
                     [("heads", .integer), ("recurrence", .recurrence)]),
                 "Causal attention of ragged rows: q[i] attends to the positions 0 … position[i] of sequence slot[i], in "
-                    + "each head, with scale 1/√D.",
+                    + "each head, with scale 1/√D, each as it was at recurrence depth[i] + recurrence.",
                 summary: "Each row attends to the positions up to its own in its sequence.",
                 // No thread sees the whole row that a q8 scale needs. A position takes a product and a sum for the
                 // score, and both again for the weighted values.
@@ -240,7 +241,7 @@ extension Opcode {
         case .projectRopeWrite:
             OpcodeTraits(
                 form(
-                    ["x", "slot", "position"], [("w", .weight), ("b", .weight), ("cache", .cache)],
+                    ["x", "slot", "position", "depth"], [("w", .weight), ("b", .weight), ("cache", .cache)],
                     [("heads", .integer), ("base", .float), ("recurrence", .recurrence)], results: ["q"]),
                 "x wᵀ gives queries, keys and values side by side. Queries and keys get the bias b and the rotary "
                     + "embedding; keys and values go to the cache; the result is the queries.",

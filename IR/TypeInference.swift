@@ -65,12 +65,14 @@ private struct OperationForm {
             try expect(1, .rows(.f32, width), "the values of @\(operation.symbols[0])")
             try expect(2, .rows(.i32), "one sequence slot a row")
             try expect(3, .rows(.i32), "one position a row")
+            try expect(4, .rows(.i32), "one depth a row")
             return []
         case .wavefrontAttention:
             let width = try cacheWidth(symbol: 0)
             try expect(0, .rows(.f32, width), "a query for each key of @\(operation.symbols[0])")
             try expect(1, .rows(.i32), "one sequence slot a row")
             try expect(2, .rows(.i32), "one position a row")
+            try expect(3, .rows(.i32), "one depth a row")
             _ = try headWidth(of: width)
             try expectHeads(ofCache: 0)
             return [.rows(.f32, width)]
@@ -293,6 +295,7 @@ private struct OperationForm {
         let width = columns / 3
         try expect(1, .rows(.i32), "one sequence slot a row")
         try expect(2, .rows(.i32), "one position a row")
+        try expect(3, .rows(.i32), "one depth a row")
         try expectVector(symbol: 1, 2 * width, "biases of queries, then of keys")
         try checkRotary(width)
         let cacheWidth = try cacheWidth(symbol: 2)

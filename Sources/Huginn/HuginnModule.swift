@@ -7,7 +7,7 @@ import IR
 ///
 /// | function | parameters | returns |
 /// |---|---|---|
-/// | `prefill`, `decode` | tokens, slot, position, state | state, token |
+/// | `prefill`, `decode` | tokens, slot, position, depth, state | state, token |
 /// | `prefill.logits` | the same | state, latents, logits |
 /// | `decode.logits` | the same | state, logits |
 /// | `step` | those, and embeddings, noise and four coefficients a row | state, embeddings, difference, token |
@@ -107,12 +107,14 @@ public struct HuginnModule {
         var tokens: Value
         var slot: Value
         var position: Value
+        var depth: Value
         var state: Value
 
         init(_ b: inout FunctionBuilder, width: Int) {
             tokens = b.parameter("tokens", .rows(.i32))
             slot = b.parameter("slot", .rows(.i32))
             position = b.parameter("position", .rows(.i32))
+            depth = b.parameter("depth", .rows(.i32))
             state = b.parameter("state", .rows(.f32, width))
         }
     }
@@ -201,11 +203,11 @@ public struct HuginnModule {
         let queries = turned(0..<e, "q")
         let keys = turned(e..<2 * e, "k")
         let values = b.slice(qkv, 2 * e..<3 * e, named: "v")
-        b.cacheWrite(keys, values, slot: rows.slot, position: rows.position, cache, recurrence: recurrence)
+        b.cacheWrite(
+            keys, values, slot: rows.slot, position: rows.position, depth: rows.depth, cache, recurrence: recurrence)
         let mixed = b.wavefrontAttention(
-            queries, slot: rows.slot, position: rows.position, cache, heads: configuration.heads,
-            recurrence: recurrence,
-            named: "attention")
+            queries, slot: rows.slot, position: rows.position, depth: rows.depth, cache, heads: configuration.heads,
+            recurrence: recurrence, named: "attention")
         let attended = b.linear(mixed, "\(prefix).attn.proj.weight")
         let middle = b.norm(b.add(attended, x), "\(prefix).norm_2.weight", eps: eps)
 

@@ -8,7 +8,7 @@ enum PlanFile {
     /// The value of the metadata key `format`.
     static let format = "echelon-plan"
     /// The value of the metadata key `version`. A reader refuses every other.
-    static let version = 1
+    static let version = 2
     /// The prefix of the name of a document's tensor, before its file name. Documents are not metadata, because a vocabulary
     /// of some megabytes would have to be escaped, and parsed with the header each time a plan is opened.
     static let documentPrefix = "document."
@@ -188,8 +188,11 @@ extension Plan {
         }
         guard version == PlanFile.version else {
             throw refuse(
-                "has version \(version) of the plan format, and this echelon reads version \(PlanFile.version). "
-                    + (version > PlanFile.version ? "Use a newer echelon." : "Compile the checkpoint again."))
+                version > PlanFile.version
+                    ? "has version \(version) of the plan format, and this echelon reads version \(PlanFile.version). "
+                        + "Use a newer echelon."
+                    : "was written by an older echelon: it has version \(version) of the plan format, and this one reads "
+                        + "version \(PlanFile.version). Compile the checkpoint again.")
         }
 
         let headerText = file.file.withUnsafeBytes { bytes in

@@ -9,6 +9,8 @@ public final class PlanModel: RecurrentModel {
     public let shape: ModelShape
     /// The format of keys and values in the caches.
     public let cacheFormat: CacheFormat
+    /// B, the number of entries of a position in each core block's cache.
+    public let cacheBudget: Int
     /// Threads that a call runs on.
     public let threads: Int
     /// The instruction set of the kernels: `portable`, `avx2`, `avx512` or `amx`.
@@ -39,6 +41,7 @@ public final class PlanModel: RecurrentModel {
         let context = min(context ?? settings.context, settings.context)
         self.plan = plan
         self.cacheFormat = cacheFormat
+        self.cacheBudget = cacheBudget
         shape = ModelShape(width: settings.width, vocabulary: settings.vocabulary, context: context)
         isa = try InstructionSet.chosen()
         instructionSet = String(cString: ech_isa_name(isa))
@@ -110,8 +113,8 @@ public final class PlanModel: RecurrentModel {
             let _: Bool = try reportingErrors { message in
                 var arguments = ech_call(
                     rows: Int32(call.tokens.count), recurrences: Int32(call.recurrences),
-                    depth: Int32(call.recurrences), parameters: parameters.baseAddress, results: nil,
-                    tracks: tracks?.baseAddress, track_count: Int32(tracks?.count ?? 0))
+                    parameters: parameters.baseAddress, results: nil, tracks: tracks?.baseAddress,
+                    track_count: Int32(tracks?.count ?? 0))
                 return resultPointers.withUnsafeBufferPointer { pointers in
                     arguments.results = pointers.baseAddress
                     return ech_run(program.handle, session, &arguments, Int32(threads), message) ? true : nil
@@ -136,9 +139,11 @@ public final class PlanModel: RecurrentModel {
             throw RuntimeError(
                 "\(call.recurrences) recurrences were asked for; the number has to be from 0 to \(Int32.max).")
         }
-        guard call.slots.count == rows, call.positions.count == rows,
+        guard call.slots.count == rows, call.positions.count == rows, call.depths.count == rows,
             call.states.width == shape.width, call.states.rows == rows
-        else { throw RuntimeError("The slots, positions and states of a call have to be one for each of its rows.") }
+        else {
+            throw RuntimeError("The slots, positions, depths and states of a call have to be one for each of its rows.")
+        }
         for (token, (slot, position)) in zip(call.tokens, zip(call.slots, call.positions)) {
             guard token >= 0, token < shape.vocabulary else {
                 throw RuntimeError(
@@ -198,7 +203,9 @@ public final class PlanModel: RecurrentModel {
         of call: RaggedCall, function: ScheduledFunction,
         _ body: (UnsafeBufferPointer<UnsafeRawPointer?>) throws -> Void
     ) throws {
-        var integers = ["tokens": call.tokens, "slot": call.slots, "position": call.positions]
+        var integers = [
+            "tokens": call.tokens, "slot": call.slots, "position": call.positions, "depth": call.depths,
+        ]
         var floats = ["state": call.states.values]
         if let step = call.step {
             floats["previous"] = step.embeddings.values

@@ -54,7 +54,7 @@ final class Program {
     }
 
     private static func instruction(_ instruction: Instruction) throws -> ech_instruction {
-        guard instruction.inputs.count <= 4, instruction.outputs.count <= 2, instruction.weights.count <= 2,
+        guard instruction.inputs.count <= 5, instruction.outputs.count <= 2, instruction.weights.count <= 2,
             instruction.integers.count <= 2
         else { throw RuntimeError("The plan has a malformed \(instruction.opcode.name) instruction.") }
         func operand(_ list: [Int], _ index: Int) throws -> Int32 { index < list.count ? try narrow(list[index]) : -1 }
@@ -64,7 +64,10 @@ final class Program {
         let (inputs, outputs, weights) = (instruction.inputs, instruction.outputs, instruction.weights)
         return ech_instruction(
             opcode: try ExecutorNumbers.number(of: instruction.opcode), barrier: instruction.barrier ? 1 : 0,
-            in: (try operand(inputs, 0), try operand(inputs, 1), try operand(inputs, 2), try operand(inputs, 3)),
+            in: (
+                try operand(inputs, 0), try operand(inputs, 1), try operand(inputs, 2), try operand(inputs, 3),
+                try operand(inputs, 4)
+            ),
             out: (try operand(outputs, 0), try operand(outputs, 1)),
             weight: (try operand(weights, 0), try operand(weights, 1)),
             cache: try instruction.cache.map(narrow) ?? -1, recurrence: try narrow(instruction.recurrence),

@@ -50,6 +50,14 @@ public struct Latents: Hashable, Sendable {
 
     /// Adds the rows of `other`, which has the same width, at the end.
     public mutating func append(_ other: Latents) { values.append(contentsOf: other.values) }
+    /// Overwrites the first rows with those of `other`.
+    /// - Precondition: `other` has the same width and at most as many rows.
+    public mutating func replaceFirst(with other: Latents) {
+        values.replaceSubrange(..<other.values.count, with: other.values)
+    }
+    /// Drops all rows after the first `count`.
+    /// - Precondition: `count` does not exceed ``rows``.
+    public mutating func keepFirst(_ count: Int) { values.removeSubrange((count * width)...) }
     /// Drops the first `count` rows.
     /// - Precondition: `count` does not exceed ``rows``.
     public mutating func removeFirst(_ count: Int) { values.removeFirst(count * width) }
@@ -95,9 +103,13 @@ public struct RaggedCall: Hashable, Sendable {
     public var head: Head
     /// The number r of iterations of the core on every row; for a step, r'.
     public var recurrences: Int
-    /// Each row's sequence slot, position and token.
+    /// Each row's sequence slot and position.
     public var slots: [Int32]
     public var positions: [Int32]
+    /// Each row's depth: the recurrences that its position has had since it last started. Recurrence i of the call is
+    /// recurrence depth + i of the row. Depths do not rise along the positions of a sequence.
+    public var depths: [Int32]
+    /// Each row's token.
     public var tokens: [Int32]
     /// The states before the call, (rows, width).
     public var states: Latents
@@ -105,14 +117,15 @@ public struct RaggedCall: Hashable, Sendable {
     public var step: StepInput?
 
     public init(
-        function: Function, head: Head, recurrences: Int, slots: [Int32], positions: [Int32], tokens: [Int32],
-        states: Latents, step: StepInput? = nil
+        function: Function, head: Head, recurrences: Int, slots: [Int32], positions: [Int32], depths: [Int32]? = nil,
+        tokens: [Int32], states: Latents, step: StepInput? = nil
     ) {
         self.function = function
         self.head = head
         self.recurrences = recurrences
         self.slots = slots
         self.positions = positions
+        self.depths = depths ?? [Int32](repeating: 0, count: positions.count)
         self.tokens = tokens
         self.states = states
         self.step = step

@@ -63,7 +63,7 @@ public final class SingleTape {
         return try inputs.withUnsafeBufferPointer { inputs in
             try outputs.withUnsafeBufferPointer { outputs in
                 var call = ech_call(
-                    rows: Int32(clamping: rows), recurrences: Int32(clamping: recurrences), depth: 1,
+                    rows: Int32(clamping: rows), recurrences: Int32(clamping: recurrences),
                     parameters: inputs.baseAddress, results: outputs.baseAddress, tracks: nil,
                     track_count: 0)
                 let start = ContinuousClock.now

@@ -110,10 +110,11 @@ public struct Generation {
         guard let first = calls.first?.call else { return [] }
         var ragged = RaggedCall(
             function: first.function, head: first.head, recurrences: first.recurrences, slots: [], positions: [],
-            tokens: [], states: Latents(width: first.states.width))
+            depths: [], tokens: [], states: Latents(width: first.states.width))
         for (slot, call) in calls {
             ragged.slots += [Int32](repeating: slot, count: call.tokens.count)
             ragged.positions += (call.start..<call.start + call.tokens.count).map(Int32.init)
+            ragged.depths += call.depths
             ragged.tokens += call.tokens
             ragged.states.append(call.states)
             if ragged.step == nil { ragged.step = call.step } else if let step = call.step { ragged.step?.append(step) }

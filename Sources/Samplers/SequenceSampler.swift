@@ -55,20 +55,23 @@ public struct SequenceCall: Hashable, Sendable {
     public var start: Int
     /// One token for each row.
     public var tokens: [Int32]
-    /// The initial states (rows, width).
+    /// The recurrences that each row has had since it last started. They do not rise from row to row.
+    public var depths: [Int32]
+    /// The states before the call (rows, width).
     public var states: Latents
     /// The additional inputs of `step`; nil for other functions.
     public var step: StepInput?
 
     public init(
         function: RaggedCall.Function, head: RaggedCall.Head, recurrences: Int, start: Int, tokens: [Int32],
-        states: Latents, step: StepInput? = nil
+        depths: [Int32]? = nil, states: Latents, step: StepInput? = nil
     ) {
         self.function = function
         self.head = head
         self.recurrences = recurrences
         self.start = start
         self.tokens = tokens
+        self.depths = depths ?? [Int32](repeating: 0, count: tokens.count)
         self.states = states
         self.step = step
     }

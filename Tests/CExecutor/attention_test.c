@@ -10,7 +10,7 @@
 
 enum { SLOTS = 3, MAX_ROWS = 192 };
 
-/// The contents of the caches, by the rule of ech_call.depth in its simplest form.
+/// The contents of the caches, by the rule of ech_call in its simplest form.
 typedef struct {
     int heads, dim, context, entries;
     bool recurrent;
@@ -41,9 +41,19 @@ static int64_t model_offset(const model *m, int slot, int entry, int position) {
 /// The rows of one call. Queries, keys and values change with the recurrence: they grow by a quarter each time.
 typedef struct {
     int rows;
-    int32_t slots[MAX_ROWS], positions[MAX_ROWS];
+    int32_t slots[MAX_ROWS], positions[MAX_ROWS], depths[MAX_ROWS];
     float *q, *k, *v;
 } ragged;
+
+/// Rows come in any order.
+static void shuffle(ragged *c) {
+    for (int i = c->rows - 1; i > 0; i--) {
+        const int j = random_below(i + 1);
+        const int32_t slot = c->slots[i], position = c->positions[i], depth = c->depths[i];
+        c->slots[i] = c->slots[j], c->positions[i] = c->positions[j], c->depths[i] = c->depths[j];
+        c->slots[j] = slot, c->positions[j] = position, c->depths[j] = depth;
+    }
+}
 
 static ragged random_call(const model *m, const int lengths[SLOTS], const int from[SLOTS]) {
     ragged c = {0};
@@ -52,12 +62,7 @@ static ragged random_call(const model *m, const int lengths[SLOTS], const int fr
             c.slots[c.rows] = slot;
             c.positions[c.rows++] = position;
         }
-    for (int i = c.rows - 1; i > 0; i--) { // rows come in any order
-        const int j = random_below(i + 1);
-        const int32_t slot = c.slots[i], position = c.positions[i];
-        c.slots[i] = c.slots[j], c.positions[i] = c.positions[j];
-        c.slots[j] = slot, c.positions[j] = position;
-    }
+    shuffle(&c);
     const int64_t count = (int64_t)c.rows * m->heads * m->dim;
     c.q = random_floats(count), c.k = random_floats(count), c.v = random_floats(count);
     for (int64_t i = 0; i < count; i++) c.q[i] *= 3;
@@ -113,7 +118,8 @@ static void model_attend(const model *m, const ragged *c, int t, expectation *ou
             double maximum = -INFINITY;
             for (int p = 0; p < count; p++) {
                 const int depth = in_call(c, c->slots[i], p) ? INT_MAX : m->depth[c->slots[i] * m->context + p];
-                const int entry = m->recurrent ? (t < depth ? t : depth - 1) % m->entries : 0;
+                const int own = c->depths[i] + t;
+                const int entry = m->recurrent ? (own < depth ? own : depth - 1) % m->entries : 0;
                 const int64_t offset = model_offset(m, c->slots[i], entry, p) + head * m->dim;
                 values[p] = m->values + offset;
                 weights[p] = 0;
@@ -137,7 +143,8 @@ static void model_call(model *m, const ragged *c, int recurrences, expectation *
     const int width = m->heads * m->dim;
     for (int t = 0; t < recurrences; t++) {
         for (int i = 0; i < c->rows; i++) {
-            const int64_t offset = model_offset(m, c->slots[i], m->recurrent ? t % m->entries : 0, c->positions[i]);
+            const int entry = m->recurrent ? (c->depths[i] + t) % m->entries : 0;
+            const int64_t offset = model_offset(m, c->slots[i], entry, c->positions[i]);
             for (int j = 0; j < width; j++) {
                 m->keys[offset + j] = kept(m, grown(c->k[i * width + j], t));
                 m->values[offset + j] = kept(m, grown(c->v[i * width + j], t));
@@ -145,13 +152,14 @@ static void model_call(model *m, const ragged *c, int recurrences, expectation *
         }
         model_attend(m, c, t, out);
     }
-    for (int i = 0; i < c->rows; i++) m->depth[c->slots[i] * m->context + c->positions[i]] = recurrences;
+    for (int i = 0; i < c->rows; i++) m->depth[c->slots[i] * m->context + c->positions[i]] = c->depths[i] + recurrences;
 }
 
 /// A tape that does so: unrolled, or with a loop (whose growth comes from adding a quarter each time).
 static void build(tape *t, const model *m, const ragged *c, int recurrences, bool loop, int element, float *result) {
     const int width = m->heads * m->dim;
     const int slot = tape_parameter(t, ECH_I32, 1, c->slots), position = tape_parameter(t, ECH_I32, 1, c->positions);
+    const int depth = tape_parameter(t, ECH_I32, 1, c->depths);
     const float *inputs[3] = {c->q, c->k, c->v};
     int parameters[3], quarters[3], grown_inputs[3];
     for (int k = 0; k < 3; k++) {
@@ -184,12 +192,14 @@ static void build(tape *t, const model *m, const ragged *c, int recurrences, boo
         write->in[1] = grown_inputs[2];
         write->in[2] = slot;
         write->in[3] = position;
+        write->in[4] = depth;
         write->cache = cache;
         write->recurrence = loop ? -1 : r;
         ech_instruction *attention = tape_add(t, ECH_WAVEFRONT_ATTENTION);
         attention->in[0] = grown_inputs[0];
         attention->in[1] = slot;
         attention->in[2] = position;
+        attention->in[3] = depth;
         attention->out[0] = attended;
         attention->cache = cache;
         attention->i0 = m->heads;
@@ -453,6 +463,7 @@ static void check_long_context(int format, int isa) {
         write->in[1] = tape_parameter(&t, ECH_F32, HEADS * DIM, c.v);
         write->in[2] = tape_parameter(&t, ECH_I32, 1, c.slots);
         write->in[3] = tape_parameter(&t, ECH_I32, 1, c.positions);
+        write->in[4] = tape_parameter(&t, ECH_I32, 1, c.depths);
         write->cache = tape_cache(&t, HEADS, DIM, false);
         if (!session) session = tape_session_in(&t, SLOTS, CONTEXT, 1, format);
         tape_run(&t, isa, session, c.rows, 1, 1);
@@ -523,12 +534,13 @@ static void test_bf16_output(void) {
 
 /// One row that attends at recurrence t without writing anything.
 static void read_at(ech_session *session, const float *query, int32_t position, int t, float *out) {
-    const int32_t slot = 0;
+    const int32_t slot = 0, depth = 0;
     tape read = {0};
     ech_instruction *attention = tape_add(&read, ECH_WAVEFRONT_ATTENTION);
     attention->in[0] = tape_parameter(&read, ECH_F32, 16, query);
     attention->in[1] = tape_parameter(&read, ECH_I32, 1, &slot);
     attention->in[2] = tape_parameter(&read, ECH_I32, 1, &position);
+    attention->in[3] = tape_parameter(&read, ECH_I32, 1, &depth);
     attention->out[0] = tape_result(&read, ECH_F32, 16, out);
     attention->cache = tape_cache(&read, 1, 16, true);
     attention->i0 = 1;
@@ -556,12 +568,127 @@ static void test_reading_keeps_depths(void) {
     free_model(&m);
 }
 
+enum { ALL_RECURRENCES = 6, AT_ONCE = 2 }; // of a position, and of a call
+
+/// The rows of step `step` of three wavefronts, one in each slot: in each step `entering` positions more begin, after
+/// `first` in their slot.
+static ragged wavefront_call(const model *m, int step, int entering, const int first[SLOTS]) {
+    ragged c = {0};
+    for (int slot = 0; slot < SLOTS; slot++)
+        for (int begun = 0; begun <= step + slot; begun++) {
+            const int depth = AT_ONCE * (step + slot - begun); // slots are at different steps
+            for (int i = 0; depth < ALL_RECURRENCES && i < entering; i++) {
+                c.slots[c.rows] = slot;
+                c.positions[c.rows] = first[slot] + begun * entering + i;
+                c.depths[c.rows++] = depth;
+            }
+        }
+    shuffle(&c);
+    const int64_t count = (int64_t)c.rows * m->heads * m->dim;
+    c.q = random_floats(count), c.k = random_floats(count), c.v = random_floats(count);
+    return c;
+}
+
+/// Runs only those rows of a call that are in the slot and at the depth, if it is not negative.
+static void run_part(const model *m, const ragged *c, int slot, int depth, int isa, ech_session *session,
+                     float *results) {
+    const size_t width = (size_t)(m->heads * m->dim);
+    ragged part = {.q = malloc((size_t)c->rows * width * 4),
+                   .k = malloc((size_t)c->rows * width * 4),
+                   .v = malloc((size_t)c->rows * width * 4)};
+    int rows[MAX_ROWS];
+    for (int i = 0; i < c->rows; i++) {
+        if (c->slots[i] != slot || (depth >= 0 && c->depths[i] != depth)) continue;
+        const int to = part.rows++;
+        rows[to] = i;
+        part.slots[to] = slot, part.positions[to] = c->positions[i], part.depths[to] = c->depths[i];
+        memcpy(part.q + (size_t)to * width, c->q + (size_t)i * width, width * sizeof *c->q);
+        memcpy(part.k + (size_t)to * width, c->k + (size_t)i * width, width * sizeof *c->k);
+        memcpy(part.v + (size_t)to * width, c->v + (size_t)i * width, width * sizeof *c->v);
+    }
+    float *result = malloc((size_t)c->rows * width * sizeof *result);
+    if (part.rows > 0) {
+        tape t = {0};
+        build(&t, m, &part, AT_ONCE, false, ECH_F32, result);
+        tape_run(&t, isa, session, part.rows, AT_ONCE, 1);
+        tape_free(&t);
+    }
+    for (int i = 0; i < part.rows; i++)
+        memcpy(results + (size_t)rows[i] * width, result + (size_t)i * width, width * sizeof *result);
+    free(result);
+    free_call(&part);
+}
+
+/// Rows of all depths in one call, against the model, and to the bit against a call for each depth of each slot. If the
+/// budget does not hold every recurrence, a position's depths share entries, and only slots can be taken apart.
+static void check_depths(int heads, int dim, int budget, int format, int entering, int isa) {
+    enum { CONTEXT = 240, STEPS = 5 };
+    static const int nothing[SLOTS] = {0}, first[SLOTS] = {40, 3, 0};
+    const size_t width = (size_t)(heads * dim);
+    model m = new_model(heads, dim, CONTEXT, budget, true, format);
+    ragged prompt = random_call(&m, first, nothing);
+    const size_t most = MAX_ROWS * width;
+    expectation *expected = malloc(most * sizeof *expected);
+    float *together = malloc(most * sizeof *together), *apart = malloc(most * sizeof *apart);
+    ech_session *sessions[2];
+    model_call(&m, &prompt, ALL_RECURRENCES, expected);
+    for (int s = 0; s < 2; s++) {
+        tape t = {0};
+        build(&t, &m, &prompt, ALL_RECURRENCES, true, ECH_F32, together);
+        sessions[s] = tape_session_in(&t, SLOTS, CONTEXT, budget, format);
+        tape_run(&t, isa, sessions[s], prompt.rows, ALL_RECURRENCES, 2);
+        tape_free(&t);
+    }
+    free_call(&prompt);
+    for (int step = 0; step < STEPS; step++) {
+        ragged c = wavefront_call(&m, step, entering, first);
+        model_call(&m, &c, AT_ONCE, expected);
+        tape t = {0};
+        build(&t, &m, &c, AT_ONCE, step % 2, ECH_F32, together);
+        tape_run(&t, isa, sessions[0], c.rows, AT_ONCE, 1 + step % 3);
+        tape_free(&t);
+        for (int slot = 0; slot < SLOTS; slot++) {
+            if (budget < ALL_RECURRENCES) run_part(&m, &c, slot, -1, isa, sessions[1], apart);
+            else // older rows first, which are the deeper ones
+                for (int depth = ALL_RECURRENCES - AT_ONCE; depth >= 0; depth -= AT_ONCE)
+                    run_part(&m, &c, slot, depth, isa, sessions[1], apart);
+        }
+        for (int i = 0; i < c.rows; i++) {
+            CHECK(memcmp(together + (size_t)i * width, apart + (size_t)i * width, width * sizeof *apart) == 0,
+                  "%d heads of %d, budget %d, format %d, %s, step %d: slot %d, position %d, depth %d differs apart",
+                  heads, dim, budget, format, ech_isa_name(isa), step, c.slots[i], c.positions[i], c.depths[i]);
+            for (size_t j = (size_t)i * width; j < (size_t)(i + 1) * width; j++)
+                CHECK(is_met(&expected[j], together[j]),
+                      "%d heads of %d, budget %d, format %d, %s, step %d: slot %d, position %d, depth %d is %g, not %g",
+                      heads, dim, budget, format, ech_isa_name(isa), step, c.slots[i], c.positions[i], c.depths[i],
+                      together[j], expected[j].result);
+        }
+        free_call(&c);
+    }
+    for (int s = 0; s < 2; s++) ech_session_destroy(sessions[s]);
+    free(expected), free(together), free(apart);
+    free_model(&m);
+}
+
+static void test_depths(void) {
+    int isas[4];
+    const int isa_count = available_isas(isas);
+    for (int s = 0; s < isa_count; s++)
+        for (int format = ECH_CACHE_F32; format <= ECH_CACHE_BF16; format++)
+            for (int budget = 1; budget <= 6; budget = budget == 1 ? 2 : budget + 4) {
+                check_depths(2, 7, budget, format, 1, isas[s]);
+                check_depths(3, 40, budget, format, 5, isas[s]);
+                check_depths(1, 96, budget, format, 20, isas[s]); // rows of one depth in and across row blocks
+            }
+}
+
 int main(void) {
     run_test("attention follows the cache rule for every budget and sequence of calls", test_budgets);
     run_test("attention holds over block boundaries, for a row alone and together with others", test_wavefronts);
     run_test("attention holds from the first to the last of 4096 positions", test_long_contexts);
     run_test("attention holds for extreme scores and whatever later positions contain", test_extreme_scores);
     run_test("attention's bf16 output is its rounded f32 output", test_bf16_output);
+    run_test("rows of any depths in one call are as those of each depth alone", test_depths);
     run_test("a call that only reads keeps the depths", test_reading_keeps_depths);
     return tests_finished();
 }

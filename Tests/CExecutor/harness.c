@@ -261,7 +261,7 @@ ech_instruction *tape_add(tape *tape, int opcode) {
     *instruction = (ech_instruction){
         .opcode = opcode,
         .barrier = 1,
-        .in = {-1, -1, -1, -1},
+        .in = {-1, -1, -1, -1, -1},
         .out = {-1, -1},
         .weight = {-1, -1},
         .cache = -1,
@@ -323,11 +323,8 @@ void tape_run(const tape *tape, int isa, ech_session *session, int rows, int rec
     ech_program *program = tape_program(tape, isa);
     if (!program || !session) return;
     char message[ECH_MESSAGE_SIZE] = "";
-    const ech_call call = {.rows = rows,
-                           .recurrences = recurrences,
-                           .depth = recurrences,
-                           .parameters = tape->parameters,
-                           .results = tape->results};
+    const ech_call call = {
+        .rows = rows, .recurrences = recurrences, .parameters = tape->parameters, .results = tape->results};
     // The arena begins as NaN, so that whatever is read without having been written shows.
     ech_arena arena;
     const bool prepared = ech_session_prepare(session, program, &call, threads, &arena, message);

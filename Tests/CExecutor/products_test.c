@@ -193,6 +193,8 @@ static void run_projection(bool fused, const operands *o, const float *bias, int
     const int width = heads * dim, rows = o->rows;
     const int input = add_input(&t, o, 0);
     const int slot = tape_parameter(&t, ECH_I32, 1, slots), position = tape_parameter(&t, ECH_I32, 1, positions);
+    static const int32_t depths[33] = {0};
+    const int depth = tape_parameter(&t, ECH_I32, 1, depths);
     const int q = tape_result(&t, ECH_F32, width, queries), out = tape_result(&t, ECH_F32, width, attended);
     const int cache = tape_cache(&t, heads, dim, true);
     const int w = tape_weight(&t, o->format, 3 * width, o->columns, o->w);
@@ -202,6 +204,7 @@ static void run_projection(bool fused, const operands *o, const float *bias, int
         project->in[0] = input;
         project->in[1] = slot;
         project->in[2] = position;
+        project->in[3] = depth;
         project->out[0] = q;
         project->weight[0] = w;
         project->weight[1] = b;
@@ -245,6 +248,7 @@ static void run_projection(bool fused, const operands *o, const float *bias, int
         write->in[1] = values;
         write->in[2] = slot;
         write->in[3] = position;
+        write->in[4] = depth;
         write->cache = cache;
         write->recurrence = 2;
     }
@@ -252,6 +256,7 @@ static void run_projection(bool fused, const operands *o, const float *bias, int
     attention->in[0] = q;
     attention->in[1] = slot;
     attention->in[2] = position;
+    attention->in[3] = depth;
     attention->out[0] = out;
     attention->cache = cache;
     attention->i0 = heads;

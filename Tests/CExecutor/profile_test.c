@@ -51,7 +51,6 @@ static void tear_down(fixture *f) {
 static bool run(fixture *f, ech_track *tracks, int track_count, int threads, char *message) {
     const ech_call call = {.rows = ROWS,
                            .recurrences = RECURRENCES,
-                           .depth = RECURRENCES,
                            .parameters = f->tape.parameters,
                            .results = f->tape.results,
                            .tracks = tracks,

@@ -20,7 +20,7 @@ static void test_operations(void) {
               "%s writes q8 rows, and no thread has a whole row", form->name);
     }
     const ech_opcode_form *form = ech_opcode_describe(ECH_PROJECT_ROPE_WRITE);
-    CHECK(form->inputs == 3 && form->outputs == 1 && form->weights == 2 && form->cache && form->integers == 1 &&
+    CHECK(form->inputs == 4 && form->outputs == 1 && form->weights == 2 && form->cache && form->integers == 1 &&
               form->floats == 1 && form->division == ECH_BY_OUTPUTS && form->reads_matrix &&
               form->stored == 1 << ECH_F32,
           "project_rope_write is described differently");

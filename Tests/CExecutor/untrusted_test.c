@@ -10,8 +10,8 @@
 
 enum { TOKENS = 40, HEADS = 3, DIM = 10, WIDTH = HEADS * DIM, INNER = 45, CONTEXT = 24, SLOTS = 2, BUDGET = 2 };
 
-/// A small model with every opcode. Parameters: 0 tokens, 1 slots, 2 positions, 3 state, 4 p, 5 q. Results: 0 state, 1
-/// difference, 2 tokens, 3 logits, 4 tokens.
+/// A small model with every opcode. Parameters: 0 tokens, 1 slots, 2 positions, 3 state, 4 p, 5 q, 6 depths. Results: 0
+/// state, 1 difference, 2 tokens, 3 logits, 4 tokens.
 enum part { EMBED, REPEAT, PROJECT, ATTENTION, MLP, HEAD, MIX, SLICE, WRITE, ROPE, BIAS, CONVERT, PART_COUNT };
 
 typedef struct {
@@ -38,6 +38,7 @@ static every_opcode build(int format) {
     const int out = tape_result(t, ECH_F32, WIDTH, NULL), difference = tape_result(t, ECH_F32, 1, NULL);
     const int next = tape_result(t, ECH_I32, 1, NULL), logits = tape_result(t, ECH_F32, TOKENS, NULL);
     const int again = tape_result(t, ECH_I32, 1, NULL);
+    const int depths = tape_parameter(t, ECH_I32, 1, NULL);
     const int narrow = input_element(format);
     // Work that is split over columns writes no q8: a conversion follows it.
     const int by_columns = narrow == ECH_Q8 ? ECH_F32 : narrow;
@@ -68,6 +69,7 @@ static every_opcode build(int format) {
     e.at[PROJECT] = t->instruction_count;
     ech_instruction *project = add(t, ECH_PROJECT_ROPE_WRITE, nx, slots, queries, qkv);
     project->in[2] = positions;
+    project->in[3] = depths;
     project->weight[1] = qk_bias;
     project->cache = cache;
     project->i0 = HEADS;
@@ -76,6 +78,7 @@ static every_opcode build(int format) {
     e.at[ATTENTION] = t->instruction_count;
     ech_instruction *attention = add(t, ECH_WAVEFRONT_ATTENTION, queries, slots, attended, -1);
     attention->in[2] = positions;
+    attention->in[3] = depths;
     attention->cache = cache;
     attention->i0 = HEADS;
     attention->recurrence = -1;
@@ -106,6 +109,7 @@ static every_opcode build(int format) {
     ech_instruction *write = add(t, ECH_CACHE_WRITE, queries, z, -1, -1);
     write->in[2] = slots;
     write->in[3] = positions;
+    write->in[4] = depths;
     write->cache = plain;
     add(t, ECH_SILU, z, -1, x, -1);
     add(t, ECH_MULTIPLY, x, z, x, -1);
@@ -155,8 +159,10 @@ static call_memory new_call(const tape *t, int rows) {
         const int64_t count = (int64_t)rows * buffer->width;
         *memory = malloc((size_t)count * 4);
         for (int64_t j = 0; j < count; j++) {
-            // Parameter 1 has the slots; tokens and positions count up.
-            const int32_t number = (int32_t)(buffer->index == 1 ? j % SLOTS : j / SLOTS);
+            // Parameter 1 has the slots, and parameter 6 the depths; tokens and positions count up.
+            const int32_t number = (int32_t)(buffer->index == 1   ? j % SLOTS
+                                             : buffer->index == 6 ? 3 - 3 * j / count
+                                                                  : j / SLOTS);
             if (buffer->element == ECH_I32) ((int32_t *)*memory)[j] = number;
             else ((float *)*memory)[j] = random_float();
         }
@@ -172,11 +178,10 @@ static void free_call(call_memory *m) {
 }
 
 static bool run(const ech_program *program, ech_session *session, const call_memory *m, int rows, int recurrences,
-                int depth, int threads, char *message) {
+                int threads, char *message) {
     memset(message, 0, ECH_MESSAGE_SIZE);
     const ech_call call = {.rows = rows,
                            .recurrences = recurrences,
-                           .depth = depth,
                            .parameters = (const void *const *)m->parameters,
                            .results = m->results};
     return ech_run(program, session, &call, threads, message);
@@ -195,7 +200,7 @@ static void test_every_opcode_runs(void) {
         ech_session *session = tape_session(&e.t, SLOTS, CONTEXT, BUDGET);
         for (int rows = 1; rows <= 2 * CONTEXT; rows += 9) {
             call_memory m = new_call(&e.t, rows);
-            CHECK(run(program, session, &m, rows, rows % 4, rows % 4, 1 + rows % 3, message), "%s", message);
+            CHECK(run(program, session, &m, rows, rows % 4, 1 + rows % 3, message), "%s", message);
             for (int i = 0; i < rows; i++) {
                 int32_t fused = ((int32_t *)m.results[2])[i], plain = ((int32_t *)m.results[4])[i];
                 CHECK(fused == plain, "row %d: linear_argmax gives %d, linear and argmax %d", i, fused, plain);
@@ -217,26 +222,26 @@ static void test_bad_calls(void) {
     ech_session *session = tape_session(&e.t, SLOTS, CONTEXT, BUDGET);
     enum { ROWS = 6 };
     call_memory m = new_call(&e.t, ROWS);
-    CHECK(run(program, session, &m, ROWS, 2, 2, 2, message), "%s", message);
+    int32_t *depths = m.parameters[6];
+    memset(depths, 0, ROWS * sizeof *depths); // a row of another depth would read entries of earlier calls
+    CHECK(run(program, session, &m, ROWS, 2, 2, message), "%s", message);
     float known[ROWS * WIDTH];
     memcpy(known, m.results[0], sizeof known);
-#define REFUSED(rows, recurrences, depth, threads)                                                                     \
-    CHECK(!run(program, session, &m, rows, recurrences, depth, threads, message) && is_sentence(message), "\"%s\"",    \
-          message)
-    REFUSED(0, 2, 2, 1);
-    REFUSED(-1, 2, 2, 1);
-    REFUSED(INT_MAX, 2, 2, 1);
-    REFUSED(ROWS, -1, 2, 1);
-    REFUSED(ROWS, 2, -1, 1);
-    REFUSED(ROWS, 2, 2, 0);
-    REFUSED(ROWS, 2, 2, INT_MAX);
+#define REFUSED(rows, recurrences, threads)                                                                            \
+    CHECK(!run(program, session, &m, rows, recurrences, threads, message) && is_sentence(message), "\"%s\"", message)
+    REFUSED(0, 2, 1);
+    REFUSED(-1, 2, 1);
+    REFUSED(INT_MAX, 2, 1);
+    REFUSED(ROWS, -1, 1);
+    REFUSED(ROWS, 2, 0);
+    REFUSED(ROWS, 2, INT_MAX);
     static const int limits[] = {TOKENS, SLOTS, CONTEXT};
     for (int parameter = 0; parameter < 3; parameter++) {
         int32_t *values = m.parameters[parameter];
         const int32_t kept = values[ROWS - 1], bad[] = {limits[parameter], -1, INT_MAX, INT_MIN};
         for (int k = 0; k < 4; k++) {
             values[ROWS - 1] = bad[k];
-            REFUSED(ROWS, 2, 2, 1);
+            REFUSED(ROWS, 2, 1);
         }
         values[ROWS - 1] = kept;
     }
@@ -244,28 +249,41 @@ static void test_bad_calls(void) {
     const int32_t slot = slots[5], position = positions[5];
     slots[5] = slots[2];
     positions[5] = positions[2];
-    REFUSED(ROWS, 2, 2, 1);
+    REFUSED(ROWS, 2, 1);
     CHECK(strstr(message, "Row 5"), "\"%s\" does not name the row", message);
     slots[5] = slot;
     positions[5] = position;
+    static const int bad_depths[] = {-1, INT_MAX, INT_MAX - 1, INT_MIN};
+    for (int k = 0; k < 4; k++) {
+        depths[0] = bad_depths[k];
+        REFUSED(ROWS, 2, 1);
+        CHECK(strstr(message, "depth"), "\"%s\" does not name the depth", message);
+    }
+    depths[0] = 0;
+    // Rows 1, 3 and 5 are positions 0, 1 and 2 of slot 1.
+    depths[5] = 1;
+    REFUSED(ROWS, 2, 1);
+    CHECK(strstr(message, "Row 5 of the call has slot 1, position 2 and depth") && strstr(message, "position 1 has"),
+          "\"%s\" does not name the rows", message);
+    depths[5] = 0;
     void *kept = m.parameters[3];
     m.parameters[3] = NULL;
-    REFUSED(ROWS, 2, 2, 1);
+    REFUSED(ROWS, 2, 1);
     m.parameters[3] = kept;
     kept = m.results[1];
     m.results[1] = NULL;
-    REFUSED(ROWS, 2, 2, 1);
+    REFUSED(ROWS, 2, 1);
     m.results[1] = kept;
     // None of that changed the caches: the same call gives the same state.
-    CHECK(run(program, session, &m, ROWS, 2, 2, 1, message), "%s", message);
+    CHECK(run(program, session, &m, ROWS, 2, 1, message), "%s", message);
     CHECK(memcmp(known, m.results[0], sizeof known) == 0, "the state differs after refused calls");
 
     ech_cache wrong[2] = {e.t.caches[1], e.t.caches[0]};
     ech_session *others = ech_session_create(wrong, 2, SLOTS, CONTEXT, BUDGET, ECH_CACHE_F32, message);
-    CHECK(!run(program, others, &m, ROWS, 2, 2, 1, message) && is_sentence(message), "\"%s\"", message);
+    CHECK(!run(program, others, &m, ROWS, 2, 1, message) && is_sentence(message), "\"%s\"", message);
     ech_session_destroy(others);
     others = ech_session_create(wrong, 1, SLOTS, CONTEXT, BUDGET, ECH_CACHE_F32, message);
-    CHECK(!run(program, others, &m, ROWS, 2, 2, 1, message) && is_sentence(message), "\"%s\"", message);
+    CHECK(!run(program, others, &m, ROWS, 2, 1, message) && is_sentence(message), "\"%s\"", message);
     ech_session_destroy(others);
     free_call(&m);
     ech_session_destroy(session);
@@ -354,8 +372,14 @@ static void test_bad_tapes(void) {
         REFUSED_WITH(AT(PROJECT).weight[1], 1);
         REFUSED_WITH(AT(PROJECT).weight[0], 6);
         REFUSED_WITH(AT(ATTENTION).in[1], 2); // slots from another parameter than before
+        REFUSED_WITH(AT(ATTENTION).in[3], 1); // depths from another parameter than before
+        REFUSED_WITH(AT(ATTENTION).in[3], -1);
+        REFUSED_WITH(AT(ATTENTION).in[4], 1);
+        REFUSED_WITH(AT(WRITE).in[4], 3); // not indices
+        REFUSED_WITH(AT(WRITE).in[4], -1);
+        REFUSED_WITH(AT(PROJECT).in[3], e.t.buffer_count);
         REFUSED_WITH(AT(ATTENTION).i0, 1);
-        REFUSED_WITH(AT(MLP).out[0], 11);
+        REFUSED_WITH(AT(MLP).out[0], 12);
         REFUSED_WITH(AT(MLP).weight[0], 5);
         REFUSED_WITH(AT(MLP).in[0], 0);
         REFUSED_WITH(AT(SLICE).i0, -1);
@@ -366,14 +390,14 @@ static void test_bad_tapes(void) {
         REFUSED_WITH(AT(ROPE).i0, WIDTH); // heads of one column
         REFUSED_WITH(AT(BIAS).weight[0], 1);
         REFUSED_WITH(AT(HEAD).out[0], 0);
-        REFUSED_WITH(e.t.buffers[11].offset_per_row, -64);
-        REFUSED_WITH(e.t.buffers[11].offset_per_row, 32);
-        REFUSED_WITH(e.t.buffers[11].offset_per_row, e.t.arena_bytes);
-        REFUSED_WITH(e.t.buffers[11].offset_per_row, INT64_MAX - 63);
-        REFUSED_WITH(e.t.buffers[11].width, 0);
-        REFUSED_WITH(e.t.buffers[11].width, INT_MAX);
-        REFUSED_WITH(e.t.buffers[11].element, 4);
-        REFUSED_WITH(e.t.buffers[11].storage, 3);
+        REFUSED_WITH(e.t.buffers[12].offset_per_row, -64);
+        REFUSED_WITH(e.t.buffers[12].offset_per_row, 32);
+        REFUSED_WITH(e.t.buffers[12].offset_per_row, e.t.arena_bytes);
+        REFUSED_WITH(e.t.buffers[12].offset_per_row, INT64_MAX - 63);
+        REFUSED_WITH(e.t.buffers[12].width, 0);
+        REFUSED_WITH(e.t.buffers[12].width, INT_MAX);
+        REFUSED_WITH(e.t.buffers[12].element, 4);
+        REFUSED_WITH(e.t.buffers[12].storage, 3);
         REFUSED_WITH(e.t.buffers[3].index, e.t.parameter_count);
         REFUSED_WITH(e.t.buffers[3].index, -1);
         REFUSED_WITH(e.t.buffers[3].index, 0); // one parameter of two types
@@ -523,7 +547,7 @@ static void test_random_damage(void) {
         if (session && small && accepted % 4 == 0) {
             const int rows = 1 + random_below(20);
             call_memory m = new_call(&t, rows);
-            const bool fine = run(program, session, &m, rows, random_below(3), random_below(4), 1 + n % 2, message);
+            const bool fine = run(program, session, &m, rows, random_below(3), 1 + n % 2, message);
             CHECK(fine || is_sentence(message), "\"%s\"", message);
             ran += fine;
             free_call(&m);

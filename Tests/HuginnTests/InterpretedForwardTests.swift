@@ -59,6 +59,7 @@ import Testing
                         Tensor(prompt, shape: [prompt.count]),
                         Tensor([Int32](repeating: 0, count: prompt.count), shape: [prompt.count]),
                         Tensor(prompt.indices.map(Int32.init), shape: [prompt.count]),
+                        Tensor([Int32](repeating: 0, count: prompt.count), shape: [prompt.count]),
                         Tensor([Float](repeating: 0, count: prompt.count * width), shape: [prompt.count, width]),
                     ], recurrences: recurrences, caches: &caches)
                 let latents = try expected.floats("prompt\(number).latents_r\(recurrences)")

@@ -9,41 +9,41 @@ import Testing
         cache @core : f32[1,2] recurrent
         cache @once : f32[1,2]
 
-        func @loop(%x: f32[rows,2], %zero: f32[rows,2], %slot: i32[rows], %position: i32[rows]) -> f32[rows,2] {
+        func @loop(%x: f32[rows,2], %zero: f32[rows,2], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,2] {
           %r, %y = repeat recurrences (%s = %x, %last = %x) : f32[rows,2], f32[rows,2] {
-            cache_write %s, %s, %slot, %position, @core {recurrence = induction}
-            %a = wavefront_attention %zero, %slot, %position, @core {heads = 1, recurrence = induction} : f32[rows,2]
+            cache_write %s, %s, %slot, %position, %depth, @core {recurrence = induction}
+            %a = wavefront_attention %zero, %slot, %position, %depth, @core {heads = 1, recurrence = induction} : f32[rows,2]
             %n = add %s, %s : f32[rows,2]
             yield %n, %a
           }
           return %y
         }
 
-        func @unrolled(%x: f32[rows,2], %zero: f32[rows,2], %slot: i32[rows], %position: i32[rows]) -> f32[rows,2] {
-          cache_write %x, %x, %slot, %position, @core {recurrence = 0}
+        func @unrolled(%x: f32[rows,2], %zero: f32[rows,2], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,2] {
+          cache_write %x, %x, %slot, %position, %depth, @core {recurrence = 0}
           %x1 = add %x, %x : f32[rows,2]
-          cache_write %x1, %x1, %slot, %position, @core {recurrence = 1}
-          %a = wavefront_attention %zero, %slot, %position, @core {heads = 1, recurrence = 1} : f32[rows,2]
+          cache_write %x1, %x1, %slot, %position, %depth, @core {recurrence = 1}
+          %a = wavefront_attention %zero, %slot, %position, %depth, @core {heads = 1, recurrence = 1} : f32[rows,2]
           return %a
         }
 
-        func @read(%zero: f32[rows,2], %slot: i32[rows], %position: i32[rows]) -> (f32[rows,2], f32[rows,2], f32[rows,2], f32[rows,2]) {
-          %a = wavefront_attention %zero, %slot, %position, @core {heads = 1, recurrence = 0} : f32[rows,2]
-          %b = wavefront_attention %zero, %slot, %position, @core {heads = 1, recurrence = 1} : f32[rows,2]
-          %c = wavefront_attention %zero, %slot, %position, @core {heads = 1, recurrence = 2} : f32[rows,2]
-          %d = wavefront_attention %zero, %slot, %position, @core {heads = 1, recurrence = 99} : f32[rows,2]
+        func @read(%zero: f32[rows,2], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> (f32[rows,2], f32[rows,2], f32[rows,2], f32[rows,2]) {
+          %a = wavefront_attention %zero, %slot, %position, %depth, @core {heads = 1, recurrence = 0} : f32[rows,2]
+          %b = wavefront_attention %zero, %slot, %position, %depth, @core {heads = 1, recurrence = 1} : f32[rows,2]
+          %c = wavefront_attention %zero, %slot, %position, %depth, @core {heads = 1, recurrence = 2} : f32[rows,2]
+          %d = wavefront_attention %zero, %slot, %position, %depth, @core {heads = 1, recurrence = 99} : f32[rows,2]
           return %a, %b, %c, %d
         }
 
-        func @attend(%k: f32[rows,2], %v: f32[rows,2], %q: f32[rows,2], %slot: i32[rows], %position: i32[rows]) -> f32[rows,2] {
-          cache_write %k, %v, %slot, %position, @once {recurrence = 0}
-          %a = wavefront_attention %q, %slot, %position, @once {heads = 1, recurrence = 0} : f32[rows,2]
+        func @attend(%k: f32[rows,2], %v: f32[rows,2], %q: f32[rows,2], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,2] {
+          cache_write %k, %v, %slot, %position, %depth, @once {recurrence = 0}
+          %a = wavefront_attention %q, %slot, %position, %depth, @once {heads = 1, recurrence = 0} : f32[rows,2]
           return %a
         }
 
-        func @zigzag(%x: f32[rows,2], %slot: i32[rows], %position: i32[rows]) -> f32[rows,2] {
+        func @zigzag(%x: f32[rows,2], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,2] {
           %r = repeat 3 (%s = %x) : f32[rows,2] {
-            cache_write %s, %s, %slot, %position, @core {recurrence = induction}
+            cache_write %s, %s, %slot, %position, %depth, @core {recurrence = induction}
             yield %s
           }
           return %r
@@ -62,21 +62,22 @@ import Testing
 
     /// Calls `function` with a state for each row of sequence 0.
     static func call(
-        _ function: String, _ states: [Float], at positions: [Int32], recurrences: Int = 0, depth: Int? = nil,
-        _ caches: inout CacheState
+        _ function: String, _ states: [Float], at positions: [Int32], depths: [Int32]? = nil, recurrences: Int = 0,
+        advance: Int? = nil, _ caches: inout CacheState
     ) throws -> [Float] {
         let zeros = pairs([Float](repeating: 0, count: states.count))
-        let rows = [column(positions.map { _ in 0 }), column(positions)]
+        let zeroDepths = [Int32](repeating: 0, count: positions.count)
+        let rows = [column(positions.map { _ in 0 }), column(positions), column(depths ?? zeroDepths)]
         let arguments = function == "zigzag" ? [pairs(states)] + rows : [pairs(states), zeros] + rows
         return firsts(
             try interpreter().run(
-                function, arguments: arguments, recurrences: recurrences, depth: depth, caches: &caches))[0]
+                function, arguments: arguments, recurrences: recurrences, advance: advance, caches: &caches))[0]
     }
 
     /// The values that readers at recurrences 0, 1, 2 and 99 find at position 0.
     static func entries(_ caches: CacheState) throws -> [Float] {
         var caches = caches
-        let arguments = [pairs([0]), column([0]), column([0])]
+        let arguments = [pairs([0]), column([0]), column([0]), column([0])]
         return firsts(try interpreter().run("read", arguments: arguments, caches: &caches)).flatMap { $0 }
     }
 
@@ -121,11 +122,27 @@ import Testing
         #expect(try Self.call("loop", [10], at: [1], recurrences: 4, &caches) == [41])
     }
 
+    @Test func `a row goes on at its own depth, and reads older rows at its own recurrence`() throws {
+        var caches = CacheState(budget: 8)
+        _ = try Self.call("loop", [1], at: [0], recurrences: 2, &caches)
+        // Position 0 goes on at recurrences 2 and 3 with 4 and 8. Position 1 starts: its recurrence 1 reads 2 and 20.
+        #expect(try Self.call("loop", [4, 10], at: [0, 1], depths: [2, 0], recurrences: 2, &caches) == [8, 11])
+        #expect(try Self.entries(caches) == [1, 2, 4, 8])
+    }
+
+    @Test func `a younger position may not be deeper than an older one of the call`() throws {
+        var caches = CacheState(budget: 8)
+        let error = #expect(throws: InterpreterError.self) {
+            try Self.call("loop", [1, 1], at: [1, 0], depths: [3, 2], recurrences: 1, &caches)
+        }
+        #expect(error?.description.contains("position 1 of slot 0 has depth 3, and position 0 has 2") == true)
+    }
+
     @Test func `static recurrences count as the depth that they reach, unless the caller says otherwise`() throws {
         var caches = CacheState(budget: 8)
         _ = try Self.call("unrolled", [1], at: [0], &caches)
         #expect(try Self.entries(caches) == [1, 2, 2, 2])
-        _ = try Self.call("unrolled", [1], at: [0], depth: 1, &caches)
+        _ = try Self.call("unrolled", [1], at: [0], advance: 1, &caches)
         #expect(try Self.entries(caches) == [1, 1, 1, 1])
         _ = try Self.call("zigzag", [7], at: [0], recurrences: 1, &caches)
         #expect(try Self.entries(caches) == [7, 7, 7, 7])
@@ -140,6 +157,7 @@ import Testing
             arguments: [
                 Tensor([0, 0, scaled, 0], shape: [2, 2]), Tensor([4, 8, 16, 0] as [Float], shape: [2, 2]),
                 Tensor([1, 5, 1, 7] as [Float], shape: [2, 2]), Self.column([2, 2]), Self.column([0, 1]),
+                Self.column([0, 0]),
             ], caches: &caches)
         let expected: [Float] = [4, 8, 13, 2]
         let near = zip(results[0].floats, expected).allSatisfy { abs($0 - $1) < 1e-5 }
@@ -152,7 +170,7 @@ import Testing
             "attend",
             arguments: [
                 Self.pairs([0, 0, 0]), Self.pairs([6, 100, 2]), Self.pairs([0, 0, 0]), Self.column([0, 5, 0]),
-                Self.column([1, 0, 0]),
+                Self.column([1, 0, 0]), Self.column([0, 0, 0]),
             ], caches: &caches)
         #expect(Self.firsts(results) == [[4, 100, 2]])
     }

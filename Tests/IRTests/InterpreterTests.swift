@@ -289,16 +289,16 @@ import Testing
             %q = rope %q0, %p {heads = 2, base = 10} : f32[rows,4]
             %k = rope %k0, %p {heads = 2, base = 10} : f32[rows,4]
             %v = slice %j {from = 8, to = 12} : f32[rows,4]
-            cache_write %k, %v, %s, %p, @c {recurrence = 0}
-            %y = \(attention) %q, %s, %p, @c {heads = 2, recurrence = 0} : f32[rows,4]
-            %q1 = project_rope_write %x, %s, %p, @w, @b, @d {heads = 2, base = 10, recurrence = 0} : f32[rows,4]
-            %z = \(attention) %q1, %s, %p, @d {heads = 2, recurrence = 0} : f32[rows,4]
+            cache_write %k, %v, %s, %p, %n, @c {recurrence = 0}
+            %y = \(attention) %q, %s, %p, %n, @c {heads = 2, recurrence = 0} : f32[rows,4]
+            %q1 = project_rope_write %x, %s, %p, %n, @w, @b, @d {heads = 2, base = 10, recurrence = 0} : f32[rows,4]
+            %z = \(attention) %q1, %s, %p, %n, @d {heads = 2, recurrence = 0} : f32[rows,4]
             """,
             returns: "%q : f32[rows,4]; %q1 : f32[rows,4]; %y : f32[rows,4]; %z : f32[rows,4]",
             declarations: declarations,
             parameters: [
                 ("x", Self.rows([[1, 2], [-1, 0.5], [0.25, 3]])), ("s", Self.column([1, 1, 1])),
-                ("p", Self.column([0, 1, 2])),
+                ("p", Self.column([0, 1, 2])), ("n", Self.column([0, 0, 0])),
             ],
             weights: weights)
         #expect(results[0] == results[1])

@@ -27,7 +27,7 @@ import Testing
 
     @Test func `forms are those of the text`() {
         #expect(Opcode.rope.form == "%y = rope %x, %position {heads, base}")
-        #expect(Opcode.cacheWrite.form == "cache_write %k, %v, %slot, %position, @cache {recurrence}")
+        #expect(Opcode.cacheWrite.form == "cache_write %k, %v, %slot, %position, %depth, @cache {recurrence}")
         #expect(Opcode.addNormNorm.form == "%x, %y = add_norm_norm %a, %b, @v, @w {eps}")
     }
 

@@ -70,7 +70,7 @@ import Testing
         Mistake(body: "%y = norm %x, @w {base = 1} : f32[rows,4]", 19, "found 'base', expected one of 'eps'"),
         Mistake(body: "%y = silu %x {eps = 1} : f32[rows,4]", 15, "expected no attributes: silu takes none"),
         Mistake(body: "%y = slice %x {from = 0.5, to = 2} : f32[rows,2]", 23, "expected an integer for from"),
-        Mistake(body: "cache_write %x, %x, %i, %i, @c {recurrence = x}", 46, "found 'x', expected a recurrence"),
+        Mistake(body: "cache_write %x, %x, %i, %i, %i, @c {recurrence = x}", 50, "found 'x', expected a recurrence"),
         Mistake(
             body: "%y = repeat often (%a = %x) : f32[rows,4] {", 13, "found 'often', expected 'recurrences' or a number"
         ),

@@ -15,18 +15,18 @@ let canonicalText = """
     cache @prelude.0 : f32[2,4]
     cache @core.0 : f32[2,4] recurrent
 
-    func @decode(%tokens: i32[rows], %slot: i32[rows], %position: i32[rows], %state: f32[rows,8]) -> (f32[rows,8], i32[rows]) {
+    func @decode(%tokens: i32[rows], %slot: i32[rows], %position: i32[rows], %depth: i32[rows], %state: f32[rows,8]) -> (f32[rows,8], i32[rows]) {
       %0 = embed %tokens, @transformer.wte.weight {scale = 2.828427} : f32[rows,8]
       %s = repeat recurrences (%s.in = %state) : f32[rows,8] {
         %1 = concat %s.in, %0 : f32[rows,16]
         %2 = linear %1, @transformer.adapter.weight : f32[rows,8]
         %3 = convert %2 : bf16[rows,8]
-        %q = project_rope_write %3, %slot, %position, @qkv, @qk_bias, @core.0 {heads = 2, base = 50000.0, recurrence = induction} : f32[rows,8]
-        %4 = wavefront_attention %q, %slot, %position, @core.0 {heads = 2, recurrence = induction} : f32[rows,8]
+        %q = project_rope_write %3, %slot, %position, %depth, @qkv, @qk_bias, @core.0 {heads = 2, base = 50000.0, recurrence = induction} : f32[rows,8]
+        %4 = wavefront_attention %q, %slot, %position, %depth, @core.0 {heads = 2, recurrence = induction} : f32[rows,8]
         %5, %6 = add_norm_norm %4, %2, @ln_f, @ln_f {eps = 1e-06} : f32[rows,8], bf16[rows,8]
         yield %5
       }
-      cache_write %s, %0, %slot, %position, @prelude.0 {recurrence = 0}
+      cache_write %s, %0, %slot, %position, %depth, @prelude.0 {recurrence = 0}
       %7, %8 = repeat 3 (%a = %s, %b = %0) : f32[rows,8], f32[rows,8] {
         yield %b, %a
       }

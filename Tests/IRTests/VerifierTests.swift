@@ -57,8 +57,8 @@ import Testing
         "%r = silu %x : q8[rows,4]",
         "%r, %s = add_keep_norm %x, %y, @v {eps = 1.0} : f32[rows,4], q8[rows,4]",
         "%r = linear_silu_gate %q, @four : bf16[rows,3]",
-        "cache_write %x, %y, %i, %i, @deep {recurrence = 7}",
-        "%r = project_rope_write %x, %i, %i, @qkv, @v8, @deep {heads = 2, base = 1.0, recurrence = 3} : f32[rows,4]",
+        "cache_write %x, %y, %i, %i, %i, @deep {recurrence = 7}",
+        "%r = project_rope_write %x, %i, %i, %i, @qkv, @v8, @deep {heads = 2, base = 1.0, recurrence = 3} : f32[rows,4]",
         "%r = linear_silu_gate %x, @w : bf16[rows,3]",
         "%r, %s = add_norm_norm %x, %y, @v, @v {eps = 1.0} : bf16[rows,4], f32[rows,4]",
         "%r, %s = add_keep_norm %x, %y, @v {eps = 1.0} : f32[rows,4], bf16[rows,4]",
@@ -77,8 +77,8 @@ import Testing
         ("%r = linear %x : f32[rows,6]", "names 0 symbols, expected 1"),
         ("%r = linear %x, @nowhere : f32[rows,6]", "symbol 1 (@nowhere) is not declared, expected a weight"),
         ("%r = linear %x, @plain : f32[rows,6]", "symbol 1 (@plain) is a cache, expected a weight"),
-        ("cache_write %x, %y, %i, %i, @w {recurrence = 0}", "symbol 1 (@w) is a weight, expected a cache"),
-        ("cache_write %x, %y, %i, %i, @c {recurrence = 0}", "symbol 1 (@c) is not declared, expected a cache"),
+        ("cache_write %x, %y, %i, %i, %i, @w {recurrence = 0}", "symbol 1 (@w) is a weight, expected a cache"),
+        ("cache_write %x, %y, %i, %i, %i, @c {recurrence = 0}", "symbol 1 (@c) is not declared, expected a cache"),
         ("%r = linear %x, @v : f32[rows,6]", "@v is f32[4], expected a matrix [N,K] of numbers"),
         (
             "%r = linear %z, @w : f32[rows,6]",
@@ -111,7 +111,7 @@ import Testing
             "result 1 (%r) is q8[rows,3], expected f32[rows,3] or bf16[rows,3]"
         ),
         (
-            "%r = wavefront_attention %x, %i, %i, @deep {heads = 2, recurrence = 0} : q8[rows,4]",
+            "%r = wavefront_attention %x, %i, %i, %i, @deep {heads = 2, recurrence = 0} : q8[rows,4]",
             "result 1 (%r) is q8[rows,4], expected f32[rows,4] or bf16[rows,4]"
         ),
         ("%r = convert %x : f32[rows,4]", "result 1 (%r) is f32[rows,4], expected bf16[rows,4] or q8[rows,4]"),
@@ -169,51 +169,51 @@ import Testing
             "attribute base is 0.0, expected a finite number above 0"
         ),
         (
-            "cache_write %z, %y, %i, %i, @deep {recurrence = 0}",
+            "cache_write %z, %y, %i, %i, %i, @deep {recurrence = 0}",
             "operand 1 (%z) is f32[rows,6], expected f32[rows,4], the keys of @deep"
         ),
         (
-            "cache_write %x, %z, %i, %i, @deep {recurrence = 0}",
+            "cache_write %x, %z, %i, %i, %i, @deep {recurrence = 0}",
             "operand 2 (%z) is f32[rows,6], expected f32[rows,4], the values of @deep"
         ),
         (
-            "cache_write %x, %y, %p, %i, @deep {recurrence = 0}",
+            "cache_write %x, %y, %p, %i, %i, @deep {recurrence = 0}",
             "operand 3 (%p) is f32[rows], expected i32[rows], one sequence slot a row"
         ),
         (
-            "cache_write %x, %y, %i, %i, @plain {recurrence = 1}",
+            "cache_write %x, %y, %i, %i, %i, @plain {recurrence = 1}",
             "attribute recurrence is 1, expected 0: @plain is not a recurrent cache"
         ),
         (
-            "cache_write %x, %y, %i, %i, @deep {recurrence = -1}",
+            "cache_write %x, %y, %i, %i, %i, @deep {recurrence = -1}",
             "attribute recurrence is -1, expected a number from 0 to 2147483647, or induction"
         ),
         (
-            "cache_write %x, %y, %i, %i, @deep {recurrence = induction}",
+            "cache_write %x, %y, %i, %i, %i, @deep {recurrence = induction}",
             "attribute recurrence is induction, expected a number: the operation is in no repeat"
         ),
         (
-            "%r = wavefront_attention %z, %i, %i, @deep {heads = 2, recurrence = 0} : f32[rows,6]",
+            "%r = wavefront_attention %z, %i, %i, %i, @deep {heads = 2, recurrence = 0} : f32[rows,6]",
             "operand 1 (%z) is f32[rows,6], expected f32[rows,4], a query for each key of @deep"
         ),
         (
-            "%r = wavefront_attention %x, %i, %i, @deep {heads = 4, recurrence = 0} : f32[rows,4]",
+            "%r = wavefront_attention %x, %i, %i, %i, @deep {heads = 4, recurrence = 0} : f32[rows,4]",
             "attribute heads is 4, expected 2, as @deep has it"
         ),
         (
-            "%r = project_rope_write %x, %i, %i, @odd, @v8, @deep {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
+            "%r = project_rope_write %x, %i, %i, %i, @odd, @v8, @deep {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
             "@odd has 5 rows, expected a multiple of 3: queries, keys and values"
         ),
         (
-            "%r = project_rope_write %x, %i, %i, @qkv, @v, @deep {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
+            "%r = project_rope_write %x, %i, %i, %i, @qkv, @v, @deep {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
             "@v is f32[4], expected f32[8], biases of queries, then of keys"
         ),
         (
-            "%r = project_rope_write %x, %i, %i, @qkv, @v8, @flat {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
+            "%r = project_rope_write %x, %i, %i, %i, @qkv, @v8, @flat {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
             "attribute heads is 2, expected 4, as @flat has it"
         ),
         (
-            "%r = project_rope_write %x, %i, %i, @w, @v, @deep {heads = 1, base = 1.0, recurrence = 0} : f32[rows,2]",
+            "%r = project_rope_write %x, %i, %i, %i, @w, @v, @deep {heads = 1, base = 1.0, recurrence = 0} : f32[rows,2]",
             "writes keys of width 2 to @deep, whose keys have width 4"
         ),
         ("%r = linear_silu_gate %x, @odd : f32[rows,2]", "@odd has 5 rows, expected an even number: gate, then up"),

@@ -67,9 +67,14 @@ import Testing
         try sample.forge(at: folder.path("same"))
         #expect(Self.refusal(folder.path("same")) == nil)
 
-        try sample.forge(at: folder.path("newer"), metadata: ["version": "2"])
+        try sample.forge(at: folder.path("newer"), metadata: ["version": "3"])
         let newer = try #require(Self.refusal(folder.path("newer")))
-        #expect(newer.contains("version 2") && newer.contains("newer echelon"))
+        #expect(newer.contains("version 3") && newer.contains("newer echelon"))
+
+        try sample.forge(at: folder.path("older"), metadata: ["version": "1"])
+        let older = try #require(Self.refusal(folder.path("older")))
+        #expect(older.contains("version 1") && older.contains("older echelon"))
+        #expect(older.contains("Compile the checkpoint again."))
 
         for text in ["0", "-1", "one", "99999999999999999999", ""] {
             try sample.forge(at: folder.path("odd"), metadata: ["version": text])

@@ -39,6 +39,7 @@ import Testing
             arguments: [
                 Tensor(tokens, shape: [tokens.count]), Tensor(tokens.map { _ in 0 }, shape: [tokens.count]),
                 Tensor(tokens.indices.map(Int32.init), shape: [tokens.count]),
+                Tensor(tokens.map { _ in 0 }, shape: [tokens.count]),
                 Tensor(states, shape: [tokens.count, width]),
             ], recurrences: 2, caches: &caches)
         let found = try PlanModel(plan).evaluate(

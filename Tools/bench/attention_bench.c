@@ -30,6 +30,7 @@ static ech_program *program_of(int opcode, int isa) {
     const ech_buffer buffers[] = {{ECH_F32, WIDTH, ECH_PARAMETER, 0, 0},
                                   {ECH_I32, 1, ECH_PARAMETER, 1, 0},
                                   {ECH_I32, 1, ECH_PARAMETER, 2, 0},
+                                  {ECH_I32, 1, ECH_PARAMETER, 3, 0},
                                   {ECH_F32, WIDTH, ECH_RESULT, 0, 0}};
     ech_cache caches[CACHES];
     ech_instruction instructions[CACHES];
@@ -37,19 +38,19 @@ static ech_program *program_of(int opcode, int isa) {
         caches[i] = cache;
         instructions[i] = (ech_instruction){.opcode = opcode,
                                             .barrier = 1,
-                                            .in = {0, 1, 2, -1},
-                                            .out = {3, -1},
+                                            .in = {0, 1, 2, 3, -1},
+                                            .out = {4, -1},
                                             .weight = {-1, -1},
                                             .cache = i,
                                             .i0 = HEADS};
         if (opcode != ECH_CACHE_WRITE) continue;
-        const int32_t in[4] = {0, 0, 1, 2};
+        const int32_t in[5] = {0, 0, 1, 2, 3};
         memcpy(instructions[i].in, in, sizeof in);
         instructions[i].out[0] = -1;
     }
     char message[ECH_MESSAGE_SIZE] = "";
     ech_program *program =
-        ech_program_create(instructions, CACHES, buffers, 4, NULL, 0, caches, CACHES, 3, 1, 0, isa, message);
+        ech_program_create(instructions, CACHES, buffers, 5, NULL, 0, caches, CACHES, 4, 1, 0, isa, message);
     require(program, message);
     return program;
 }
@@ -57,11 +58,11 @@ static ech_program *program_of(int opcode, int isa) {
 /// One call over the `rows` positions that end at `end`.
 static void run(const ech_program *program, ech_session *session, const float *x, float *out, int32_t end, int32_t rows,
                 int threads) {
-    int32_t slots[MAX_ROWS] = {0}, positions[MAX_ROWS];
+    int32_t slots[MAX_ROWS] = {0}, positions[MAX_ROWS], depths[MAX_ROWS] = {0};
     for (int32_t i = 0; i < rows; i++) positions[i] = end - rows + i;
-    const void *parameters[] = {x, slots, positions};
+    const void *parameters[] = {x, slots, positions, depths};
     void *results[] = {out};
-    const ech_call call = {.rows = rows, .recurrences = 1, .depth = 1, .parameters = parameters, .results = results};
+    const ech_call call = {.rows = rows, .recurrences = 1, .parameters = parameters, .results = results};
     char message[ECH_MESSAGE_SIZE] = "";
     require(ech_run(program, session, &call, threads, message), message);
 }

@@ -42,6 +42,14 @@ static inline int64_t ech_cache_head(const ech_cache_memory *cache, int32_t slot
     return slot * cache->slot_stride + entry * cache->entry_stride + head * cache->head_stride;
 }
 
+/// The entry that a row writes at the call's recurrence `recurrence`.
+static inline int32_t ech_written_entry(const ech_cache_memory *cache, int32_t depth, int32_t recurrence) {
+    return cache->recurrent ? (depth + recurrence) % cache->entries : 0;
+}
+
+/// Whether rows of different depths read different entries.
+static inline bool ech_reads_by_depth(const ech_cache_memory *cache) { return cache->recurrent && cache->entries > 1; }
+
 /// The index of a column of a position in a head's keys, in numbers. In a bf16 cache the column is even.
 static inline int64_t ech_cache_key(const ech_cache_memory *cache, int64_t position, int64_t column) {
     const int64_t block = position / ECH_KEY_BLOCK * ECH_KEY_BLOCK, within = position % ECH_KEY_BLOCK;

@@ -12,7 +12,7 @@
 
 /// The operands of an instruction that is divided by rows.
 typedef struct {
-    ech_view in[4], out[2];
+    ech_view in[5], out[2];
     const float *weight[2];
     const float *rope; ///< the values of the rotary table
     /// One row of the widest buffer, rounded up to 16. If an output is q8 there are two such rows, and the second
@@ -26,11 +26,13 @@ typedef void (*ech_row_kernel)(const ech_row_work *work);
 
 typedef struct {
     const ech_cache_memory *cache;
-    const int32_t *depth;
+    const int32_t *depth;      ///< the session's
+    const int32_t *row_depths; ///< that of each row before the call
     const ech_wavefront *wavefront;
     ech_view queries, out;
     float *scratch; ///< ech_attention_scratch(dim16) floats
-    int32_t context, recurrence;
+    int32_t context;
+    int32_t recurrence; ///< that of the call, to which each row adds its depth
     int64_t begin, end; ///< pairs of a head and a row block; the block changes faster
 } ech_attention_work;
 

@@ -31,6 +31,8 @@ struct ech_program {
     int32_t instruction_count, buffer_count, weight_count, cache_count, parameter_count, result_count, rope_count;
     int32_t slots_parameter;     ///< -1 if no instruction uses slots
     int32_t positions_parameter; ///< -1 if no instruction uses positions
+    int32_t depths_parameter;    ///< -1 if no instruction uses depths
+    int32_t max_recurrence;      ///< the largest number of an instruction's recurrence
     bool writes_recurrent, reads_recurrent;
     int64_t arena_bytes_per_row;
     ech_scratch_need scratch;

@@ -59,7 +59,7 @@ typedef struct {
     int64_t best_offset;           ///< in a thread's scratch: a float and an i32 for each row
     int32_t *saved_depth;          ///< one for each row
     ech_ordered_row *ordered_rows; ///< one for each row
-    ech_row_block *row_blocks;     ///< room for one for each row
+    ech_row_block *row_blocks;     ///< room for one for each row, twice: by slot, and by slot and depth
     ech_deque *deques;             ///< one for each thread
     int32_t capacity;              ///< rows rounded up to 16
 } ech_arena;

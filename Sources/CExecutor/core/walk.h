@@ -19,8 +19,9 @@ typedef struct {
     const ech_session *session;
     const ech_call *call;
     ech_arena arena;
-    const int32_t *slots, *positions;
+    const int32_t *slots, *positions, *depths;
     ech_wavefront wavefront;
+    ech_wavefront wavefront_by_depth; ///< for caches that ech_reads_by_depth
     ech_barrier barrier;
 } ech_run_state;
 
@@ -46,7 +47,7 @@ static inline ech_view ech_view_of(const ech_run_state *run, int32_t index) {
     return view;
 }
 
-/// The recurrence at which a cache instruction writes or reads.
+/// The recurrence of the call at which a cache instruction writes or reads.
 static inline int32_t ech_recurrence(const ech_walk *walk, const ech_instruction *instruction) {
     return instruction->recurrence < 0 ? walk->iteration : instruction->recurrence;
 }

@@ -16,7 +16,8 @@ typedef struct {
     int32_t slot, position, row;
 } ech_ordered_row;
 
-/// Rows of one slot that attention computes together, so that they share each key and value that it reads.
+/// Rows that attention computes together, so that they share each key and value that it reads: rows of one slot and,
+/// for caches whose entries depend on the depth of the reader, of one depth.
 typedef struct {
     int32_t begin, end; ///< a range of the ordered rows
 } ech_row_block;
@@ -28,8 +29,17 @@ typedef struct {
     int64_t keys; ///< the sum over all rows of the number of keys that the row sees
 } ech_wavefront;
 
-/// Orders the rows of a call and divides them into blocks. `ordered` and `blocks` have room for one entry for each row.
+/// Orders the rows of a call and divides them into blocks by slot. `ordered` and `blocks` have room for one entry for
+/// each row.
 ech_wavefront ech_wavefront_of(const int32_t *slots, const int32_t *positions, int32_t rows, ech_ordered_row *ordered,
                                ech_row_block *blocks);
+
+/// The same rows in blocks by slot and depth. Depths do not rise along a slot, so the order of the rows is the same.
+/// The given wavefront if no slot has two depths; else `blocks` has room for one entry for each row.
+ech_wavefront ech_wavefront_by_depth(const ech_wavefront *by_slot, const int32_t *depths, int32_t rows,
+                                     ech_row_block *blocks);
+
+/// The number of the first ordered row that is deeper than the row before it in its slot, -1 if there is none.
+int32_t ech_rising_depth(const ech_wavefront *wavefront, const int32_t *depths, int32_t rows);
 
 #endif

@@ -164,12 +164,12 @@ const ech_opcode_form *ech_opcode_describe(int32_t opcode);
 typedef struct {
     int32_t opcode;
     int32_t barrier;    ///< not 0: all threads finish the instructions before this one before any thread starts it
-    int32_t in[4];      ///< buffer indexes; -1 where unused
+    int32_t in[5];      ///< buffer indexes; -1 where unused
     int32_t out[2];     ///< buffer indexes; -1 where unused
     int32_t weight[2];  ///< weight indexes; -1 where unused
     int32_t cache;      ///< cache index; -1 where unused
-    int32_t recurrence; ///< for cache instructions: the number t, or -1 for the count of finished iterations of the
-                        ///< ECH_REPEAT around it
+    int32_t recurrence; ///< for cache instructions: the recurrence of the call, as a number or -1 for the count of
+                        ///< finished iterations of the ECH_REPEAT around it; a row's own recurrence adds its depth
     int32_t i0, i1;
     float f0;
 } ech_instruction;
@@ -197,9 +197,9 @@ bool ech_isa_available(int isa);
 
 /// Checks a tape and copies it. The weights' data is borrowed and must outlive the program. Checked are opcodes,
 /// indexes, the element types and widths of all operands against the opcode and its weights, the weights' byte counts,
-/// loops, that no parameter is written, and that slots, positions and tokens are i32 parameters. Each arena buffer must
-/// end within `arena_bytes_per_row`. Returns NULL with a message if something is wrong; the message names the
-/// instruction's number.
+/// loops, that no parameter is written, and that slots, positions, depths and tokens are i32 parameters. Each arena
+/// buffer must end within `arena_bytes_per_row`. Returns NULL with a message if something is wrong; the message names
+/// the instruction's number.
 ech_program *ech_program_create(const ech_instruction *instructions, int32_t instruction_count,
                                 const ech_buffer *buffers, int32_t buffer_count, const ech_weight *weights,
                                 int32_t weight_count, const ech_cache *caches, int32_t cache_count,
@@ -247,13 +247,13 @@ typedef struct {
 
 // MARK: Calls
 
+/// Each row has a depth: the number of recurrences that its position has had before the call. The cache instructions'
+/// recurrence i is recurrence depth + i of the row. After a call that writes recurrent caches, a position has had
+/// n = depth + recurrences. A later reader at its recurrence t reads entry (t < n ? t : n - 1) mod B of it. Rows of the
+/// call itself are read at t, so depths may not rise along the positions of a slot.
 typedef struct {
     int32_t rows;        ///< at least 1
     int32_t recurrences; ///< at least 0
-    /// The number of recurrences whose entries each row's position has in recurrent caches after this call, normally
-    /// that of the call. A later reader at recurrence t reads entry (t < depth ? t : depth - 1) mod B of a position
-    /// with `depth` recurrences. Rows of the call itself are read at t.
-    int32_t depth;
     const void *const *parameters;
     void *const *results;
     ech_track *tracks;   ///< one for each thread if the call is recorded, else NULL
@@ -261,8 +261,9 @@ typedef struct {
 } ech_call;
 
 /// Runs the program. Before anything is computed, it checks rows, slots (within the session), positions (within the
-/// context, no pair of slot and position twice) and tokens (within the embedding's rows), and grows the arena to the
-/// call's rows. `threads` is at least 1. Returns false with a message if something is wrong; caches are then unchanged.
+/// context, no pair of slot and position twice), depths (at least 0, not rising along a slot) and tokens (within the
+/// embedding's rows), and grows the arena to the call's rows. `threads` is at least 1. Returns false with a message if
+/// something is wrong; caches are then unchanged.
 bool ech_run(const ech_program *program, ech_session *session, const ech_call *call, int threads,
              char message[ECH_MESSAGE_SIZE]);
 

@@ -1,5 +1,6 @@
 /// wavefront_attention: threads share the pairs of a head and a block of rows. The computation is in
 /// kernels/attention_template.h.
+#include "core/cache.h"
 #include "core/kernels.h"
 #include "instructions/operation.h"
 
@@ -8,17 +9,18 @@ bool ech_check_wavefront_attention(const ech_check *c) {
     if (!ech_check_cache_heads(c)) return false;
     ech_need(&c->program->scratch.fixed,
              ech_attention_scratch(ech_round_up(ech_cache_at(c)->dim, 16)) * (int64_t)sizeof(float));
-    return ech_check_cache_use(c, 1, 2, false) && ech_same_width(c, ech_in(c, 0)->width, width, "the queries") &&
+    return ech_check_cache_use(c, 1, false) && ech_same_width(c, ech_in(c, 0)->width, width, "the queries") &&
            ech_same_width(c, ech_out(c, 0)->width, width, "its output");
 }
 
 void ech_run_wavefront_attention(ech_walk *walk, const ech_instruction *instruction) {
     const ech_run_state *run = walk->run;
     const ech_cache_memory *cache = &run->session->caches[instruction->cache];
-    const ech_wavefront *wavefront = &run->wavefront;
+    const ech_wavefront *wavefront = ech_reads_by_depth(cache) ? &run->wavefront_by_depth : &run->wavefront;
     ech_attention_work work = {
         .cache = cache,
         .depth = run->session->depth,
+        .row_depths = run->depths,
         .wavefront = wavefront,
         .queries = ech_view_of(run, instruction->in[0]),
         .out = ech_view_of(run, instruction->out[0]),

@@ -5,7 +5,7 @@
 
 bool ech_check_cache_write(const ech_check *c) {
     const int64_t width = ech_cache_width(c);
-    return ech_check_cache_use(c, 2, 3, true) && ech_same_width(c, ech_in(c, 0)->width, width, "the keys") &&
+    return ech_check_cache_use(c, 2, true) && ech_same_width(c, ech_in(c, 0)->width, width, "the keys") &&
            ech_same_width(c, ech_in(c, 1)->width, width, "the values");
 }
 
@@ -14,12 +14,14 @@ void ech_run_cache_write(ech_walk *walk, const ech_instruction *instruction) {
     if (!ech_rows_begin(walk, instruction, &work)) return;
     const ech_run_state *run = walk->run;
     const ech_cache_memory *cache = &run->session->caches[instruction->cache];
-    const int32_t entry = cache->recurrent ? ech_recurrence(walk, instruction) % cache->entries : 0;
+    const int32_t recurrence = ech_recurrence(walk, instruction);
     const int64_t dim = cache->dim, width = dim * cache->heads;
-    for (int64_t i = work.begin; i < work.end; i++)
+    for (int64_t i = work.begin; i < work.end; i++) {
+        const int32_t entry = ech_written_entry(cache, run->depths[i], recurrence);
         for (int32_t head = 0; head < cache->heads; head++) {
             const int64_t to = ech_cache_head(cache, run->slots[i], entry, head), from = i * width + head * dim;
             ech_cache_put_key(cache, to, run->positions[i], 0, (const float *)work.in[0].data + from, cache->dim);
             ech_cache_put_value(cache, to, run->positions[i], 0, (const float *)work.in[1].data + from, cache->dim);
         }
+    }
 }

@@ -44,7 +44,7 @@ static bool check_product(const ech_check *c) {
 bool ech_check_operands(const ech_check *c) {
     const ech_instruction *instruction = c->instruction;
     const ech_operation *operation = &ech_operations[instruction->opcode];
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < 5; k++)
         if (!check_operand(c, "in", k, instruction->in[k], operation->in[k])) return false;
     for (int k = 0; k < 2; k++) {
         if (!check_operand(c, "out", k, instruction->out[k], operation->out[k])) return false;
@@ -100,16 +100,18 @@ bool ech_check_positions(const ech_check *c, int32_t buffer) {
     return take_parameter(c, &c->program->positions_parameter, buffer, "positions");
 }
 
-bool ech_check_cache_use(const ech_check *c, int slots, int positions, bool writes) {
+bool ech_check_cache_use(const ech_check *c, int indices, bool writes) {
     ech_program *program = c->program;
-    if (!take_parameter(c, &program->slots_parameter, c->instruction->in[slots], "slots") ||
-        !ech_check_positions(c, c->instruction->in[positions]))
+    const int32_t *in = c->instruction->in + indices;
+    if (!take_parameter(c, &program->slots_parameter, in[0], "slots") || !ech_check_positions(c, in[1]) ||
+        !take_parameter(c, &program->depths_parameter, in[2], "depths"))
         return false;
     if (!ech_cache_at(c)->recurrent) return true;
     if (c->instruction->recurrence < -1)
         return ECH_REFUSE(c, "has the recurrence %d; at least -1 is needed.", c->instruction->recurrence);
     if (c->instruction->recurrence == -1 && !c->loop_end)
         return ECH_REFUSE(c, "%s", "takes its recurrence from a loop, but is in none.");
+    program->max_recurrence = ech_max(program->max_recurrence, c->instruction->recurrence);
     if (writes) program->writes_recurrent = true;
     else program->reads_recurrent = true;
     return true;

@@ -22,14 +22,14 @@ enum {
 };
 
 // Each takes the words in parentheses of IN, OUT or WEIGHTS, followed by as many NONE as fill a list.
-#define FIRST_4(a, b, c, d, ...)                                                                                       \
-    { a, b, c, d }
+#define FIRST_5(a, b, c, d, e, ...)                                                                                    \
+    { a, b, c, d, e }
 #define FIRST_2(a, b, ...)                                                                                             \
     { a, b }
 #define FIRST(a, ...) (a)
-#define COUNT_4(a, b, c, d, ...) (((a) != 0) + ((b) != 0) + ((c) != 0) + ((d) != 0))
+#define COUNT_5(a, b, c, d, e, ...) (((a) != 0) + ((b) != 0) + ((c) != 0) + ((d) != 0) + ((e) != 0))
 #define COUNT_2(a, b, ...) (((a) != 0) + ((b) != 0))
-#define APPLY(macro, ...) macro(__VA_ARGS__, NONE, NONE, NONE, NONE)
+#define APPLY(macro, ...) macro(__VA_ARGS__, NONE, NONE, NONE, NONE, NONE)
 #define IN(...) __VA_ARGS__
 #define OUT(...) __VA_ARGS__
 #define WEIGHTS(...) __VA_ARGS__
@@ -39,7 +39,7 @@ const ech_operation ech_operations[ECH_OPCODE_COUNT] = {
                       check_, run_)                                                                                    \
     [ECH_##constant] = {                                                                                               \
         .form = {.name = #operation,                                                                                   \
-                 .inputs = APPLY(COUNT_4, inputs_),                                                                    \
+                 .inputs = APPLY(COUNT_5, inputs_),                                                                    \
                  .outputs = APPLY(COUNT_2, outputs_),                                                                  \
                  .weights = APPLY(COUNT_2, weights_),                                                                  \
                  .cache = cache_,                                                                                      \
@@ -48,7 +48,7 @@ const ech_operation ech_operations[ECH_OPCODE_COUNT] = {
                  .division = ECH_##division_,                                                                          \
                  .reads_matrix = APPLY(FIRST, weights_) == MATRIX,                                                     \
                  .stored = APPLY(FIRST, outputs_) & ECH_OPERAND_ELEMENTS},                                             \
-        .in = APPLY(FIRST_4, inputs_),                                                                                 \
+        .in = APPLY(FIRST_5, inputs_),                                                                                 \
         .out = APPLY(FIRST_2, outputs_),                                                                               \
         .weight = APPLY(FIRST_2, weights_),                                                                            \
         .check = ech_check_##check_,                                                                                   \

@@ -32,7 +32,7 @@ typedef struct ech_check {
 
 typedef struct {
     ech_opcode_form form;
-    ech_operand_kind in[4], out[2];
+    ech_operand_kind in[5], out[2];
     uint8_t weight[2]; ///< ech_weight_kind
     /// Checks widths and constants of an instruction whose operands exist and have the right elements, and notes in the
     /// program what it needs.
@@ -77,10 +77,12 @@ bool ech_check_eps(const ech_check *c);
 /// Checks f0 as the base of a rotary embedding of heads of `dim` columns, and notes that the program needs that table.
 bool ech_check_rotation(const ech_check *c, int32_t dim);
 /// Checks that the parameter of buffer `buffer` is the one that all instructions use for their positions. Positions are
-/// checked in each call, so a program has one parameter for them; likewise for slots.
+/// checked in each call, so a program has one parameter for them; likewise for slots
+/// and depths.
 bool ech_check_positions(const ech_check *c, int32_t buffer);
-/// Checks the slots, positions and recurrence of an instruction that reads or writes a cache.
-bool ech_check_cache_use(const ech_check *c, int slots, int positions, bool writes);
+/// Checks the slots, positions and depths, inputs number `indices` and the two after it, and the recurrence of an
+/// instruction that reads or writes a cache.
+bool ech_check_cache_use(const ech_check *c, int indices, bool writes);
 /// Checks that i0 is the number of heads of the cache.
 bool ech_check_cache_heads(const ech_check *c);
 

@@ -13,7 +13,7 @@ bool ech_rows_begin(ech_walk *walk, const ech_instruction *instruction, ech_row_
         .begin = (int32_t)range.begin,
         .end = (int32_t)range.end,
     };
-    for (int k = 0; k < 4 && instruction->in[k] >= 0; k++) work->in[k] = ech_view_of(run, instruction->in[k]);
+    for (int k = 0; k < 5 && instruction->in[k] >= 0; k++) work->in[k] = ech_view_of(run, instruction->in[k]);
     for (int k = 0; k < 2 && instruction->out[k] >= 0; k++) work->out[k] = ech_view_of(run, instruction->out[k]);
     for (int k = 0; k < 2 && instruction->weight[k] >= 0; k++)
         work->weight[k] = run->program->weights[instruction->weight[k]].data;

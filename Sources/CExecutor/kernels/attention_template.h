@@ -100,7 +100,7 @@ INLINE vec fused_exponential(vec x, const bool to_be_rounded) {
     return p * (vec)(((vec_bits)shifted + 127u) << 23);
 }
 
-/// The cache entry of a position that a reader at recurrence t uses, see ech_call.depth.
+/// The cache entry of a position that a reader at recurrence t uses, see ech_call.
 INLINE int32_t entry_of(int32_t t, int32_t depth, int32_t entries) {
     if (t >= depth) t = depth > 0 ? depth - 1 : 0;
     return t % entries;
@@ -140,13 +140,14 @@ INLINE bool are_same(const int32_t *entries, int32_t count) {
 
 /// `keys` and `values` are those of the slot and head, at entry 0 and the block's first position. Keys and values of
 /// several entries are put together in `gathered`, which has room for the keys of a block and, if they are pairs, the
-/// values.
+/// values. The readers are at recurrence `t`.
 INLINE void locate(located_block *block, const ech_attention_work *work, head_sizes size, const cell *keys,
-                   const cell *values, const int32_t *depth, int32_t count, cell *gathered, const bool pairs) {
+                   const cell *values, const int32_t *depth, int32_t t, int32_t count, cell *gathered,
+                   const bool pairs) {
     const ech_cache_memory *cache = work->cache;
     int32_t entries[BLOCK] = {0};
-    if (cache->recurrent && cache->entries > 1)
-        for (int32_t j = 0; j < count; j++) entries[j] = entry_of(work->recurrence, depth[j], cache->entries);
+    if (ech_reads_by_depth(cache))
+        for (int32_t j = 0; j < count; j++) entries[j] = entry_of(t, depth[j], cache->entries);
 
     const int64_t key_block = (int64_t)ECH_KEY_BLOCK * size.padded_key;
     for (int32_t b = 0; b < KEY_BLOCKS; b++, keys += key_block, gathered += key_block) {
@@ -363,6 +364,8 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
     const ech_cache_memory *cache = work->cache;
     const head_sizes size = sizes_of(cache, pairs);
     const int32_t slot = ordered[0].slot, last = ordered[rows - 1].position;
+    // All rows of the block have this depth where it matters.
+    const int32_t t = work->row_depths[ordered[0].row] + work->recurrence;
     const int64_t offset = ech_cache_head(cache, slot, 0, head) / (pairs ? 2 : 1);
     const cell *keys = (const cell *)cache->keys + offset, *values = (const cell *)cache->values + offset;
     const int32_t *depth = work->depth + (int64_t)slot * work->context;
@@ -377,7 +380,7 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
         for (int32_t i = begin; i < rows; i++) counts[i] = ech_min(ordered[i].position - first + 1, BLOCK);
         const int32_t count = counts[rows - 1], blocks = (count + ECH_KEY_BLOCK - 1) / ECH_KEY_BLOCK;
         located_block block;
-        locate(&block, work, size, keys, values, depth, count, memory->gathered, pairs);
+        locate(&block, work, size, keys, values, depth, t, count, memory->gathered, pairs);
         const bool more = last - first >= BLOCK;
 #define SCORE(n, i, ahead)                                                                                             \
     score(n, blocks, memory->queries + (int64_t)(i)*size.padded_key, block.keys, size, memory->weights + (i)*BLOCK,    \

@@ -77,9 +77,8 @@ static bool check_call(const ech_program *program, ech_session *session, const e
                        char *message) {
     if (call->rows < 1 || call->rows > ECH_ROWS_LIMIT)
         return ech_fail(message, "A call has %d rows; there have to be 1 ... %d.", call->rows, ECH_ROWS_LIMIT);
-    if (call->recurrences < 0 || call->depth < 0)
-        return ech_fail(message, "A call has %d recurrences and the depth %d; neither can be negative.",
-                        call->recurrences, call->depth);
+    if (call->recurrences < 0)
+        return ech_fail(message, "A call has %d recurrences; the number cannot be negative.", call->recurrences);
     if (threads < 1 || threads > ECH_THREADS_LIMIT)
         return ech_fail(message, "%d threads cannot run a call; there have to be 1 ... %d.", threads,
                         ECH_THREADS_LIMIT);
@@ -94,11 +93,36 @@ static bool check_call(const ech_program *program, ech_session *session, const e
     if (positions >= 0 && !check_range(call->parameters[positions], call->rows, session->context, "position", message))
         return false;
     if (slots < 0) return true;
-    return check_range(call->parameters[slots], call->rows, session->slots, "slot", message) &&
+    // Recurrences are numbers of 32 bits.
+    const int64_t depth_limit = INT64_C(1) + INT32_MAX - ech_max(call->recurrences, program->max_recurrence);
+    return check_range(call->parameters[program->depths_parameter], call->rows, depth_limit, "depth", message) &&
+           check_range(call->parameters[slots], call->rows, session->slots, "slot", message) &&
            check_distinct(session, call->parameters[slots], call->parameters[positions], call->rows, message);
 }
 
 // MARK: Depths
+
+/// Orders the call's rows for attention. A row that is deeper than an older one would read recurrences that the older
+/// one has not had, and is refused.
+static bool order_rows(ech_run_state *run, char *message) {
+    const int32_t rows = run->call->rows;
+    const ech_arena *arena = &run->arena;
+    run->wavefront = ech_wavefront_of(run->slots, run->positions, rows, arena->ordered_rows, arena->row_blocks);
+    const int32_t rising = ech_rising_depth(&run->wavefront, run->depths, rows);
+    if (rising >= 0) {
+        const ech_ordered_row *younger = &run->wavefront.rows[rising], *older = younger - 1;
+        return ech_fail(
+            message,
+            "Row %d of the call has slot %d, position %d and depth %d, and position %d has depth %d: depths "
+            "may not rise along a sequence.",
+            younger->row, younger->slot, younger->position, run->depths[younger->row], older->position,
+            run->depths[older->row]);
+    }
+    run->wavefront_by_depth = run->session->budget > 1 ? ech_wavefront_by_depth(&run->wavefront, run->depths, rows,
+                                                                                arena->row_blocks + arena->capacity)
+                                                       : run->wavefront;
+    return true;
+}
 
 static bool uses_recurrent(const ech_program *program) { return program->writes_recurrent || program->reads_recurrent; }
 
@@ -116,7 +140,7 @@ static void end_depths(const ech_run_state *run, ech_session *session) {
     if (!uses_recurrent(run->program)) return;
     for (int32_t i = 0; i < run->call->rows; i++)
         session->depth[(int64_t)run->slots[i] * session->context + run->positions[i]] =
-            run->program->writes_recurrent ? run->call->depth : run->arena.saved_depth[i];
+            run->program->writes_recurrent ? run->depths[i] + run->call->recurrences : run->arena.saved_depth[i];
 }
 
 // MARK: The tape
@@ -185,9 +209,9 @@ bool ech_run(const ech_program *program, ech_session *session, const ech_call *c
         .arena = arena,
         .slots = program->slots_parameter < 0 ? NULL : call->parameters[program->slots_parameter],
         .positions = program->positions_parameter < 0 ? NULL : call->parameters[program->positions_parameter],
+        .depths = program->depths_parameter < 0 ? NULL : call->parameters[program->depths_parameter],
     };
-    if (run.slots)
-        run.wavefront = ech_wavefront_of(run.slots, run.positions, call->rows, arena.ordered_rows, arena.row_blocks);
+    if (run.slots && !order_rows(&run, message)) return false;
     for (int i = 0; call->tracks && i < threads; i++) call->tracks[i].begin = call->tracks[i].end = 0;
     begin_depths(&run, session);
 #pragma omp parallel num_threads(threads)

@@ -223,7 +223,7 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
     const int64_t ordered_begin = total;
     fits = fits && add_product(&total, capacity, sizeof(ech_ordered_row), 1, 1);
     const int64_t blocks_begin = total;
-    fits = fits && add_product(&total, capacity, sizeof(ech_row_block), 1, 1);
+    fits = fits && add_product(&total, capacity, sizeof(ech_row_block), 2, 1);
     const int64_t deques_begin = total = ech_round_up(total, sizeof(ech_deque));
     fits = fits && add_product(&total, sizeof(ech_deque), threads, 1, 1);
     if (!fits) return ech_fail(message, "A call of %d rows needs more memory than there can be.", call->rows);

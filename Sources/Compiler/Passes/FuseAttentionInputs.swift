@@ -6,7 +6,7 @@ import IR
 ///     %qkv = linear %x, @w                   %v  = slice %qkv {from = 2E, to = 3E}
 ///     %qk  = slice %qkv {from = 0, to = 2E}  %k  = rope %k0, %position
 ///     %qkb = bias %qk, @b                    %q  = rope %q0, %position
-///     %q0  = slice %qkb {from = 0, to = E}   cache_write %k, %v, %slot, %position, @cache
+///     %q0  = slice %qkb {from = 0, to = E}   cache_write %k, %v, %slot, %position, %depth, @cache
 ///     %k0  = slice %qkb {from = E, to = 2E}
 public struct FuseAttentionInputs: Pass {
     public let name = "fuse-attention-inputs"
@@ -91,7 +91,7 @@ public struct FuseAttentionInputs: Pass {
         return (
             [linear, pairSlice, bias, querySlice, keySlice, valueSlice, queryRope, keyRope, write],
             Operation(
-                .projectRopeWrite, [operations[linear].operands[0], operands[2], position],
+                .projectRopeWrite, [operations[linear].operands[0], operands[2], position, operands[4]],
                 symbols: operations[linear].symbols + operations[bias].symbols + operations[write].symbols,
                 attributes: attributes, results: [queries])
         )

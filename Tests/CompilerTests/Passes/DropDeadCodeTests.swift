@@ -10,22 +10,22 @@ import Testing
                 weight @unused : f32[4]
                 cache @used_too : f32[2,2]
                 cache @nobody : f32[2,2]
-                func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> f32[rows,4] {
+                func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,4] {
                   %a = silu %x : f32[rows,4]
                   %b = norm %a, @unused {eps = 0.5} : f32[rows,4]
                   %t = argmax %b : i32[rows]
                   %y = linear %a, @used : f32[rows,4]
-                  %m = wavefront_attention %y, %slot, %position, @used_too {heads = 2, recurrence = 0} : f32[rows,4]
+                  %m = wavefront_attention %y, %slot, %position, %depth, @used_too {heads = 2, recurrence = 0} : f32[rows,4]
                   return %y
                 }
                 """,
             toGive: """
                 weight @used : f32[4,4]
                 cache @used_too : f32[2,2]
-                func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> f32[rows,4] {
+                func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,4] {
                   %a = silu %x : f32[rows,4]
                   %y = linear %a, @used : f32[rows,4]
-                  %m = wavefront_attention %y, %slot, %position, @used_too {heads = 2, recurrence = 0} : f32[rows,4]
+                  %m = wavefront_attention %y, %slot, %position, %depth, @used_too {heads = 2, recurrence = 0} : f32[rows,4]
                   return %y
                 }
                 """)

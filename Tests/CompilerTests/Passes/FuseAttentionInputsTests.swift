@@ -8,7 +8,8 @@ import Testing
         cache @c : f32[2,2] recurrent
 
         """
-    static let parameters = "%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %other: i32[rows]"
+    static let parameters =
+        "%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows], %other: i32[rows]"
     static let text =
         declarations + """
             func @f(\(parameters)) -> f32[rows,4] {
@@ -20,8 +21,8 @@ import Testing
               %k0 = slice %biased {from = 4, to = 8} : f32[rows,4]
               %k = rope %k0, %position {heads = 2, base = 100.0} : f32[rows,4]
               %v = slice %qkv {from = 8, to = 12} : f32[rows,4]
-              cache_write %k, %v, %slot, %position, @c {recurrence = 3}
-              %y = wavefront_attention %q, %slot, %position, @c {heads = 2, recurrence = 3} : f32[rows,4]
+              cache_write %k, %v, %slot, %position, %depth, @c {recurrence = 3}
+              %y = wavefront_attention %q, %slot, %position, %depth, @c {heads = 2, recurrence = 3} : f32[rows,4]
               return %y
             }
             """
@@ -31,8 +32,8 @@ import Testing
             FuseAttentionInputs(), of: Self.text,
             toGive: Self.declarations + """
                 func @f(\(Self.parameters)) -> f32[rows,4] {
-                  %q = project_rope_write %x, %slot, %position, @w, @b, @c {heads = 2, base = 100.0, recurrence = 3} : f32[rows,4]
-                  %y = wavefront_attention %q, %slot, %position, @c {heads = 2, recurrence = 3} : f32[rows,4]
+                  %q = project_rope_write %x, %slot, %position, %depth, @w, @b, @c {heads = 2, base = 100.0, recurrence = 3} : f32[rows,4]
+                  %y = wavefront_attention %q, %slot, %position, %depth, @c {heads = 2, recurrence = 3} : f32[rows,4]
                   return %y
                 }
                 """)
@@ -52,8 +53,8 @@ import Testing
                     %q0 = slice %biased {from = 0, to = 4} : f32[rows,4]
                     %k = rope %k0, %position {heads = 2, base = 100.0} : f32[rows,4]
                     %q = rope %q0, %position {heads = 2, base = 100.0} : f32[rows,4]
-                    cache_write %k, %v, %slot, %position, @c {recurrence = induction}
-                    %y = wavefront_attention %q, %slot, %position, @c {heads = 2, recurrence = induction} : f32[rows,4]
+                    cache_write %k, %v, %slot, %position, %depth, @c {recurrence = induction}
+                    %y = wavefront_attention %q, %slot, %position, %depth, @c {heads = 2, recurrence = induction} : f32[rows,4]
                     %qkv.1 = linear %y, @w : f32[rows,12]
                     %v.1 = slice %qkv.1 {from = 8, to = 12} : f32[rows,4]
                     %qk.1 = slice %qkv.1 {from = 0, to = 8} : f32[rows,8]
@@ -62,7 +63,7 @@ import Testing
                     %q0.1 = slice %biased.1 {from = 0, to = 4} : f32[rows,4]
                     %k.1 = rope %k0.1, %position {heads = 2, base = 100.0} : f32[rows,4]
                     %q.1 = rope %q0.1, %position {heads = 2, base = 100.0} : f32[rows,4]
-                    cache_write %k.1, %v.1, %slot, %position, @c {recurrence = induction}
+                    cache_write %k.1, %v.1, %slot, %position, %depth, @c {recurrence = induction}
                     yield %q.1
                   }
                   return %r
@@ -71,9 +72,9 @@ import Testing
             toGive: Self.declarations + """
                 func @f(\(Self.parameters)) -> f32[rows,4] {
                   %r = repeat recurrences (%a = %x) : f32[rows,4] {
-                    %q = project_rope_write %a, %slot, %position, @w, @b, @c {heads = 2, base = 100.0, recurrence = induction} : f32[rows,4]
-                    %y = wavefront_attention %q, %slot, %position, @c {heads = 2, recurrence = induction} : f32[rows,4]
-                    %q.1 = project_rope_write %y, %slot, %position, @w, @b, @c {heads = 2, base = 100.0, recurrence = induction} : f32[rows,4]
+                    %q = project_rope_write %a, %slot, %position, %depth, @w, @b, @c {heads = 2, base = 100.0, recurrence = induction} : f32[rows,4]
+                    %y = wavefront_attention %q, %slot, %position, %depth, @c {heads = 2, recurrence = induction} : f32[rows,4]
+                    %q.1 = project_rope_write %y, %slot, %position, %depth, @w, @b, @c {heads = 2, base = 100.0, recurrence = induction} : f32[rows,4]
                     yield %q.1
                   }
                   return %r
@@ -82,7 +83,7 @@ import Testing
     }
 
     private static let queryRope = "  %q = rope %q0, %position {heads = 2, base = 100.0} : f32[rows,4]\n"
-    private static let write = "  cache_write %k, %v, %slot, %position, @c {recurrence = 3}\n"
+    private static let write = "  cache_write %k, %v, %slot, %position, %depth, @c {recurrence = 3}\n"
 
     private static func returning(_ value: String, _ width: Int) -> Variation {
         Variation(
@@ -100,7 +101,9 @@ import Testing
             ("%q0, %position {heads = 2", "%q0, %position {heads = 1")),
         Variation("queries turned by other positions", ("rope %q0, %position", "rope %q0, %other")),
         Variation("keys turned by other positions", ("rope %k0, %position", "rope %k0, %other")),
-        Variation("written at other positions", ("%slot, %position, @c {recurrence", "%slot, %other, @c {recurrence")),
+        Variation(
+            "written at other positions",
+            ("%slot, %position, %depth, @c {recurrence", "%slot, %other, %depth, @c {recurrence")),
         Variation("keys not turned", ("cache_write %k,", "cache_write %k0,")),
         Variation(
             "queries and keys the other way around",

@@ -9,7 +9,7 @@ import Testing
         weight @q : int8[4,4]
         weight @g : int4[8,4]
         cache @c : f32[2,2]
-        func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> \(returns) {
+        func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> \(returns) {
         \(body)
         }
         """
@@ -68,8 +68,8 @@ import Testing
 
     @Test func `rows are quantized by what computes them, unless it works in shares of columns`() throws {
         let kept = """
-              cache_write %x, %x, %slot, %position, @c {recurrence = 0}
-              %a = wavefront_attention %x, %slot, %position, @c {heads = 2, recurrence = 0} : f32[rows,4]
+              cache_write %x, %x, %slot, %position, %depth, @c {recurrence = 0}
+              %a = wavefront_attention %x, %slot, %position, %depth, @c {heads = 2, recurrence = 0} : f32[rows,4]
               %a8 = convert %a : q8[rows,4]
               %y = linear %a8, @q : f32[rows,4]
             """

@@ -70,10 +70,10 @@ import Testing
         try expect(
             HoistInvariants(),
             toKeep: Self.declarations + """
-                func @f(%s: f32[rows,4], %e: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> f32[rows,4] {
+                func @f(%s: f32[rows,4], %e: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,4] {
                   %r = repeat recurrences (%a = %s) : f32[rows,4] {
-                    cache_write %e, %e, %slot, %position, @c {recurrence = induction}
-                    %m = wavefront_attention %e, %slot, %position, @c {heads = 2, recurrence = induction} : f32[rows,4]
+                    cache_write %e, %e, %slot, %position, %depth, @c {recurrence = induction}
+                    %m = wavefront_attention %e, %slot, %position, %depth, @c {heads = 2, recurrence = induction} : f32[rows,4]
                     %y = norm %m, @n {eps = 0.001} : f32[rows,4]
                     yield %y
                   }

@@ -96,8 +96,8 @@ import Testing
                 weight @head : f32[9,4]
                 weight @low : bf16[4,4]
                 cache @c : f32[2,2]
-                func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> i32[rows] {
-                  %q = project_rope_write %x, %slot, %position, @qkv, @b, @c {heads = 2, base = 100.0, recurrence = 0} : f32[rows,4]
+                func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> i32[rows] {
+                  %q = project_rope_write %x, %slot, %position, %depth, @qkv, @b, @c {heads = 2, base = 100.0, recurrence = 0} : f32[rows,4]
                   %g = linear_silu_gate %q, @gate : bf16[rows,4]
                   %l = linear %g, @low : f32[rows,4]
                   %t = linear_argmax %l, @head : i32[rows]
@@ -111,9 +111,9 @@ import Testing
                 weight @head : bf16[9,4]
                 weight @low : bf16[4,4]
                 cache @c : f32[2,2]
-                func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> i32[rows] {
+                func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> i32[rows] {
                   %x.bf16 = convert %x : bf16[rows,4]
-                  %q = project_rope_write %x.bf16, %slot, %position, @qkv, @b, @c {heads = 2, base = 100.0, recurrence = 0} : f32[rows,4]
+                  %q = project_rope_write %x.bf16, %slot, %position, %depth, @qkv, @b, @c {heads = 2, base = 100.0, recurrence = 0} : f32[rows,4]
                   %q.bf16 = convert %q : bf16[rows,4]
                   %g = linear_silu_gate %q.bf16, @gate : bf16[rows,4]
                   %l = linear %g, @low : f32[rows,4]

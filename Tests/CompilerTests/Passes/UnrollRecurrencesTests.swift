@@ -7,12 +7,12 @@ import Testing
         weight @b : f32[4]
         cache @c : f32[2,2] recurrent
         cache @once : f32[2,2]
-        func @f(%s: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> f32[rows,4] {
+        func @f(%s: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,4] {
           %r = repeat \(count) (%a = %s) : f32[rows,4] {
             %k = bias %a, @b : f32[rows,4]
-            cache_write %k, %a, %slot, %position, @c {recurrence = induction}
-            cache_write %k, %a, %slot, %position, @once {recurrence = 0}
-            %y = wavefront_attention %k, %slot, %position, @c {heads = 2, recurrence = induction} : f32[rows,4]
+            cache_write %k, %a, %slot, %position, %depth, @c {recurrence = induction}
+            cache_write %k, %a, %slot, %position, %depth, @once {recurrence = 0}
+            %y = wavefront_attention %k, %slot, %position, %depth, @c {heads = 2, recurrence = induction} : f32[rows,4]
             yield %y
           }
           %t = silu %r : f32[rows,4]
@@ -28,15 +28,15 @@ import Testing
                 weight @b : f32[4]
                 cache @c : f32[2,2] recurrent
                 cache @once : f32[2,2]
-                func @f(%s: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> f32[rows,4] {
+                func @f(%s: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,4] {
                   %k.1 = bias %s, @b : f32[rows,4]
-                  cache_write %k.1, %s, %slot, %position, @c {recurrence = 0}
-                  cache_write %k.1, %s, %slot, %position, @once {recurrence = 0}
-                  %y.1 = wavefront_attention %k.1, %slot, %position, @c {heads = 2, recurrence = 0} : f32[rows,4]
+                  cache_write %k.1, %s, %slot, %position, %depth, @c {recurrence = 0}
+                  cache_write %k.1, %s, %slot, %position, %depth, @once {recurrence = 0}
+                  %y.1 = wavefront_attention %k.1, %slot, %position, %depth, @c {heads = 2, recurrence = 0} : f32[rows,4]
                   %k.2 = bias %y.1, @b : f32[rows,4]
-                  cache_write %k.2, %y.1, %slot, %position, @c {recurrence = 1}
-                  cache_write %k.2, %y.1, %slot, %position, @once {recurrence = 0}
-                  %y.2 = wavefront_attention %k.2, %slot, %position, @c {heads = 2, recurrence = 1} : f32[rows,4]
+                  cache_write %k.2, %y.1, %slot, %position, %depth, @c {recurrence = 1}
+                  cache_write %k.2, %y.1, %slot, %position, %depth, @once {recurrence = 0}
+                  %y.2 = wavefront_attention %k.2, %slot, %position, %depth, @c {heads = 2, recurrence = 1} : f32[rows,4]
                   %t = silu %y.2 : f32[rows,4]
                   return %t
                 }
@@ -50,7 +50,7 @@ import Testing
                 weight @b : f32[4]
                 cache @c : f32[2,2] recurrent
                 cache @once : f32[2,2]
-                func @f(%s: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> f32[rows,4] {
+                func @f(%s: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,4] {
                   %t = silu %s : f32[rows,4]
                   return %t
                 }

@@ -23,7 +23,7 @@ import Testing
         weight @fc : f32[20,8]
         weight @down : f32[8,10]
         cache @c : f32[2,4] recurrent
-        func @core(%e: f32[rows,8], %state: f32[rows,8], %slot: i32[rows], %position: i32[rows]) -> f32[rows,8] {
+        func @core(%e: f32[rows,8], %state: f32[rows,8], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,8] {
           %r = repeat recurrences (%s = %state) : f32[rows,8] {
             %joined = concat %s, %e : f32[rows,16]
             %x = linear %joined, @adapter : f32[rows,8]
@@ -36,8 +36,8 @@ import Testing
             %k0 = slice %biased {from = 8, to = 16} : f32[rows,8]
             %k = rope %k0, %position {heads = 2, base = 100.0} : f32[rows,8]
             %v = slice %p {from = 16, to = 24} : f32[rows,8]
-            cache_write %k, %v, %slot, %position, @c {recurrence = induction}
-            %m = wavefront_attention %q, %slot, %position, @c {heads = 2, recurrence = induction} : f32[rows,8]
+            cache_write %k, %v, %slot, %position, %depth, @c {recurrence = induction}
+            %m = wavefront_attention %q, %slot, %position, %depth, @c {heads = 2, recurrence = induction} : f32[rows,8]
             %o = linear %m, @proj : f32[rows,8]
             %sum = add %o, %x : f32[rows,8]
             %mid = norm %sum, @n2 {eps = 0.001} : f32[rows,8]
@@ -72,8 +72,8 @@ import Testing
                 "  | repeat 10",
                 "b | %x.8 = linear %r",
                 "b | %x, %x1 = add_keep_norm %x.8, %x.16",
-                "b | %q = project_rope_write %x1, %slot, %position",
-                "b | %m = wavefront_attention %q, %slot, %position",
+                "b | %q = project_rope_write %x1, %slot, %position, %depth",
+                "b | %m = wavefront_attention %q, %slot, %position, %depth",
                 "b | %o = linear %m",
                 "b | %mid, %x3 = add_norm_norm %o, %x",
                 "b | %gated = linear_silu_gate %x3",
@@ -150,22 +150,22 @@ import Testing
                 """
                 cache @c : f32[2,2]
                 cache @d : f32[2,2]
-                func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> (f32[rows,4], f32[rows,4], f32[rows,4]) {
-                  cache_write %x, %x, %slot, %position, @c {recurrence = 0}
-                  cache_write %x, %x, %slot, %position, @d {recurrence = 0}
-                  %a = wavefront_attention %x, %slot, %position, @c {heads = 2, recurrence = 0} : f32[rows,4]
-                  %b = wavefront_attention %x, %slot, %position, @c {heads = 2, recurrence = 0} : f32[rows,4]
-                  %e = wavefront_attention %x, %slot, %position, @d {heads = 2, recurrence = 0} : f32[rows,4]
-                  cache_write %x, %x, %slot, %position, @c {recurrence = 0}
+                func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> (f32[rows,4], f32[rows,4], f32[rows,4]) {
+                  cache_write %x, %x, %slot, %position, %depth, @c {recurrence = 0}
+                  cache_write %x, %x, %slot, %position, %depth, @d {recurrence = 0}
+                  %a = wavefront_attention %x, %slot, %position, %depth, @c {heads = 2, recurrence = 0} : f32[rows,4]
+                  %b = wavefront_attention %x, %slot, %position, %depth, @c {heads = 2, recurrence = 0} : f32[rows,4]
+                  %e = wavefront_attention %x, %slot, %position, %depth, @d {heads = 2, recurrence = 0} : f32[rows,4]
+                  cache_write %x, %x, %slot, %position, %depth, @c {recurrence = 0}
                   return %a, %b, %e
                 }
                 """) == [
-                    "  | cache_write %x, %x, %slot, %position",
-                    "  | cache_write %x, %x, %slot, %position",
-                    "b | %a = wavefront_attention %x, %slot, %position",
-                    "  | %b = wavefront_attention %x, %slot, %position",
-                    "  | %e = wavefront_attention %x, %slot, %position",
-                    "b | cache_write %x, %x, %slot, %position",
+                    "  | cache_write %x, %x, %slot, %position, %depth",
+                    "  | cache_write %x, %x, %slot, %position, %depth",
+                    "b | %a = wavefront_attention %x, %slot, %position, %depth",
+                    "  | %b = wavefront_attention %x, %slot, %position, %depth",
+                    "  | %e = wavefront_attention %x, %slot, %position, %depth",
+                    "b | cache_write %x, %x, %slot, %position, %depth",
                 ])
     }
 }

@@ -80,7 +80,8 @@ import Testing
             var (expectedCaches, foundCaches) = (CacheState(budget: program.budget), CacheState(budget: program.budget))
             for arguments in program.calls {
                 let expected = try interpreter.run(
-                    scheduled.name, arguments: arguments, recurrences: program.recurrences, depth: program.recurrences,
+                    scheduled.name, arguments: arguments, recurrences: program.recurrences,
+                    advance: max(1, program.recurrences),
                     caches: &expectedCaches)
                 let found = try simulator.run(arguments, recurrences: program.recurrences, caches: &foundCaches)
                 #expect(found.map(\.bits) == expected.map(\.bits), "\(scheduled.place)")

@@ -91,7 +91,7 @@ struct TapeSimulator {
             case .copy: store(load(inputs[0]), outputs[0])
             case .operation:
                 let values = try interpreter.run(
-                    "step\(time)", arguments: unique(inputs).map(load), depth: recurrences, caches: &caches)
+                    "step\(time)", arguments: unique(inputs).map(load), advance: max(1, recurrences), caches: &caches)
                 for (value, output) in zip(values, outputs) { store(value, output) }
             }
         }

@@ -136,13 +136,13 @@ import Testing
                 weight @b : f32[8]
                 cache @first : f32[1,4]
                 cache @c : f32[2,2] recurrent
-                func @f.r9(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows]) -> f32[rows,4] {
+                func @f.r9(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,4] {
                   %s = repeat recurrences (%a = %x) : f32[rows,4] {
                     %l = norm %a, @n {eps = 0.25} : bf16[rows,4]
-                    %q = project_rope_write %l, %slot, %position, @w, @b, @c {heads = 2, base = 100.0, recurrence = induction} : f32[rows,4]
+                    %q = project_rope_write %l, %slot, %position, %depth, @w, @b, @c {heads = 2, base = 100.0, recurrence = induction} : f32[rows,4]
                     yield %q
                   }
-                  %y = wavefront_attention %s, %slot, %position, @c {heads = 2, recurrence = 7} : f32[rows,4]
+                  %y = wavefront_attention %s, %slot, %position, %depth, @c {heads = 2, recurrence = 7} : f32[rows,4]
                   %z = slice %y {from = 1, to = 3} : f32[rows,2]
                   return %y
                 }

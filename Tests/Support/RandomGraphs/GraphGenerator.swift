@@ -30,6 +30,7 @@ struct GraphGenerator {
     let vocabulary: Int
     let slot: Value
     let position: Value
+    let depth: Value
     let tokens: Value
     let state: Value
     /// Coefficients for `mix`, one a row.
@@ -50,6 +51,7 @@ struct GraphGenerator {
         tokens = builder.parameter("tokens", .rows(.i32))
         slot = builder.parameter("slot", .rows(.i32))
         position = builder.parameter("position", .rows(.i32))
+        depth = builder.parameter("depth", .rows(.i32))
         state = builder.parameter("state", .rows(.f32, heads * headWidth))
         coefficients = [builder.parameter("p", .rows(.f32)), builder.parameter("q", .rows(.f32))]
     }
@@ -115,9 +117,11 @@ struct GraphGenerator {
         return (returns, choices)
     }
 
-    /// Two or three calls over two sequences whose rows are shuffled; a later call may rewrite the last position.
+    /// Two or three calls over two sequences whose rows are shuffled; a later call may rewrite the last position. All rows
+    /// have one depth, so that every recurrence that is read has been written.
     private mutating func calls() -> [[Tensor]] {
         let slots: [Int32] = [0, 3]
+        let depth = Int32.random(in: 0...3, using: &random)
         var lengths = [0, 0]
         return (0..<Int.random(in: 2...3, using: &random)).map { call in
             var rows: [(slot: Int32, position: Int32)] = []
@@ -127,6 +131,11 @@ struct GraphGenerator {
                 rows += (start..<end).map { (slots[sequence], Int32($0)) }
                 lengths[sequence] = max(lengths[sequence], end)
             }
+            // A call has at least one row.
+            if rows.isEmpty {
+                rows.append((slots[0], Int32(lengths[0])))
+                lengths[0] += 1
+            }
             rows.shuffle(using: &random)
             let count = rows.count
             return [
@@ -134,6 +143,7 @@ struct GraphGenerator {
                     (0..<count).map { _ in Int32.random(in: 0..<Int32(vocabulary), using: &random) }, shape: [count]),
                 Tensor(rows.map(\.slot), shape: [count]),
                 Tensor(rows.map(\.position), shape: [count]),
+                Tensor([Int32](repeating: depth, count: count), shape: [count]),
                 Tensor(random.normals(count * width), shape: [count, width]),
                 Tensor(random.normals(count, scale: 0.3, around: 0.5), shape: [count]),
                 Tensor(random.normals(count, scale: 0.3, around: 0.5), shape: [count]),

@@ -101,14 +101,14 @@ extension GraphGenerator {
         // Values from the wrong third now and then.
         let values = builder.slice(joint, random.oneIn(8) ? 0..<e : 2 * e..<3 * e)
         if random.oneIn(8) { pool.append(random.pick([joint, shifted, keys, values, queries])) }
-        builder.cacheWrite(keys, values, slot: slot, position: position, cache, recurrence: recurrence)
+        builder.cacheWrite(keys, values, slot: slot, position: position, depth: depth, cache, recurrence: recurrence)
         let mixed = builder.wavefrontAttention(
-            queries, slot: slot, position: position, cache, heads: heads, recurrence: recurrence)
+            queries, slot: slot, position: position, depth: depth, cache, heads: heads, recurrence: recurrence)
         // The cache was just written, so another reader finds what it asks for.
         if random.oneIn(8) {
             pool.append(
                 builder.wavefrontAttention(
-                    any(e), slot: slot, position: position, cache, heads: heads, recurrence: recurrence))
+                    any(e), slot: slot, position: position, depth: depth, cache, heads: heads, recurrence: recurrence))
         }
         return linear(mixed, e)
     }
