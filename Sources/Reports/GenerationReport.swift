@@ -36,9 +36,10 @@ package struct GenerationReport: Codable, Hashable, Sendable {
     package struct Settings: Codable, Hashable, Sendable {
         package var sampler: SamplerKind
         package var generation: GenerationSettings
-        /// The sampler's own settings. Those of the other sampler are absent.
+        /// The sampler's own settings. Those of the other samplers are absent.
         package var diffusion: DiffusionSettings?
         package var autoregressive: AutoregressiveSettings?
+        package var lossless: LosslessSettings?
         package var kvBudget: Int
         package var cacheFormat: CacheFormat
         package var weights: ElementType
@@ -47,13 +48,15 @@ package struct GenerationReport: Codable, Hashable, Sendable {
 
         package init(
             sampler: SamplerKind, generation: GenerationSettings, diffusion: DiffusionSettings? = nil,
-            autoregressive: AutoregressiveSettings? = nil, kvBudget: Int, cacheFormat: CacheFormat,
+            autoregressive: AutoregressiveSettings? = nil, lossless: LosslessSettings? = nil, kvBudget: Int,
+            cacheFormat: CacheFormat,
             weights: ElementType, threads: Int, instructionSet: String
         ) {
             self.sampler = sampler
             self.generation = generation
             self.diffusion = diffusion
             self.autoregressive = autoregressive
+            self.lossless = lossless
             self.kvBudget = kvBudget
             self.cacheFormat = cacheFormat
             self.weights = weights

@@ -66,7 +66,7 @@ public struct Autoregressive: SequenceSampler {
         try rowTokens.requireStates(result, of: call)
         let lastRow = call.tokens.count - 1
         let chosen = try rowTokens.choose(
-            lastRow..<lastRow + 1, of: call, from: result, sequence: tokens, step: statistics.steps)
+            lastRow..<lastRow + 1, of: call, from: result, sequence: tokens, step: 0)
         let isStep = lastState != nil
         lastState = result.states.rows(lastRow..<lastRow + 1)
         tokens += chosen

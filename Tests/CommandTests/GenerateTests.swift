@@ -9,7 +9,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
 @Suite struct GenerateTests {
     // MARK: The embedded model
 
-    @Test(arguments: ["diffusion", "autoregressive"])
+    @Test(arguments: ["diffusion", "autoregressive", "lossless"])
     func `a prompt alone is answered by the embedded model`(_ sampler: String) throws {
         let run = try EchelonCommand.run("generate", question, "--sampler", sampler, "--threads", "1").succeeded()
         #expect(run.text == "7 + 5 = 12\n#### 12\n")
@@ -31,7 +31,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
 
     // MARK: Output
 
-    @Test(arguments: ["diffusion", "autoregressive"])
+    @Test(arguments: ["diffusion", "autoregressive", "lossless"])
     func `json is one object with the documented keys`(_ sampler: String) throws {
         let run = try EchelonCommand.run("generate", question, "--sampler", sampler, "--json").succeeded()
         let object = try #require(JSONSerialization.jsonObject(with: run.output) as? [String: Any])
@@ -66,14 +66,14 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
         #expect(report.tokens.starts(with: stopped.tokens))
     }
 
-    @Test(arguments: ["diffusion", "autoregressive"])
+    @Test(arguments: ["diffusion", "autoregressive", "lossless"])
     func `--stream prints exactly the text`(_ sampler: String) throws {
         let options = [try TestModels.wordmathBF16Plan, try TestModels.testQuestions(3)[2], "--sampler", sampler]
         let run = try EchelonCommand.run(["generate", "--stream", "--threads", "1"] + options)
         #expect(try run.succeeded().text == generate(options).text + "\n")
     }
 
-    @Test(arguments: ["diffusion", "autoregressive"])
+    @Test(arguments: ["diffusion", "autoregressive", "lossless"])
     func `the trace has every step, and its end is the result`(_ sampler: String) throws {
         let (report, trace) = try traced([question, "--sampler", sampler])
         #expect(trace.sampler.rawValue == sampler)
@@ -171,7 +171,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
         }
     }
 
-    @Test(arguments: ["diffusion", "autoregressive"])
+    @Test(arguments: ["diffusion", "autoregressive", "lossless"])
     func `a seed repeats what it sampled, and others sample something else`(_ sampler: String) throws {
         // At a temperature, drafts keep changing and states settle late. The fixed rule does not wait for them.
         let prompt = [
@@ -202,7 +202,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
                 "--inner-recurrence", "\(compiled.1)"
             ).succeeded()
         }
-        for sampler in ["diffusion", "autoregressive"] {
+        for sampler in ["diffusion", "autoregressive", "lossless"] {
             let options = [
                 "--tokens", prompt, "--sampler", sampler, "--recurrence", "\(recurrence)", "--inner-recurrence",
                 "\(inner)",

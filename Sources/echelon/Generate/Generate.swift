@@ -57,7 +57,7 @@ struct Generate: ParsableCommand {
         // A prompt of tokens works without a tokenizer; the result is then printed as numbers.
         let textTools = try? tools.get()
         let defaults = try plan.generationConfiguration()
-        let model = try opening.model(plan, cacheBudget: sampling.cacheBudget())
+        let model = try opening.model(plan, cacheBudget: sampling.cacheBudget(plan.contents.settings))
         let spec = sampling.spec(plan.contents.settings, defaults: defaults)
         let sampler = try spec.sampler(of: promptTokens, shape: model.shape)
 
@@ -104,7 +104,8 @@ struct Generate: ParsableCommand {
     private func settings(_ spec: SamplerSpec, _ model: PlanModel) -> GenerationReport.Settings {
         .init(
             sampler: spec.kind, generation: spec.generation, diffusion: spec.diffusion,
-            autoregressive: spec.autoregressive, kvBudget: sampling.kvBudget, cacheFormat: model.cacheFormat,
+            autoregressive: spec.autoregressive, lossless: spec.lossless, kvBudget: model.cacheBudget,
+            cacheFormat: model.cacheFormat,
             weights: model.plan.contents.settings.weights, threads: model.threads,
             instructionSet: model.instructionSet)
     }

@@ -7,6 +7,7 @@ struct SamplerSpec {
     enum Settings {
         case diffusion(DiffusionSettings)
         case autoregressive(AutoregressiveSettings)
+        case lossless(LosslessSettings)
     }
 
     /// The settings that all samplers share.
@@ -18,6 +19,7 @@ struct SamplerSpec {
         switch settings {
         case .diffusion: .diffusion
         case .autoregressive: .autoregressive
+        case .lossless: .lossless
         }
     }
 
@@ -29,6 +31,10 @@ struct SamplerSpec {
         if case .autoregressive(let settings) = settings { settings } else { nil }
     }
 
+    var lossless: LosslessSettings? {
+        if case .lossless(let settings) = settings { settings } else { nil }
+    }
+
     /// Makes a sampler that continues a prompt.
     func sampler(of prompt: [Int32], shape: ModelShape) throws -> any SequenceSampler {
         switch settings {
@@ -36,6 +42,8 @@ struct SamplerSpec {
             try DiffusionForcing(prompt: prompt, settings: settings, generation: generation, shape: shape)
         case .autoregressive(let settings):
             try Autoregressive(prompt: prompt, settings: settings, generation: generation, shape: shape)
+        case .lossless(let settings):
+            try LosslessWavefront(prompt: prompt, settings: settings, generation: generation, shape: shape)
         }
     }
 }

@@ -17,7 +17,8 @@ extension FreezeRule: ExpressibleByArgument {}
 struct SamplingOptions: ParsableArguments {
     @Option(
         help:
-            "The sampler: diffusion drafts and refines many tokens per pass, autoregressive makes one token at a time.")
+            "The sampler: diffusion drafts and refines many tokens per pass; autoregressive makes one token at a time; lossless makes the same tokens as autoregressive with --kv-budget R, several positions per pass."
+    )
     var sampler: SamplerKind = .diffusion
 
     @Option(parsing: .unconditional, help: "Stop after this many new tokens (default: the checkpoint's, else 256).")
@@ -28,7 +29,8 @@ struct SamplingOptions: ParsableArguments {
         help: "Recurrences per token and in the prefill (default: the number that the plan was compiled for).")
     var recurrence: Int?
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("diffusion: recurrences per step, r'.", valueName: "r'"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("diffusion, lossless: recurrences per step, r'.", valueName: "r'"))
     var innerRecurrence = DiffusionSettings().innerRecurrence
 
     @Option(parsing: .unconditional, help: "diffusion: a state has settled if its relative change is below this.")
@@ -67,8 +69,10 @@ struct SamplingOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: "Cache entries per position in each core block; 1 shares one entry among all recurrences.")
-    var kvBudget = 1
+        help:
+            "Cache entries per position in each core block; 1 shares one entry among all recurrences (default: 1; lossless needs and takes one per recurrence)."
+    )
+    var kvBudget: Int?
 
     @Option(parsing: .unconditional, help: "Scale of the random initial states; 0 starts from zero.")
     var initScale: Float = 1
@@ -98,20 +102,34 @@ struct SamplingOptions: ParsableArguments {
     var ignoreEos = false
 
     func validate() throws {
-        if sampler == .diffusion, kvBudget != 1 {
+        switch sampler {
+        case .diffusion:
+            guard let kvBudget, kvBudget != 1 else { return }
             throw ValidationError(
                 "--kv-budget \(kvBudget) needs --sampler autoregressive: diffusion forcing shares one cache entry over all "
                     + "recurrences.")
+        case .autoregressive: return
+        case .lossless:
+            guard kvBudget == nil else {
+                throw ValidationError("--sampler lossless takes one cache entry per recurrence; leave out --kv-budget.")
+            }
+            guard !warmStart else {
+                throw ValidationError(
+                    "--warm-start needs another sampler: a lossless position starts before the one ahead has ended.")
+            }
         }
     }
 
     /// The number of cache entries per position.
+    /// - Parameter compiled: The settings of the plan, which give defaults.
     /// - Throws: ``CommandError`` if it is out of range.
-    func cacheBudget() throws -> Int {
-        guard (1...Int(Int32.max)).contains(kvBudget) else {
-            throw CommandError("--kv-budget is \(kvBudget); it has to be a whole number from 1 to \(Int32.max).")
+    func cacheBudget(_ compiled: PlanSettings) throws -> Int {
+        if sampler == .lossless { return max(1, min(recurrence ?? compiled.recurrence, Int(Int32.max))) }
+        let budget = kvBudget ?? 1
+        guard (1...Int(Int32.max)).contains(budget) else {
+            throw CommandError("--kv-budget is \(budget); it has to be a whole number from 1 to \(Int32.max).")
         }
-        return kvBudget
+        return budget
     }
 
     /// The recurrences of a step to unroll if a checkpoint is compiled for these options. A large number is not unrolled, so
@@ -129,6 +147,7 @@ struct SamplingOptions: ParsableArguments {
             switch sampler {
             case .diffusion: .diffusion(diffusion(compiled))
             case .autoregressive: .autoregressive(autoregressive(compiled))
+            case .lossless: .lossless(lossless(compiled))
             }
         return SamplerSpec(generation: generation(defaults), settings: settings)
     }
@@ -163,6 +182,13 @@ struct SamplingOptions: ParsableArguments {
         settings.freezeRule = freeze
         settings.warmStart = warmStart
         settings.prefill = !noPrefill
+        return settings
+    }
+
+    private func lossless(_ compiled: PlanSettings) -> LosslessSettings {
+        var settings = LosslessSettings()
+        settings.recurrence = recurrence ?? compiled.recurrence
+        settings.innerRecurrence = innerRecurrence
         return settings
     }
 

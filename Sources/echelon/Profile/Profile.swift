@@ -118,7 +118,7 @@ struct Profile: ParsableCommand {
             opening.planning.settings(innerRecurrence: sampling.unrolledInnerRecurrence), opening)
         let work = try prompt.map(Work.generation) ?? work(measured.settings)
         let plan = try measured.plan()
-        let model = try opening.model(plan, cacheBudget: sampling.cacheBudget())
+        let model = try opening.model(plan, cacheBudget: sampling.cacheBudget(plan.contents.settings))
         var run = ProfileRun(model, maxEvents: maxEvents)
         let recorder: ExecutionRecorder
         var generated: ProfileReport.Generated?

@@ -1,0 +1,173 @@
+import Runtime
+
+/// The settings of the lossless wavefront, in addition to ``GenerationSettings``.
+public struct LosslessSettings: Hashable, Sendable, Codable {
+    /// r, the recurrences after which a position's token is final.
+    public var recurrence = 32
+    /// r', the recurrences that every active position gets in a step.
+    public var innerRecurrence = 4
+
+    public init() {}
+
+    /// - Throws: ``SamplerError`` naming the setting out of its range.
+    public func validate() throws {
+        try checkSetting("recurrence", recurrence, atLeast: 1)
+        try checkSetting("inner recurrence", innerRecurrence, atLeast: 1)
+    }
+}
+
+/// Autoregressive decoding with a cache entry per recurrence, many positions at a time: the same tokens, in fewer
+/// passes.
+///
+/// With an entry per recurrence, recurrence t of a position reads recurrence t of the positions before it, and nothing
+/// else in the core connects positions. So a position may run r' recurrences ahead of the next one. The token that a
+/// position predicts at depth r' enters at once as a draft, every later step reads the position out again, and a draft
+/// that changes takes everything after it along. A position that has had r recurrences was computed from final tokens
+/// only, by the operations of autoregressive decoding in the same order: its token is the one that autoregressive
+/// decoding produces. docs/sampling.md explains the steps.
+///
+/// Invariants between steps:
+/// - I1: the active positions are `start`, `start + 1`, …, and position p reads token p of ``draftedTokens``.
+/// - I2: depths never rise along the sequence, and differ by multiples of r'; so at most ⌈r / r'⌉ positions are active.
+/// - I3: the tokens up to `start` are final, and no other token has ever been handed out.
+public struct LosslessWavefront: SequenceSampler {
+    public let settings: LosslessSettings
+    public let generation: GenerationSettings
+    public let promptCount: Int
+    public private(set) var tokens: [Int32]
+    public private(set) var finishReason: FinishReason?
+    public private(set) var statistics = SamplerStatistics()
+
+    /// The final tokens, then the draft.
+    public private(set) var draftedTokens: [Int32]
+    /// How often a draft changed, and positions after it started anew.
+    public private(set) var restarts = 0
+
+    private let rowTokens: RowTokens
+    private let initialStates: InitialStates
+    private var awaitsPrefill = true
+    /// The first active position.
+    private var start: Int
+    /// One row for each active position, and its depth: the recurrences since it last started.
+    private var states: Latents
+    private var depths: [Int] = []
+
+    /// - Throws: ``SamplerError`` if a setting is out of range or the prompt does not fit the model.
+    public init(
+        prompt: [Int32], settings: LosslessSettings = .init(), generation: GenerationSettings = .init(),
+        shape: ModelShape
+    ) throws {
+        try settings.validate()
+        try generation.validate(prompt: prompt, shape: shape)
+        self.settings = settings
+        self.generation = generation
+        promptCount = prompt.count
+        tokens = prompt
+        draftedTokens = prompt
+        rowTokens = RowTokens(settings: generation, shape: shape)
+        initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
+        start = prompt.count
+        states = Latents(width: shape.width)
+        if generation.maxNewTokens == 0 { finishReason = .length }
+    }
+
+    // MARK: The next call
+
+    public func nextCall() -> SequenceCall? {
+        guard finishReason == nil else { return nil }
+        if awaitsPrefill {
+            return SequenceCall(
+                function: .prefill, head: rowTokens.head, recurrences: settings.recurrence, start: 0, tokens: tokens,
+                states: initialStates.states(.initialState, positions: 0..<promptCount, step: 0))
+        }
+        // sampling.md, step L2. Only the oldest position can need fewer recurrences than r', and then it has a call of its own.
+        let recurrences = min(settings.innerRecurrence, settings.recurrence - depths[0])
+        let rows = recurrences < settings.innerRecurrence ? 1 : depths.count
+        return SequenceCall(
+            function: .decode, head: rowTokens.head, recurrences: recurrences, start: start,
+            tokens: Array(draftedTokens[start..<start + rows]), depths: depths[..<rows].map(Int32.init),
+            states: states.rows(0..<rows))
+    }
+
+    // MARK: The result
+
+    public mutating func receive(_ result: ModelResult, of call: SequenceCall) throws -> StepOutcome {
+        try rowTokens.requireStates(result, of: call)
+        let known = tokens.count
+        var record: StepRecord?
+        // sampling.md, step L1.
+        if call.function == .prefill {
+            let last = call.tokens.count - 1
+            draftedTokens += try rowTokens.choose(last..<last + 1, of: call, from: result, sequence: tokens, step: 0)
+            tokens = draftedTokens
+            awaitsPrefill = false
+            statistics.count(call)
+        } else {
+            record = try refine(result, of: call)
+        }
+        decideFinish()
+        if finishReason == nil { draftNextPosition() }
+        record?.frozen = tokens.count
+        return StepOutcome(newTokens: Array(tokens[min(known, tokens.count)...]), record: record)
+    }
+
+    private mutating func refine(_ result: ModelResult, of call: SequenceCall) throws -> StepRecord {
+        let rows = call.tokens.count
+        let computed = start..<start + rows
+        let readOuts = try rowTokens.choose(0..<rows, of: call, from: result, sequence: draftedTokens, step: 0)
+        for row in 0..<rows { depths[row] += call.recurrences }
+        let recurrences = [Int](repeating: settings.recurrence, count: start) + depths[..<rows]
+        states.replaceFirst(with: result.states)
+        // sampling.md, step L3.
+        for (row, token) in readOuts.enumerated() {
+            let next = start + row + 1
+            if next == draftedTokens.count {
+                draftedTokens.append(token)
+            } else if draftedTokens[next] != token {
+                draftedTokens.removeSubrange(next...)
+                draftedTokens.append(token)
+                states.keepFirst(row + 1)
+                depths.removeSubrange((row + 1)...)
+                restarts += 1
+                break
+            }
+        }
+        // sampling.md, step L4.
+        let settled = depths.prefix { $0 == settings.recurrence }.count
+        start += settled
+        tokens = Array(draftedTokens[...start])
+        depths.removeFirst(settled)
+        states.removeFirst(settled)
+        statistics.count(call)
+        return StepRecord(
+            step: statistics.steps - 1, start: computed.lowerBound, frozen: tokens.count, tokens: draftedTokens,
+            recurrences: recurrences, differences: [])
+    }
+
+    /// Makes the position of the newest draft active, unless a token after it would be of no use: sampling.md, step L5.
+    private mutating func draftNextPosition() {
+        let position = start + depths.count
+        guard position == draftedTokens.count - 1,
+            position + 1 < min(promptCount + generation.maxNewTokens, rowTokens.shape.context),
+            depths.isEmpty || generation.firstStop(in: draftedTokens, from: position) == nil
+        else { return }
+        states.append(initialStates.states(.initialState, positions: position..<position + 1, step: 0))
+        depths.append(0)
+    }
+
+    // MARK: Ends
+
+    private mutating func decideFinish() {
+        if generation.firstStop(in: tokens, from: tokens.count - 1) != nil {
+            finishReason = .stop
+        } else if tokens.count - promptCount >= generation.maxNewTokens {
+            finishReason = .length
+        } else if tokens.count >= rowTokens.shape.context {
+            finishReason = .context
+        }
+    }
+
+    public mutating func cancel() {
+        if finishReason == nil { finishReason = .cancelled }
+    }
+}

@@ -1,0 +1,198 @@
+import Runtime
+import Samplers
+import Testing
+
+/// The lossless wavefront against autoregressive decoding, on models whose early read-outs are wrong on purpose.
+@Suite struct LosslessWavefrontTests {
+    private static func lossless(
+        _ prompt: [Int32], r: Int, inner: Int, _ generation: GenerationSettings, on model: any RecurrentModel
+    ) throws -> LosslessWavefront {
+        var settings = LosslessSettings()
+        (settings.recurrence, settings.innerRecurrence) = (r, inner)
+        let sampler = try LosslessWavefront(
+            prompt: prompt, settings: settings, generation: generation, shape: model.shape)
+        return try #require(try Generation.run([sampler], on: model)[0] as? LosslessWavefront)
+    }
+
+    private static func autoregressive(
+        _ prompt: [Int32], r: Int, _ generation: GenerationSettings, on model: any RecurrentModel
+    ) throws -> any SequenceSampler {
+        var settings = AutoregressiveSettings()
+        settings.recurrence = r
+        let sampler = try Autoregressive(
+            prompt: prompt, settings: settings, generation: generation, shape: model.shape)
+        return try Generation.run([sampler], on: model)[0]
+    }
+
+    private static func settings(
+        count: Int = 20, stop: Set<Int32> = [], temperature: Float = 0, penalty: Float = 1, seed: UInt64 = 0
+    ) -> GenerationSettings {
+        var generation = GenerationSettings()
+        generation.maxNewTokens = count
+        generation.stopTokens = stop
+        generation.choice.temperature = temperature
+        generation.choice.repetitionPenalty = penalty
+        generation.seed = seed
+        return generation
+    }
+
+    // MARK: Equality
+
+    @Test(arguments: 0..<200)
+    func `tokens, end and reason are those of autoregressive decoding`(_ seed: Int) throws {
+        let random = CounterRandom(seed: UInt64(seed))
+        func number(_ below: Int, _ place: Int) -> Int {
+            random.integer(below: below, .headwayToken, position: place, step: 0)
+        }
+        let r = 1 + number(12, 0)
+        let inner = 1 + number(14, 1)
+        let prompt = (0..<1 + number(5, 2)).map { Int32(number(12, 10 + $0)) }
+        let generation = Self.settings(
+            count: number(25, 3), stop: number(3, 4) == 0 ? [Int32(number(12, 5))] : [],
+            temperature: Float(number(3, 6)), penalty: number(2, 7) == 0 ? 1 : 1.5, seed: UInt64(seed) * 7)
+        let (wave, plain) = (UnsettledModel(), UnsettledModel())
+        let found = try Self.lossless(prompt, r: r, inner: inner, generation, on: wave)
+        let expected = try Self.autoregressive(prompt, r: r, generation, on: plain)
+        #expect(found.tokens == expected.tokens, "r \(r), r' \(inner)")
+        #expect(found.finishReason == expected.finishReason)
+        // Steps counted in recurrences never exceed those of autoregressive decoding.
+        #expect(found.statistics.recurrences <= expected.statistics.recurrences)
+    }
+
+    // MARK: Invariants
+
+    @Test(arguments: [(8, 1), (8, 2), (8, 3), (8, 8), (8, 20)])
+    func `depths fall along the wave, and at most r over r' positions are active`(_ r: Int, _ inner: Int) throws {
+        let model = UnsettledModel()
+        _ = try Self.lossless([1, 2, 3], r: r, inner: inner, Self.settings(), on: model)
+        for call in model.calls.dropFirst() {
+            #expect(zip(call.depths, call.depths.dropFirst()).allSatisfy { $0 > $1 })
+            #expect(call.depths.allSatisfy { Int($0) + call.recurrences <= r })
+            #expect(call.tokens.count <= (r + inner - 1) / inner)
+            #expect(zip(call.positions, call.positions.dropFirst()).allSatisfy { $0 + 1 == $1 })
+        }
+    }
+
+    @Test func `no token is shown before its position has had all recurrences`() throws {
+        let model = UnsettledModel()
+        var settings = LosslessSettings()
+        (settings.recurrence, settings.innerRecurrence) = (8, 2)
+        var sampler: any SequenceSampler = try LosslessWavefront(
+            prompt: [4, 5], settings: settings, generation: Self.settings(), shape: model.shape)
+        var shown: [Int32] = []
+        while let call = sampler.nextCall() {
+            let result = try model.evaluate(
+                RaggedCall(
+                    function: call.function, head: call.head, recurrences: call.recurrences,
+                    slots: call.tokens.map { _ in 0 }, positions: call.tokens.indices.map { Int32(call.start + $0) },
+                    depths: call.depths, tokens: call.tokens, states: call.states))
+            shown += try sampler.receive(result, of: call).newTokens
+            #expect(shown == Array(sampler.tokens[2...]))
+            #expect(shown == model.continuation(of: [4, 5], count: shown.count))
+        }
+        #expect(shown.count == 20)
+    }
+
+    // MARK: Steps that can be worked out by hand
+
+    @Test func `right drafts cost one step a token`() throws {
+        let model = UnsettledModel(settles: { _ in 1 })
+        let sampler = try Self.lossless([1], r: 8, inner: 2, Self.settings(count: 10), on: model)
+        // The prefill gives token 1. Position 1 is final after 4 steps, and one more position after each later step.
+        #expect(sampler.statistics.steps == 4 + 8)
+        #expect(sampler.restarts == 0)
+        #expect(model.calls.map(\.depths).prefix(6) == [[0], [0], [2, 0], [4, 2, 0], [6, 4, 2, 0], [6, 4, 2, 0]])
+    }
+
+    @Test func `a draft that changes at depth 6 restarts the positions after it`() throws {
+        // Position 1 predicts its token from depth 5 on, so the read-out after 6 recurrences is the first right one.
+        let model = UnsettledModel(settles: { $0 == 1 ? 5 : 1 })
+        let sampler = try Self.lossless([1], r: 8, inner: 2, Self.settings(count: 4), on: model)
+        // A wrong draft that changes with depth restarts its successors each time.
+        #expect(sampler.restarts == 2)
+        #expect(model.calls.map(\.depths).prefix(5) == [[0], [0], [2, 0], [4, 0], [6, 0]])
+        #expect(sampler.generated == model.continuation(of: [1], count: 4))
+    }
+
+    @Test func `nothing is drafted after a stop token, the last token or the end of the context`() throws {
+        let model = UnsettledModel(settles: { _ in 1 }, context: 8)
+        _ = try Self.lossless([1, 2], r: 8, inner: 1, Self.settings(count: 50), on: model)
+        #expect(model.calls.flatMap(\.positions).max() == 6)
+        let short = UnsettledModel(settles: { _ in 1 })
+        _ = try Self.lossless([1, 2], r: 8, inner: 1, Self.settings(count: 3), on: short)
+        #expect(short.calls.flatMap(\.positions).max() == 3)
+        let stopping = UnsettledModel(settles: { _ in 1 })
+        let stop = stopping.continuation(of: [1, 2], count: 2)[1]
+        let sampler = try Self.lossless([1, 2], r: 8, inner: 1, Self.settings(stop: [stop]), on: stopping)
+        #expect(sampler.finishReason == .stop)
+        #expect(stopping.calls.flatMap(\.positions).max() == 2 || sampler.generated.count == 1)
+    }
+
+    // MARK: Settings
+
+    @Test func `settings out of range are refused by name`() throws {
+        for (r, inner, name) in [(0, 4, "recurrence"), (8, 0, "inner recurrence")] {
+            var settings = LosslessSettings()
+            (settings.recurrence, settings.innerRecurrence) = (r, inner)
+            let error = #expect(throws: SamplerError.self) { try settings.validate() }
+            #expect(error?.description.contains(name) == true)
+        }
+    }
+}
+
+/// A model that reads out the right token of a position only from a depth on that the position's prefix decides, and
+/// before that a wrong token that changes with the depth.
+private final class UnsettledModel: RecurrentModel {
+    let shape: ModelShape
+    private(set) var calls: [RaggedCall] = []
+    private var tokens: [Int32: [Int32]] = [:]
+    private let settles: (Int) -> Int
+
+    /// - Parameter settles: the depth from which on a position is right; by default a number from 1 to 8 that looks
+    ///   random.
+    init(settles: @escaping (Int) -> Int = { 1 + ($0 &* 2_654_435_761 >> 7) % 8 }, context: Int = 64) {
+        self.settles = settles
+        shape = ModelShape(width: 1, vocabulary: 12, context: context)
+    }
+
+    func evaluate(_ call: RaggedCall) throws -> ModelResult {
+        calls.append(call)
+        for row in call.tokens.indices {
+            var known = tokens[call.slots[row]] ?? []
+            let position = Int(call.positions[row])
+            guard position <= known.count else { throw RuntimeError("Position \(position) has nothing before it.") }
+            if position == known.count { known.append(0) }
+            known[position] = call.tokens[row]
+            tokens[call.slots[row]] = known
+        }
+        var result = ModelResult(states: call.states, logits: Latents(width: shape.vocabulary))
+        for row in call.tokens.indices {
+            let prefix = Array(tokens[call.slots[row], default: []][...Int(call.positions[row])])
+            let token = readOut(prefix, depth: Int(call.depths[row]) + call.recurrences)
+            switch call.head {
+            case .token: result.tokens.append(token)
+            case .logits: result.logits.values += (0..<12).map { $0 == token ? 2 : Float(($0 * 5 + token) % 7) / 7 }
+            }
+        }
+        return result
+    }
+
+    private func readOut(_ prefix: [Int32], depth: Int) -> Int32 {
+        let right = nextToken(after: prefix)
+        let settled = settles(prefix.count - 1)
+        // With fewer recurrences in all than it needs to settle, the model is just wrong, by any sampler.
+        return depth >= settled ? right : (right + Int32(1 + depth % 11)) % 12
+    }
+
+    private func nextToken(after tokens: [Int32]) -> Int32 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for token in tokens { hash = (hash ^ UInt64(token)) &* 0x0000_0100_0000_01b3 }
+        return Int32(hash >> 33) % 12
+    }
+
+    func continuation(of prompt: [Int32], count: Int) -> [Int32] {
+        var tokens = prompt
+        for _ in 0..<count { tokens.append(nextToken(after: tokens)) }
+        return Array(tokens[prompt.count...])
+    }
+}
