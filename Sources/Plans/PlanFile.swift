@@ -7,8 +7,10 @@ import Safetensors
 enum PlanFile {
     /// The value of the metadata key `format`.
     static let format = "echelon-plan"
-    /// The value of the metadata key `version`. A reader refuses every other.
+    /// The value of the metadata key `version`.
     static let version = 2
+    /// The versions that a reader accepts.
+    static let readableVersions = 1...version
     /// The prefix of the name of a document's tensor, before its file name. Documents are not metadata, because a vocabulary
     /// of some megabytes would have to be escaped, and parsed with the header each time a plan is opened.
     static let documentPrefix = "document."
@@ -186,13 +188,10 @@ extension Plan {
         guard let version = file.metadata[PlanFile.Key.version].flatMap(Int.init), version > 0 else {
             throw refuse("is damaged: its version is missing. Compile the checkpoint again.")
         }
-        guard version == PlanFile.version else {
+        guard PlanFile.readableVersions.contains(version) else {
             throw refuse(
-                version > PlanFile.version
-                    ? "has version \(version) of the plan format, and this echelon reads version \(PlanFile.version). "
-                        + "Use a newer echelon."
-                    : "was written by an older echelon: it has version \(version) of the plan format, and this one reads "
-                        + "version \(PlanFile.version). Compile the checkpoint again.")
+                "has version \(version) of the plan format, and this echelon reads versions up to \(PlanFile.version). "
+                    + "Use a newer echelon.")
         }
 
         let headerText = file.file.withUnsafeBytes { bytes in
@@ -234,9 +233,10 @@ extension Plan {
             }
             documents[String(tensor.name.dropFirst(PlanFile.documentPrefix.count))] = text
         }
+        let schedule = try decode(PlanFile.Key.schedule, as: Schedule.self)
         let contents = PlanContents(
             settings: try decode(PlanFile.Key.settings, as: PlanSettings.self),
-            schedule: try decode(PlanFile.Key.schedule, as: Schedule.self), documents: documents)
+            schedule: version == 1 ? schedule.upgradedFromVersion1() : schedule, documents: documents)
         guard PlanFile.documentsChecksum(contents) == file.metadata[PlanFile.Key.documentsChecksum] else {
             throw refuse("is damaged: its documents do not have their checksum. Compile the checkpoint again.")
         }
