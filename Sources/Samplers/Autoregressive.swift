@@ -72,12 +72,10 @@ public struct Autoregressive: SequenceSampler {
         tokens += chosen
         statistics.count(call)
 
-        if generation.firstStop(in: tokens, from: tokens.count - 1) != nil {
-            finishReason = .stop
-        } else if tokens.count - promptCount >= generation.maxNewTokens {
-            finishReason = .length
-        } else if tokens.count >= rowTokens.shape.context {
-            finishReason = .context
+        if let reason = generation.finishReason(
+            after: tokens, promptCount: promptCount, context: rowTokens.shape.context)
+        {
+            finishReason = reason
         }
         guard isStep else { return StepOutcome(newTokens: chosen) }
         let record = StepRecord(

@@ -80,7 +80,8 @@ public struct LosslessWavefront: SequenceSampler {
                 function: .prefill, head: rowTokens.head, recurrences: settings.recurrence, start: 0, tokens: tokens,
                 states: initialStates.states(.initialState, positions: 0..<promptCount, step: 0))
         }
-        // sampling.md, step L2. Only the oldest position can need fewer recurrences than r', and then it has a call of its own.
+        // sampling.md, step L2. Only the oldest position can need fewer recurrences than r', and then it has a call of its
+        // own.
         let recurrences = min(settings.innerRecurrence, settings.recurrence - depths[0])
         let rows = recurrences < settings.innerRecurrence ? 1 : depths.count
         return SequenceCall(
@@ -105,10 +106,14 @@ public struct LosslessWavefront: SequenceSampler {
         } else {
             record = try refine(result, of: call)
         }
-        decideFinish()
+        if let reason = generation.finishReason(
+            after: tokens, promptCount: promptCount, context: rowTokens.shape.context)
+        {
+            finishReason = reason
+        }
         if finishReason == nil { draftNextPosition() }
         record?.frozen = tokens.count
-        return StepOutcome(newTokens: Array(tokens[min(known, tokens.count)...]), record: record)
+        return StepOutcome(newTokens: Array(tokens[known...]), record: record)
     }
 
     private mutating func refine(_ result: ModelResult, of call: SequenceCall) throws -> StepRecord {
@@ -156,16 +161,6 @@ public struct LosslessWavefront: SequenceSampler {
     }
 
     // MARK: Ends
-
-    private mutating func decideFinish() {
-        if generation.firstStop(in: tokens, from: tokens.count - 1) != nil {
-            finishReason = .stop
-        } else if tokens.count - promptCount >= generation.maxNewTokens {
-            finishReason = .length
-        } else if tokens.count >= rowTokens.shape.context {
-            finishReason = .context
-        }
-    }
 
     public mutating func cancel() {
         if finishReason == nil { finishReason = .cancelled }

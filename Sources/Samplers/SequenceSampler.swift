@@ -175,6 +175,13 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
         }
     }
 
+    /// The reason to end after the newest of the final tokens; nil if generation goes on.
+    func finishReason(after tokens: [Int32], promptCount: Int, context: Int) -> FinishReason? {
+        if firstStop(in: tokens, from: tokens.count - 1) != nil { return .stop }
+        if tokens.count - promptCount >= maxNewTokens { return .length }
+        return tokens.count >= context ? .context : nil
+    }
+
     /// The index of the first stop token from `start` on.
     func firstStop(in tokens: [Int32], from start: Int) -> Int? {
         guard !ignoreStopTokens, start < tokens.count else { return nil }
