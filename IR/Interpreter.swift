@@ -247,7 +247,8 @@ private struct Call {
             return [
                 result(
                     Matrix(rows: rows, width: a.width) { row in
-                        zip(a.row(row), b.row(row)).map { p[row] * $0 + q[row] * $1 }
+                        if q[row] == 0 { return a.row(row).map { p[row] * $0 } }
+                        return zip(a.row(row), b.row(row)).map { p[row] * $0 + q[row] * $1 }
                     })
             ]
         case .argmax:
@@ -314,7 +315,7 @@ private struct Call {
             var slot: Int32
             var position: Int32
         }
-        try checkOrder(slots: slots, positions: positions, depths: depths)
+        if cache.isRecurrent { try checkOrder(slots: slots, positions: positions, depths: depths) }
         var written: Set<Place> = []
         for row in 0..<rows {
             guard slots[row] >= 0, positions[row] >= 0 else {

@@ -210,7 +210,7 @@ extension Opcode {
         case .mix:
             OpcodeTraits(
                 form(["a", "b", "p", "q"]),
-                "y[i] = p[i] · a[i] + q[i] · b[i], with p and q `f32[rows]`.",
+                "y[i] = p[i] · a[i] + q[i] · b[i], with p and q `f32[rows]`; p[i] · a[i] alone where q[i] is 0.",
                 summary: "p · a + q · b, with two numbers a row.",
                 family: .other, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(3))
         case .argmax:

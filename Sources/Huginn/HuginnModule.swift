@@ -3,18 +3,23 @@ import IR
 
 /// The Huginn architecture (arXiv 2502.05171, section 3) as functions of the IR.
 ///
-/// Six functions share the weights and caches:
+/// Twelve functions share the weights and caches: four computations, each with three heads.
 ///
-/// | function | parameters | returns |
+/// | computation | parameters | returns |
 /// |---|---|---|
-/// | `prefill`, `decode` | tokens, slot, position, depth, state | state, token |
-/// | `prefill.logits` | the same | state, latents, logits |
-/// | `decode.logits` | the same | state, logits |
-/// | `step` | those, and embeddings, noise and four coefficients a row | state, embeddings, difference, token |
-/// | `step.logits` | the same | state, embeddings, difference, logits |
+/// | `prefill`, `decode` | tokens, slot, position, depth, state | state, embeddings |
+/// | `step` | those, and previous embeddings, noise and four coefficients a row | state, embeddings, difference |
+/// | `resume` | slot, position, depth, state, embeddings | state |
+///
+/// | head | returns in addition |
+/// |---|---|
+/// | none | token |
+/// | `.logits` | logits, and before them the latents of a `prefill` |
+/// | `.state` | nothing: neither coda nor head run |
 ///
 /// `prefill` and `decode` mean the same. They have two names because they are compiled differently: a single row gains
-/// from an unrolled tape, and the many rows of a prompt do not.
+/// from an unrolled tape, and the many rows of a prompt do not. `resume` goes on with the states and embeddings that an
+/// earlier call returned, so that a position can stop at any recurrence without another prelude.
 public struct HuginnModule {
     public let configuration: HuginnConfiguration
 
@@ -23,16 +28,21 @@ public struct HuginnModule {
     /// All functions, verified.
     public func module() throws -> Module {
         var module = Module(weights: weights, caches: caches)
-        for head in [Head.token, .logits] {
+        for head in [Head.token, .logits, .state] {
             module.functions.append(try forward("prefill", head, returnsLatents: head == .logits, in: module))
             module.functions.append(try forward("decode", head, returnsLatents: false, in: module))
             module.functions.append(try step(head, in: module))
+            module.functions.append(try resume(head, in: module))
         }
         return module
     }
 
-    /// The part of the head that a function returns.
-    private enum Head { case token, logits }
+    /// What a function computes from the states that its recurrences end with.
+    private enum Head: String {
+        case token = ""
+        case logits = ".logits"
+        case state = ".state"
+    }
 
     // MARK: Weights and caches
 
@@ -102,16 +112,14 @@ public struct HuginnModule {
 
     // MARK: Functions
 
-    /// The parameters that every function has.
+    /// The parameters that every function has. Those that compute the prelude have tokens too.
     private struct Rows {
-        var tokens: Value
         var slot: Value
         var position: Value
         var depth: Value
         var state: Value
 
         init(_ b: inout FunctionBuilder, width: Int) {
-            tokens = b.parameter("tokens", .rows(.i32))
             slot = b.parameter("slot", .rows(.i32))
             position = b.parameter("position", .rows(.i32))
             depth = b.parameter("depth", .rows(.i32))
@@ -119,21 +127,21 @@ public struct HuginnModule {
         }
     }
 
-    private func functionName(_ name: String, _ head: Head) -> String { head == .logits ? "\(name).logits" : name }
-
     private func forward(_ name: String, _ head: Head, returnsLatents: Bool, in module: Module) throws -> Function {
-        var b = FunctionBuilder(name: functionName(name, head), module: module)
+        var b = FunctionBuilder(name: name + head.rawValue, module: module)
+        let tokens = b.parameter("tokens", .rows(.i32))
         let rows = Rows(&b, width: configuration.width)
-        let embedded = prelude(&b, rows)
+        let embedded = prelude(&b, tokens, rows)
         let state = recurrences(&b, rows, from: rows.state, input: embedded)
         let (latents, output) = coda(&b, rows, state, head)
-        b.return(returnsLatents ? [state, latents, output] : [state, output])
+        b.return([state, embedded] + (returnsLatents ? latents : []) + output)
         return try b.finish()
     }
 
     /// One step of diffusion forcing, steps 1 to 4 of Algorithm 2 in arXiv 2510.14961, and the δ that step 6 compares.
     private func step(_ head: Head, in module: Module) throws -> Function {
-        var b = FunctionBuilder(name: functionName("step", head), module: module)
+        var b = FunctionBuilder(name: "step" + head.rawValue, module: module)
+        let tokens = b.parameter("tokens", .rows(.i32))
         let rows = Rows(&b, width: configuration.width)
         let previous = b.parameter("previous", .rows(.f32, configuration.width))
         let noise = b.parameter("noise", .rows(.f32, configuration.width))
@@ -142,20 +150,29 @@ public struct HuginnModule {
         let stateOld = b.parameter("state_old", .rows(.f32))
         let stateNoise = b.parameter("state_noise", .rows(.f32))
 
-        let fresh = prelude(&b, rows)
+        let fresh = prelude(&b, tokens, rows)
         let embedded = b.mix(fresh, previous, embeddingNew, embeddingOld, named: "embeddings")
         let noisy = b.mix(rows.state, noise, stateOld, stateNoise, named: "noisy")
         let state = recurrences(&b, rows, from: noisy, input: embedded)
         let difference = b.relativeDifference(state, rows.state, named: "difference")
-        let (_, output) = coda(&b, rows, state, head)
-        b.return([state, embedded, difference, output])
+        b.return([state, embedded, difference] + coda(&b, rows, state, head).output)
+        return try b.finish()
+    }
+
+    /// More recurrences on the states of an earlier call, which also returned the prelude's outputs.
+    private func resume(_ head: Head, in module: Module) throws -> Function {
+        var b = FunctionBuilder(name: "resume" + head.rawValue, module: module)
+        let rows = Rows(&b, width: configuration.width)
+        let embedded = b.parameter("embeddings", .rows(.f32, configuration.width))
+        let state = recurrences(&b, rows, from: rows.state, input: embedded)
+        b.return([state] + coda(&b, rows, state, head).output)
         return try b.finish()
     }
 
     /// Embedding and prelude blocks: the input e of every recurrence.
-    private func prelude(_ b: inout FunctionBuilder, _ rows: Rows) -> Value {
+    private func prelude(_ b: inout FunctionBuilder, _ tokens: Value, _ rows: Rows) -> Value {
         let scale = Float(configuration.width).squareRoot()
-        var x = b.embed(rows.tokens, Self.embedding, scale: scale, named: "embedded")
+        var x = b.embed(tokens, Self.embedding, scale: scale, named: "embedded")
         for block in 0..<configuration.preludeBlocks { x = sandwich(&b, rows, x, .prelude, block, .number(0)) }
         return x
     }
@@ -169,16 +186,19 @@ public struct HuginnModule {
         }[0]
     }
 
-    /// The end of a function: ln_f, the coda blocks, ln_f again with the same weight, and the head.
+    /// The end of a function: ln_f, the coda blocks, ln_f again with the same weight, and the head; nothing for a
+    /// function that returns states only.
     private func coda(
-        _ b: inout FunctionBuilder, _ rows: Rows, _ state: Value, _ kind: Head
-    ) -> (latents: Value, output: Value) {
+        _ b: inout FunctionBuilder, _ rows: Rows, _ state: Value, _ head: Head
+    ) -> (latents: [Value], output: [Value]) {
+        if head == .state { return ([], []) }
         let latents = b.norm(state, Self.finalNorm, eps: Float(configuration.normEpsilon), named: "latents")
         var x = latents
         for block in 0..<configuration.codaBlocks { x = sandwich(&b, rows, x, .coda, block, .number(0)) }
         let logits = b.linear(
-            b.norm(x, Self.finalNorm, eps: Float(configuration.normEpsilon), named: "final"), head, named: "logits")
-        return (latents, kind == .logits ? logits : b.argmax(logits, named: "token"))
+            b.norm(x, Self.finalNorm, eps: Float(configuration.normEpsilon), named: "final"), self.head, named: "logits"
+        )
+        return ([latents], [head == .logits ? logits : b.argmax(logits, named: "token")])
     }
 
     /// A block: x ← norm_2(attention(norm_1(x)) + x); x ← norm_4(mlp(norm_3(x)) + x).

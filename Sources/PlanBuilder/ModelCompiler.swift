@@ -94,16 +94,16 @@ public struct ModelCompiler: Sendable {
         self.settings = settings
     }
 
-    /// The settings as the compiler, which knows no model, takes them: `decode` and `step` are specialized, each with and
-    /// without `.logits`.
+    /// The settings as the compiler, which knows no model, takes them: `decode` is specialized for a token at full depth
+    /// and for a step of the lossless wavefront, `step` for a step of diffusion forcing.
     public var options: CompilerOptions {
         CompilerOptions(
             weights: settings.weights,
             rules: settings.weightRules,
-            specializations: FunctionName.Head.allCases.flatMap { head in
-                [
-                    Specialization(FunctionName(.decode, head).description, recurrences: settings.recurrence),
-                    Specialization(FunctionName(.step, head).description, recurrences: settings.innerRecurrence),
+            specializations: [FunctionName.Head.token, .logits].flatMap { head in
+                let decodes = Set([settings.recurrence, settings.innerRecurrence]).sorted(by: >)
+                return decodes.map { Specialization(FunctionName(.decode, head).description, recurrences: $0) } + [
+                    Specialization(FunctionName(.step, head).description, recurrences: settings.innerRecurrence)
                 ]
             })
     }

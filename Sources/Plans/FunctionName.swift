@@ -10,6 +10,8 @@ public struct FunctionName: Hashable, Sendable, CustomStringConvertible {
         /// One step of diffusion forcing: the prelude, the embedding EMA, the state noise, `recurrences` iterations of
         /// the core, the coda, the head, and the change of every state.
         case step
+        /// `recurrences` iterations of the core on states and prelude outputs of an earlier call, the coda and the head.
+        case resume
     }
 
     /// The values that the head returns for every row.
@@ -18,6 +20,8 @@ public struct FunctionName: Hashable, Sendable, CustomStringConvertible {
         case token
         /// All logits, and the latents before the coda.
         case logits
+        /// Nothing: neither the coda nor the head run.
+        case state
     }
 
     public var kind: Kind
@@ -35,7 +39,7 @@ public struct FunctionName: Hashable, Sendable, CustomStringConvertible {
         self = name
     }
 
-    public var description: String { head == .logits ? "\(kind.rawValue).logits" : kind.rawValue }
+    public var description: String { head == .token ? kind.rawValue : "\(kind.rawValue).\(head.rawValue)" }
 }
 
 extension ScheduledFunction {

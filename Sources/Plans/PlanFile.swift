@@ -8,7 +8,7 @@ enum PlanFile {
     /// The value of the metadata key `format`.
     static let format = "echelon-plan"
     /// The value of the metadata key `version`.
-    static let version = 2
+    static let version = 3
     /// The versions that a reader accepts.
     static let readableVersions = 1...version
     /// The prefix of the name of a document's tensor, before its file name. Documents are not metadata, because a vocabulary

@@ -42,7 +42,9 @@ public final class PlanModel: RecurrentModel {
         self.plan = plan
         self.cacheFormat = cacheFormat
         self.cacheBudget = cacheBudget
-        shape = ModelShape(width: settings.width, vocabulary: settings.vocabulary, context: context)
+        shape = ModelShape(
+            width: settings.width, vocabulary: settings.vocabulary, context: context, cacheBudget: cacheBudget,
+            maxRows: settings.maxRows)
         isa = try InstructionSet.chosen()
         instructionSet = String(cString: ech_isa_name(isa))
         if let threads, !(1...1024).contains(threads) {
@@ -189,7 +191,7 @@ public final class PlanModel: RecurrentModel {
             throw RuntimeError("The plan has no function \(name); compile the checkpoint again.")
         }
         if let program = programs[index] { return (index, program) }
-        guard functions[index].results.map(\.width) == resultWidths(call) else {
+        guard results(of: call, functions[index]).map(width) == functions[index].results.map(\.width) else {
             throw RuntimeError(
                 "The plan's function \(name) returns something unexpected; compile the checkpoint again.")
         }
@@ -207,6 +209,7 @@ public final class PlanModel: RecurrentModel {
             "tokens": call.tokens, "slot": call.slots, "position": call.positions, "depth": call.depths,
         ]
         var floats = ["state": call.states.values]
+        if let embeddings = call.embeddings { floats["embeddings"] = embeddings.values }
         if let step = call.step {
             floats["previous"] = step.embeddings.values
             floats["noise"] = step.noise.values
@@ -243,38 +246,53 @@ public final class PlanModel: RecurrentModel {
 
     // MARK: After a call
 
-    /// The widths of a function's results, in the order in which `Huginn`'s functions return them: states, then
-    /// embeddings and differences of a step or the latents of a prefill's logits, then the head's output.
-    private func resultWidths(_ call: RaggedCall) -> [Int] {
-        let head = call.head == .logits ? shape.vocabulary : 1
-        return switch (call.function, call.head) {
-        case (.step, _): [shape.width, shape.width, 1, head]
-        case (.prefill, .logits): [shape.width, shape.width, head]
-        default: [shape.width, head]
+    /// A result of a function.
+    private enum Result { case states, embeddings, differences, latents, logits, tokens }
+
+    /// The results of a call's function, in the order in which `Huginn`'s functions return them.
+    private func results(of call: RaggedCall, _ function: ScheduledFunction) -> [Result] {
+        let head: [Result] =
+            switch call.head {
+            case .token: [.tokens]
+            case .logits: call.function == .prefill ? [.latents, .logits] : [.logits]
+            case .state: []
+            }
+        let states: [Result] =
+            switch call.function {
+            case .prefill, .decode: [.states, .embeddings]
+            case .step: [.states, .embeddings, .differences]
+            case .resume: [.states]
+            }
+        let results = states + head
+        // Before version 3 of the plan format, only `step` returned the prelude's outputs.
+        return function.results.count < results.count ? results.filter { $0 != .embeddings } : results
+    }
+
+    private func width(of result: Result) -> Int {
+        switch result {
+        case .states, .embeddings, .latents: shape.width
+        case .logits: shape.vocabulary
+        case .differences, .tokens: 1
         }
     }
 
-    /// The results stand in the order of ``resultWidths(_:)``.
     private func collect(_ call: RaggedCall, function: ScheduledFunction, rows: Int) -> ModelResult {
-        var index = 0
-        func next() -> Latents {
-            defer { index += 1 }
-            let width = function.results[index].width
-            return Latents(width: width, values: results[index].copy(as: Float.self, count: rows * width))
+        var collected = ModelResult(states: Latents(width: shape.width))
+        for (result, memory) in zip(results(of: call, function), results) {
+            func latents() -> Latents {
+                let width = width(of: result)
+                return Latents(width: width, values: memory.copy(as: Float.self, count: rows * width))
+            }
+            switch result {
+            case .states: collected.states = latents()
+            case .embeddings: collected.embeddings = latents()
+            case .differences: collected.differences = memory.copy(as: Float.self, count: rows)
+            case .latents: collected.latents = latents()
+            case .logits: collected.logits = latents()
+            case .tokens: collected.tokens = memory.copy(as: Int32.self, count: rows)
+            }
         }
-        var result = ModelResult(states: next())
-        switch (call.function, call.head) {
-        case (.step, _):
-            result.embeddings = next()
-            result.differences = next().values
-        case (.prefill, .logits): result.latents = next()
-        default: break
-        }
-        switch call.head {
-        case .logits: result.logits = next()
-        case .token: result.tokens = results[index].copy(as: Int32.self, count: rows)
-        }
-        return result
+        return collected
     }
 }
 

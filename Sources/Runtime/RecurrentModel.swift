@@ -1,7 +1,7 @@
 import Failures
 import Plans
 
-/// A model as samplers see it: its sizes, and three compiled functions that take rows of any mix of sequences.
+/// A model as samplers see it: its sizes, and compiled functions that take rows of any mix of sequences.
 /// ``PlanModel`` is the real one; a test's can be ten lines.
 public protocol RecurrentModel: AnyObject {
     var shape: ModelShape { get }
@@ -20,51 +20,17 @@ public struct ModelShape: Hashable, Sendable {
     public var vocabulary: Int
     /// The longest sequence, in positions.
     public var context: Int
+    /// B, the number of cache entries of a position in each core block.
+    public var cacheBudget: Int
+    /// The maximum number of rows in a call.
+    public var maxRows: Int
 
-    public init(width: Int, vocabulary: Int, context: Int) {
+    public init(width: Int, vocabulary: Int, context: Int, cacheBudget: Int = 1, maxRows: Int = .max) {
         self.width = width
         self.vocabulary = vocabulary
         self.context = context
-    }
-}
-
-/// Rows of f32 of one width, row-major: latent states or prelude outputs, one row per position.
-public struct Latents: Hashable, Sendable {
-    /// Columns of a row.
-    public var width: Int
-    /// `rows · width` elements.
-    public var values: [Float]
-
-    /// The number of rows; 0 if rows have no columns.
-    public var rows: Int { width == 0 ? 0 : values.count / width }
-
-    public init(width: Int, values: [Float] = []) {
-        self.width = width
-        self.values = values
-    }
-
-    /// (rows, width) of zeros.
-    public static func zeros(rows: Int, width: Int) -> Latents {
-        Latents(width: width, values: [Float](repeating: 0, count: rows * width))
-    }
-
-    /// Adds the rows of `other`, which has the same width, at the end.
-    public mutating func append(_ other: Latents) { values.append(contentsOf: other.values) }
-    /// Overwrites the first rows with those of `other`.
-    /// - Precondition: `other` has the same width and at most as many rows.
-    public mutating func replaceFirst(with other: Latents) {
-        values.replaceSubrange(..<other.values.count, with: other.values)
-    }
-    /// Drops all rows after the first `count`.
-    /// - Precondition: `count` does not exceed ``rows``.
-    public mutating func keepFirst(_ count: Int) { values.removeSubrange((count * width)...) }
-    /// Drops the first `count` rows.
-    /// - Precondition: `count` does not exceed ``rows``.
-    public mutating func removeFirst(_ count: Int) { values.removeFirst(count * width) }
-    /// The rows of a range.
-    /// - Precondition: all of them exist.
-    public func rows(_ range: Range<Int>) -> Latents {
-        Latents(width: width, values: Array(values[range.lowerBound * width..<range.upperBound * width]))
+        self.cacheBudget = cacheBudget
+        self.maxRows = maxRows
     }
 }
 
@@ -113,12 +79,14 @@ public struct RaggedCall: Hashable, Sendable {
     public var tokens: [Int32]
     /// The states before the call, (rows, width).
     public var states: Latents
+    /// The prelude's outputs for these rows in an earlier call, (rows, width), for `resume` only.
+    public var embeddings: Latents?
     /// The mixture before the recurrences, for `step` only.
     public var step: StepInput?
 
     public init(
         function: Function, head: Head, recurrences: Int, slots: [Int32], positions: [Int32], depths: [Int32]? = nil,
-        tokens: [Int32], states: Latents, step: StepInput? = nil
+        tokens: [Int32], states: Latents, embeddings: Latents? = nil, step: StepInput? = nil
     ) {
         self.function = function
         self.head = head
@@ -128,6 +96,7 @@ public struct RaggedCall: Hashable, Sendable {
         self.depths = depths ?? [Int32](repeating: 0, count: positions.count)
         self.tokens = tokens
         self.states = states
+        self.embeddings = embeddings
         self.step = step
     }
 }
@@ -142,7 +111,7 @@ public struct ModelResult: Hashable, Sendable {
     public var logits: Latents
     /// ln_f of the states, (rows, width), with `Head.logits` of `prefill`.
     public var latents: Latents
-    /// The mixed prelude outputs E, (rows, width), for `step`.
+    /// The prelude outputs that the recurrences read, (rows, width); mixed ones for `step`, none for `resume`.
     public var embeddings: Latents
     /// The change δ = ‖S − S before the step‖ / ‖S‖ of each row, for `step`.
     public var differences: [Float]

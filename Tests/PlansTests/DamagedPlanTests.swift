@@ -67,9 +67,9 @@ import Testing
         try sample.forge(at: folder.path("same"))
         #expect(Self.refusal(folder.path("same")) == nil)
 
-        try sample.forge(at: folder.path("newer"), metadata: ["version": "3"])
+        try sample.forge(at: folder.path("newer"), metadata: ["version": "4"])
         let newer = try #require(Self.refusal(folder.path("newer")))
-        #expect(newer.contains("version 3") && newer.contains("newer echelon"))
+        #expect(newer.contains("version 4") && newer.contains("newer echelon"))
 
         for text in ["0", "-1", "one", "99999999999999999999", ""] {
             try sample.forge(at: folder.path("odd"), metadata: ["version": text])

@@ -77,9 +77,14 @@ KERNEL_TARGET static void row_silu(const ech_row_work *work) {
 KERNEL_TARGET static void row_mix(const ech_row_work *work) {
     FOR_ROWS(work) {
         const float *a = reader(&work->in[0], i), *b = reader(&work->in[1], i);
-        const v16f p = splat(*reader(&work->in[2], i)), q = splat(*reader(&work->in[3], i));
+        const float share = *reader(&work->in[3], i);
+        const v16f p = splat(*reader(&work->in[2], i)), q = splat(share);
         row_writer out = output_writer(work, 0, i);
-        FOR_COLUMNS(work->out[0].width) put(out, c, p * load_first(a + c, n) + q * load_first(b + c, n), n);
+        FOR_COLUMNS(work->out[0].width) {
+            const v16f first = p * load_first(a + c, n);
+            // A row without a second share is not touched by it: x + 0 · y would lose the sign of a zero.
+            put(out, c, share == 0 ? first : first + q * load_first(b + c, n), n);
+        }
         finish_row(out, work->out[0].width);
     }
 }

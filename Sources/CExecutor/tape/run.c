@@ -109,7 +109,8 @@ static bool order_rows(ech_run_state *run, char *message) {
     const ech_arena *arena = &run->arena;
     run->wavefront = ech_wavefront_of(run->slots, run->positions, rows, arena->ordered_rows, arena->row_blocks);
     const int32_t rising = ech_rising_depth(&run->wavefront, run->depths, rows);
-    if (rising >= 0) {
+    // A call without recurrences, which only reads positions out, reads no recurrence of another one.
+    if (rising >= 0 && run->call->recurrences > 0) {
         const ech_ordered_row *younger = &run->wavefront.rows[rising], *older = younger - 1;
         return ech_fail(
             message,

@@ -20,6 +20,13 @@ struct BenchCalls {
         call(.decode, positions, recurrences: recurrences)
     }
 
+    /// More recurrences of positions that have had some.
+    func resume(_ positions: Range<Int>, recurrences: Int) -> RaggedCall {
+        var call = call(.resume, positions, recurrences: recurrences)
+        call.embeddings = call.states
+        return call
+    }
+
     /// A step of diffusion forcing, with the noise that its sampler draws.
     func step(_ positions: Range<Int>, recurrences: Int) -> RaggedCall {
         let rows = positions.count

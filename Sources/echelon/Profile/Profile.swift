@@ -44,13 +44,14 @@ struct Profile: ParsableCommand {
     @Option(name: [.short, .long], help: ArgumentHelp("The file to write the timeline to.", valueName: "trace.json"))
     var output: String?
 
-    @Option(help: "Without a prompt: the function to call: step, decode or prefill (default: step).")
+    @Option(help: "Without a prompt: the function to call: step, decode, resume or prefill (default: step).")
     var function: RaggedCall.Function?
 
     @Option(
         parsing: .unconditional,
         help:
-            "Without a prompt: rows per call (default: 32 for step, 1 for decode, 512 for prefill, or as many as fit).")
+            "Without a prompt: rows per call (default: 32 for step, 1 for decode and resume, 512 for prefill, or as many as fit)."
+    )
     var rows: Int?
 
     @Option(
@@ -166,7 +167,7 @@ struct Profile: ParsableCommand {
         let usual =
             switch function {
             case .step: (rows: 32, context: 512)
-            case .decode: (rows: 1, context: 512)
+            case .decode, .resume: (rows: 1, context: 512)
             case .prefill: (rows: 512, context: 0)
             }
         let rows = rows ?? min(usual.rows, maxRows)

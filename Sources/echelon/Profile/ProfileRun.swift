@@ -37,6 +37,7 @@ struct ProfileRun {
             case .step: calls.step(positions, recurrences: call.recurrences)
             case .decode: calls.decode(positions, recurrences: call.recurrences)
             case .prefill: calls.prefill(positions, recurrences: call.recurrences)
+            case .resume: calls.resume(positions, recurrences: call.recurrences)
             }
         _ = try model.evaluate(ragged)
         try probe.sample()
