@@ -49,26 +49,26 @@ public struct Autoregressive: SequenceSampler {
 
     public func nextCall() -> SequenceCall? {
         guard finishReason == nil else { return nil }
-        // sampling.md, step A1 if there is no state, else A2.
-        let start = lastState == nil ? 0 : tokens.count - 1
-        let states: Latents
-        if settings.warmStart, let lastState {
-            states = lastState
-        } else {
-            states = initialStates.states(.initialState, positions: start..<tokens.count, step: 0)
+        // sampling.md, step A1.
+        guard let lastState else {
+            return .prompt(
+                tokens, head: rowTokens.head, recurrences: settings.recurrence,
+                states: initialStates.states(.initialState, positions: 0..<tokens.count, step: 0),
+                settleThreshold: generation.prefillThreshold)
         }
+        // sampling.md, step A2.
+        let position = tokens.count - 1
         return SequenceCall(
-            function: lastState == nil ? .prefill : .decode, head: rowTokens.head, recurrences: settings.recurrence,
-            start: start, tokens: Array(tokens[start...]), states: states)
+            function: .decode, head: rowTokens.head, recurrences: settings.recurrence, start: position,
+            tokens: [tokens[position]],
+            states: settings.warmStart
+                ? lastState : initialStates.states(.initialState, positions: position..<position + 1, step: 0))
     }
 
     public mutating func receive(_ result: ModelResult, of call: SequenceCall) throws -> StepOutcome {
         try rowTokens.requireStates(result, of: call)
-        let lastRow = call.tokens.count - 1
-        let chosen = try rowTokens.choose(
-            lastRow..<lastRow + 1, of: call, from: result, sequence: tokens, step: 0)
-        let isStep = lastState != nil
-        lastState = result.states.rows(lastRow..<lastRow + 1)
+        let chosen = try rowTokens.choose(0..<1, of: call, from: result, sequence: tokens, step: 0)
+        lastState = result.states
         tokens += chosen
         statistics.count(call)
 
@@ -77,7 +77,7 @@ public struct Autoregressive: SequenceSampler {
         {
             finishReason = reason
         }
-        guard isStep else { return StepOutcome(newTokens: chosen) }
+        guard !call.isPrompt else { return StepOutcome(newTokens: chosen) }
         let record = StepRecord(
             step: statistics.steps - 1, start: call.start, frozen: tokens.count, tokens: tokens,
             recurrences: [Int](repeating: settings.recurrence, count: tokens.count - 1), differences: [])

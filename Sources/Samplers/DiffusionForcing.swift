@@ -74,11 +74,14 @@ public struct DiffusionForcing: SequenceSampler {
 
     public func nextCall() -> SequenceCall? {
         guard finishReason == nil else { return nil }
+        if awaitsPrefill {
+            return .prompt(
+                tokens, head: rowTokens.head, recurrences: settings.recurrence, states: states,
+                settleThreshold: generation.prefillThreshold)
+        }
         return SequenceCall(
-            function: awaitsPrefill ? .prefill : .step, head: rowTokens.head,
-            recurrences: awaitsPrefill ? settings.recurrence : settings.innerRecurrence, start: start,
-            tokens: Array(draftedTokens[start..<start + states.rows]), states: states,
-            step: awaitsPrefill ? nil : stepInput())
+            function: .step, head: rowTokens.head, recurrences: settings.innerRecurrence, start: start,
+            tokens: Array(draftedTokens[start..<start + states.rows]), states: states, step: stepInput())
     }
 
     private func stepInput() -> StepInput {
@@ -122,7 +125,7 @@ public struct DiffusionForcing: SequenceSampler {
     public mutating func receive(_ result: ModelResult, of call: SequenceCall) throws -> StepOutcome {
         try rowTokens.requireStates(result, of: call)
         let record: StepRecord?
-        if call.function == .prefill {
+        if call.isPrompt {
             try finishPrefill(result, of: call)
             record = nil
         } else {
@@ -141,8 +144,7 @@ public struct DiffusionForcing: SequenceSampler {
 
     /// sampling.md, step D0.
     private mutating func finishPrefill(_ result: ModelResult, of call: SequenceCall) throws {
-        let lastRow = call.tokens.count - 1
-        tokens += try rowTokens.choose(lastRow..<lastRow + 1, of: call, from: result, sequence: tokens, step: 0)
+        tokens += try rowTokens.choose(0..<1, of: call, from: result, sequence: tokens, step: 0)
         draftedTokens = tokens
         start = promptCount
         states = initialStates.states(.initialState, positions: start..<start + 1, step: 0)

@@ -1,7 +1,8 @@
 import Runtime
 
-/// A batch of sequences over one model. Each step evaluates one call of every sampler, and calls of one kind share a
-/// call of the model.
+/// A batch of sequences over one model. Each step evaluates rows of every sequence, and rows that want the same number of
+/// recurrences share a call of the model, whatever their samplers and depths. What a sampler is told never depends on
+/// the sequences that share its calls.
 ///
 ///     var generation = Generation(model: model)
 ///     try generation.add(sampler, slot: 0)
@@ -22,22 +23,35 @@ public struct Generation {
         public var failure: SamplerError?
     }
 
+    /// A sequence that is running.
+    private struct Running {
+        let slot: Int32
+        var sampler: any SequenceSampler
+        /// The prompt that is being evaluated.
+        var prompt: PromptPieces?
+    }
+
     private let model: any RecurrentModel
     private let maxRows: Int
-    private var samplers: [(slot: Int32, sampler: any SequenceSampler)] = []
+    private let promptRows: Int
+    private var running: [Running] = []
 
-    /// - Parameter maxRows: the maximum number of rows in a call of several sequences. The rows of one sequence stay
-    ///   together, so its call may have more.
-    public init(model: any RecurrentModel, maxRows: Int = .max) {
+    /// - Parameters:
+    ///   - maxRows: the maximum number of rows in a call of several sequences. Rows that have to stay together, such as
+    ///     those of a sampler's call, may be more.
+    ///   - promptRows: the maximum number of rows of prompts that are evaluated together with other sequences, so that a
+    ///     long prompt delays them little.
+    public init(model: any RecurrentModel, maxRows: Int = .max, promptRows: Int = 256) {
         self.model = model
-        self.maxRows = maxRows
+        self.maxRows = min(maxRows, model.shape.maxRows)
+        self.promptRows = min(promptRows, self.maxRows)
     }
 
     /// Whether no sequence is left to run.
-    public var isIdle: Bool { samplers.isEmpty }
+    public var isIdle: Bool { running.isEmpty }
 
     /// The slots of the sequences that are running.
-    public var slots: [Int32] { samplers.map(\.slot) }
+    public var slots: [Int32] { running.map(\.slot) }
 
     /// Adds a sequence, which uses the model's cache slot `slot` from the next ``step()`` on.
     /// - Throws: ``SamplerError`` if a running sequence uses that slot.
@@ -45,87 +59,128 @@ public struct Generation {
         guard !slots.contains(slot) else {
             throw SamplerError("Cache slot \(slot) is in use by another sequence; wait for its end or take another.")
         }
-        samplers.append((slot, sampler))
+        running.append(Running(slot: slot, sampler: sampler))
     }
 
     /// Ends the sequence in `slot`: the next ``step()`` reports it as ended and does not evaluate it.
     public mutating func cancel(slot: Int32) {
-        if let index = samplers.firstIndex(where: { $0.slot == slot }) { samplers[index].sampler.cancel() }
+        guard let index = running.firstIndex(where: { $0.slot == slot }) else { return }
+        running[index].sampler.cancel()
+        running[index].prompt = nil
     }
 
-    /// Evaluates one call of every sequence. Sequences that end are reported and removed.
+    /// Evaluates rows of every sequence: the call of its sampler, or a part of its prompt. Sequences that end are reported
+    /// and removed.
     /// - Returns: an event for each sequence, in the order they were added.
     /// - Throws: what the model throws; then no sequence of the failed call has changed.
     public mutating func step() throws -> [Event] {
-        let calls = samplers.map { $0.sampler.nextCall() }
-        var events = samplers.map { Event(slot: $0.slot) }
-        for members in batches(of: calls) {
-            let results = try evaluate(members.compactMap { index in calls[index].map { (samplers[index].slot, $0) } })
-            for (index, result) in zip(members, results) {
-                guard let call = calls[index] else { continue }
+        var events = running.map { Event(slot: $0.slot) }
+        for requests in nextCalls() {
+            let results = try MergedCall(requests.map(\.rows)).evaluate(on: model)
+            for (request, result) in zip(requests, results) {
                 do {
-                    let outcome = try samplers[index].sampler.receive(result, of: call)
-                    events[index].newTokens = outcome.newTokens
-                    events[index].record = outcome.record
+                    try deliver(result, of: request, to: &events[request.sequence])
                 } catch let error as SamplerError {
-                    events[index].failure = error
+                    events[request.sequence].failure = error
                 }
             }
         }
-        for (index, entry) in samplers.enumerated()
+        for (index, entry) in running.enumerated()
         where entry.sampler.finishReason != nil || events[index].failure != nil {
             events[index].ended = entry.sampler
         }
         let ended = Set(events.filter { $0.ended != nil }.map(\.slot))
-        samplers.removeAll { ended.contains($0.slot) }
+        running.removeAll { ended.contains($0.slot) }
         return events
     }
 
-    /// The groups of calls that one call of the model can hold, by index. A sequence without a call is in no group.
-    private func batches(of calls: [SequenceCall?]) -> [[Int]] {
-        struct Kind: Hashable {
-            var function: RaggedCall.Function
-            var head: RaggedCall.Head
-            var recurrences: Int
+    private mutating func deliver(_ result: ModelResult, of request: Request, to event: inout Event) throws {
+        let index = request.sequence
+        var (result, call) = (result, request.rows.call)
+        if let prompt = running[index].prompt?.call {
+            let piece = PromptPieces.Piece(positions: request.rows.positions, call: call)
+            guard let whole = running[index].prompt?.receive(result, of: piece) else { return }
+            (result, call) = (whole, prompt)
+            running[index].prompt = nil
         }
-        var open: [Kind: Int] = [:]
-        var batches: [(members: [Int], rows: Int)] = []
-        for (index, call) in calls.enumerated() {
-            guard let call else { continue }
-            let kind = Kind(function: call.function, head: call.head, recurrences: call.recurrences)
-            let rows = call.tokens.count
-            if let batch = open[kind], batches[batch].rows <= maxRows - min(rows, maxRows) {
-                batches[batch].members.append(index)
-                batches[batch].rows += rows
-            } else {
-                open[kind] = batches.count
-                batches.append(([index], rows))
-            }
-        }
-        return batches.map(\.members)
+        let outcome = try running[index].sampler.receive(result, of: call)
+        event.newTokens = outcome.newTokens
+        event.record = outcome.record
     }
 
-    /// Evaluates calls of one kind as one call of the model, and returns the rows of each.
-    private func evaluate(_ calls: [(slot: Int32, call: SequenceCall)]) throws -> [ModelResult] {
-        guard let first = calls.first?.call else { return [] }
-        var ragged = RaggedCall(
-            function: first.function, head: first.head, recurrences: first.recurrences, slots: [], positions: [],
-            depths: [], tokens: [], states: Latents(width: first.states.width))
-        for (slot, call) in calls {
-            ragged.slots += [Int32](repeating: slot, count: call.tokens.count)
-            ragged.positions += (call.start..<call.start + call.tokens.count).map(Int32.init)
-            ragged.depths += call.depths
-            ragged.tokens += call.tokens
-            ragged.states.append(call.states)
-            if ragged.step == nil { ragged.step = call.step } else if let step = call.step { ragged.step?.append(step) }
+    // MARK: The calls of a step
+
+    /// Rows of the running sequence with this index.
+    private struct Request {
+        var sequence: Int
+        var rows: RowRequest
+    }
+
+    /// Requests for the same number of recurrences.
+    private struct Group {
+        var recurrences: Int
+        var requests: [Request] = []
+        var rowCount = 0
+    }
+
+    /// The requests of this step, one list for each call of the model.
+    private mutating func nextCalls() -> [[Request]] {
+        var groups: [Group] = []
+        func add(_ request: Request) {
+            let recurrences = request.rows.call.recurrences
+            let index = groups.firstIndex { $0.recurrences == recurrences } ?? groups.count
+            if index == groups.count { groups.append(Group(recurrences: recurrences)) }
+            groups[index].requests.append(request)
+            groups[index].rowCount += request.rows.positions.count
         }
-        let result = try model.evaluate(ragged)
-        if calls.count == 1 { return [result] }
-        var row = 0
-        return try calls.map { _, call in
-            defer { row += call.tokens.count }
-            return try result.part(row..<row + call.tokens.count, of: ragged.tokens.count)
+        for index in running.indices where running[index].prompt == nil {
+            guard let call = running[index].sampler.nextCall() else { continue }
+            if call.reads == .last {
+                running[index].prompt = PromptPieces(call, shape: model.shape)
+            } else {
+                let positions = (call.start..<call.start + call.tokens.count).map(Int32.init)
+                add(
+                    Request(
+                        sequence: index, rows: RowRequest(slot: running[index].slot, positions: positions, call: call)))
+            }
         }
+        addPrompts(sharing: groups.max { $0.rowCount < $1.rowCount }?.recurrences, add)
+        return groups.flatMap { divided($0.requests) }
+    }
+
+    /// Adds parts of prompts. They take as many recurrences as the sequences with which they share a call, or all if
+    /// there are only prompts.
+    private mutating func addPrompts(sharing recurrences: Int?, _ add: (Request) -> Void) {
+        let common = recurrences ?? running.compactMap { $0.prompt?.remainingRecurrences }.min() ?? 0
+        var room = recurrences == nil ? maxRows : promptRows
+        var isFirst = true
+        for index in running.indices {
+            let piece = running[index].prompt?.next(recurrences: common, room: room, mustBegin: isFirst)
+            guard let piece else { continue }
+            isFirst = false
+            room = max(0, room - piece.positions.count)
+            add(
+                Request(
+                    sequence: index,
+                    rows: RowRequest(slot: running[index].slot, positions: piece.positions, call: piece.call)))
+        }
+    }
+
+    /// Divides requests so that each call of the model stays within the row limit.
+    private func divided(_ requests: [Request]) -> [[Request]] {
+        var calls: [[Request]] = []
+        var rows = 0
+        for request in requests {
+            let count = request.rows.positions.count
+            if !calls.isEmpty, rows + count <= maxRows {
+                calls[calls.count - 1].append(request)
+                rows += count
+            } else {
+                calls.append([request])
+                rows = count
+            }
+        }
+        return calls
     }
 }
 
@@ -149,38 +204,5 @@ extension Generation {
             }
         }
         return results
-    }
-}
-
-extension StepInput {
-    fileprivate mutating func append(_ other: StepInput) {
-        embeddings.append(other.embeddings)
-        noise.append(other.noise)
-        embeddingNew += other.embeddingNew
-        embeddingOld += other.embeddingOld
-        stateOld += other.stateOld
-        stateNoise += other.stateNoise
-    }
-}
-
-extension ModelResult {
-    /// The results of the rows `range` of a call of `rows` rows. Results that the call does not return stay empty.
-    fileprivate func part(_ range: Range<Int>, of rows: Int) throws -> ModelResult {
-        func part(_ latents: Latents) throws -> Latents {
-            if latents.values.isEmpty { return latents }
-            guard latents.rows == rows else { throw unfit(latents.rows) }
-            return latents.rows(range)
-        }
-        func part<Element>(_ values: [Element]) throws -> [Element] {
-            if values.isEmpty { return values }
-            guard values.count == rows else { throw unfit(values.count) }
-            return Array(values[range])
-        }
-        func unfit(_ found: Int) -> SamplerError {
-            SamplerError("The model returned \(found) rows for a call of \(rows).")
-        }
-        return ModelResult(
-            states: try part(states), tokens: try part(tokens), logits: try part(logits), latents: try part(latents),
-            embeddings: try part(embeddings), differences: try part(differences))
     }
 }

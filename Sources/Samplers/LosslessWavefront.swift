@@ -76,9 +76,10 @@ public struct LosslessWavefront: SequenceSampler {
     public func nextCall() -> SequenceCall? {
         guard finishReason == nil else { return nil }
         if awaitsPrefill {
-            return SequenceCall(
-                function: .prefill, head: rowTokens.head, recurrences: settings.recurrence, start: 0, tokens: tokens,
-                states: initialStates.states(.initialState, positions: 0..<promptCount, step: 0))
+            return .prompt(
+                tokens, head: rowTokens.head, recurrences: settings.recurrence,
+                states: initialStates.states(.initialState, positions: 0..<promptCount, step: 0),
+                settleThreshold: generation.prefillThreshold)
         }
         // sampling.md, step L2. Only the oldest position can need fewer recurrences than r', and then it has a call of its
         // own.
@@ -97,9 +98,8 @@ public struct LosslessWavefront: SequenceSampler {
         let known = tokens.count
         var record: StepRecord?
         // sampling.md, step L1.
-        if call.function == .prefill {
-            let last = call.tokens.count - 1
-            draftedTokens += try rowTokens.choose(last..<last + 1, of: call, from: result, sequence: tokens, step: 0)
+        if call.isPrompt {
+            draftedTokens += try rowTokens.choose(0..<1, of: call, from: result, sequence: tokens, step: 0)
             tokens = draftedTokens
             awaitsPrefill = false
             statistics.count(call)

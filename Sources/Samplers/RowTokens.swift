@@ -15,29 +15,29 @@ struct RowTokens: Hashable, Sendable {
     /// The head that a call needs for these choices: tokens if each is an argmax, else logits.
     var head: RaggedCall.Head { choice.isArgmax ? .token : .logits }
 
-    /// Chooses the token that follows each of the rows `rows` of `call`. The repetition penalty of a row is for the
-    /// tokens that the row has read: those of `sequence` up to its own position.
+    /// Chooses the token that follows each of the rows `rows` of the result of `call`. The repetition penalty of a row is
+    /// for the tokens that the row has read: those of `sequence` up to its own position.
     /// - Throws: ``SamplerError`` if logits are not numbers or the result's sizes do not fit the call.
-    func choose(_ rows: Range<Int>, of call: SequenceCall, from result: ModelResult, sequence: [Int32], step: Int)
-        throws
-        -> [Int32]
-    {
+    func choose(
+        _ rows: Range<Int>, of call: SequenceCall, from result: ModelResult, sequence: [Int32], step: Int
+    ) throws -> [Int32] {
         if head == .token {
-            try requireCount(result.tokens.count, call.tokens.count, "tokens")
+            try requireCount(result.tokens.count, call.resultRows, "tokens")
             for token in result.tokens[rows] where token < 0 || Int(token) >= shape.vocabulary {
                 throw SamplerError("The model chose token \(token), which its vocabulary of \(shape.vocabulary) lacks.")
             }
             return Array(result.tokens[rows])
         }
-        try requireCount(result.logits.values.count, call.tokens.count * shape.vocabulary, "logits")
+        try requireCount(result.logits.values.count, call.resultRows * shape.vocabulary, "logits")
+        let start = call.resultStart
         var seen: [Bool] = []
         if choice.repetitionPenalty != 1, let first = rows.first {
             seen = [Bool](repeating: false, count: shape.vocabulary)
-            for token in sequence[..<(call.start + first)] { seen[Int(token)] = true }
+            for token in sequence[..<(start + first)] { seen[Int(token)] = true }
         }
         return try result.logits.values.withUnsafeBufferPointer { logits in
             try rows.map { row in
-                let position = call.start + row
+                let position = start + row
                 if !seen.isEmpty { seen[Int(sequence[position])] = true }
                 let rowLogits = UnsafeBufferPointer(
                     rebasing: logits[row * shape.vocabulary..<(row + 1) * shape.vocabulary])
@@ -53,10 +53,10 @@ struct RowTokens: Hashable, Sendable {
         }
     }
 
-    /// - Throws: ``SamplerError`` if the states are not one row of the model's width for each row of `call`, or the
-    ///   last of them is not made of numbers.
+    /// - Throws: ``SamplerError`` if the states are not one row of the model's width for each row of the result of
+    ///   `call`, or the last of them is not made of numbers.
     func requireStates(_ result: ModelResult, of call: SequenceCall) throws {
-        try requireCount(result.states.values.count, call.tokens.count * shape.width, "state elements")
+        try requireCount(result.states.values.count, call.resultRows * shape.width, "state elements")
         guard result.states.values.suffix(shape.width).allSatisfy(\.isFinite) else {
             throw notNumbers("state", position: call.start + call.tokens.count - 1)
         }

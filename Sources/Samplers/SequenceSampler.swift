@@ -46,25 +46,47 @@ public enum FinishReason: String, Hashable, Sendable, Codable {
 }
 
 /// A call for the rows of one sequence at consecutive positions: a ``RaggedCall`` without a slot.
+///
+/// It says the least that the sampler needs. The driver may evaluate the rows by a function that computes more, so that
+/// sequences with different needs share a call.
 public struct SequenceCall: Hashable, Sendable {
+    /// The rows whose results a sampler uses.
+    public enum Reads: Hashable, Sendable {
+        /// The states and read-outs of all rows.
+        case every
+        /// The states of all rows, and the read-outs of the rows with these indices. Read-outs of others are undefined.
+        case some([Int])
+        /// The state and read-out of the last row alone: the result has one row. The driver may evaluate such a call in
+        /// pieces, as ``PromptPieces`` does.
+        case last
+    }
+
     public var function: RaggedCall.Function
     public var head: RaggedCall.Head
     /// The number of recurrences of the core for every row.
     public var recurrences: Int
     /// The position of the first row.
     public var start: Int
-    /// One token for each row.
+    /// One token for each row, also for `resume`, which another function may stand in for.
     public var tokens: [Int32]
     /// The recurrences that each row has had since it last started. They do not rise from row to row.
     public var depths: [Int32]
     /// The states before the call (rows, width).
     public var states: Latents
+    /// The prelude's outputs in an earlier call (rows, width), for `resume`; nil for other functions.
+    public var embeddings: Latents?
     /// The additional inputs of `step`; nil for other functions.
     public var step: StepInput?
+    public var reads = Reads.every
+    /// Whether the rows are a prompt. Calls for a prompt are not steps of the sampler.
+    public var isPrompt = false
+    /// The relative change of a state over one recurrence below which a position of a prompt has settled and leaves
+    /// the call; nil if all rows have all recurrences. Only for a call with ``Reads/last``.
+    public var settleThreshold: Float?
 
     public init(
         function: RaggedCall.Function, head: RaggedCall.Head, recurrences: Int, start: Int, tokens: [Int32],
-        depths: [Int32]? = nil, states: Latents, step: StepInput? = nil
+        depths: [Int32]? = nil, states: Latents, embeddings: Latents? = nil, step: StepInput? = nil
     ) {
         self.function = function
         self.head = head
@@ -73,8 +95,26 @@ public struct SequenceCall: Hashable, Sendable {
         self.tokens = tokens
         self.depths = depths ?? [Int32](repeating: 0, count: tokens.count)
         self.states = states
+        self.embeddings = embeddings
         self.step = step
     }
+
+    /// The prefill of a whole prompt, of which the sampler uses the last row's result.
+    static func prompt(
+        _ tokens: [Int32], head: RaggedCall.Head, recurrences: Int, states: Latents, settleThreshold: Float?
+    ) -> SequenceCall {
+        var call = SequenceCall(
+            function: .prefill, head: head, recurrences: recurrences, start: 0, tokens: tokens, states: states)
+        call.reads = .last
+        call.isPrompt = true
+        call.settleThreshold = settleThreshold
+        return call
+    }
+
+    /// The number of rows of the result.
+    var resultRows: Int { reads == .last ? min(1, tokens.count) : tokens.count }
+    /// The position of the result's first row.
+    var resultStart: Int { start + tokens.count - resultRows }
 }
 
 /// The change that one result made.
@@ -127,7 +167,7 @@ public struct SamplerStatistics: Hashable, Sendable, Codable {
     public var tokensForwarded = 0
 
     mutating func count(_ call: SequenceCall) {
-        if call.function != .prefill { steps += 1 }
+        if !call.isPrompt { steps += 1 }
         recurrences += call.recurrences
         tokensForwarded += call.tokens.count
     }
@@ -148,6 +188,9 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
     public var choice = TokenChoice.greedy
     /// The seed of all random numbers; see ``CounterRandom``.
     public var seed: UInt64 = 0
+    /// The relative change of a state over one recurrence below which a position of the prompt has settled and takes no
+    /// more recurrences; nil if every position takes all of them.
+    public var prefillThreshold: Float?
 
     public init() {}
 
@@ -155,6 +198,7 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
     public func validate() throws {
         try checkSetting("number of new tokens", maxNewTokens, atLeast: 0)
         try checkSetting("init scale", initScale, in: 0...Float.infinity)
+        if let prefillThreshold { try checkSetting("prefill threshold", prefillThreshold, in: 0...Float.infinity) }
         try choice.validate()
     }
 

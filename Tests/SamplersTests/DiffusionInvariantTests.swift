@@ -40,12 +40,7 @@ import Testing
             }
             #expect(Array(sampler.draftedTokens.prefix(sampler.tokens.count)) == sampler.tokens, "I2")
             finalCount = sampler.tokens.count
-            let result = try model.evaluate(
-                RaggedCall(
-                    function: call.function, head: call.head, recurrences: call.recurrences,
-                    slots: [Int32](repeating: 0, count: call.tokens.count),
-                    positions: (call.start..<call.start + call.tokens.count).map(Int32.init), tokens: call.tokens,
-                    states: call.states, step: call.step))
+            let result = try model.answer(call)
             _ = try sampler.receive(result, of: call)
         }
         #expect(sampler.finishReason != nil)

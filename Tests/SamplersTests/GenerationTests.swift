@@ -69,6 +69,88 @@ import Testing
         #expect(model.calls.map(\.tokens.count) == [4, 5, 2])
     }
 
+    @Test func `a prompt shares calls in pieces, and delays no other sequence`() throws {
+        let model = ToyModel(cacheBudget: 32)
+        let short = try Autoregressive(prompt: [1], generation: settings(seed: 0, count: 30), shape: model.shape)
+        var lossless = LosslessSettings()
+        lossless.innerRecurrence = 8
+        let wave = try LosslessWavefront(
+            prompt: [2], settings: lossless, generation: settings(seed: 1, count: 30), shape: model.shape)
+        let prompt = (0..<20).map { Int32($0 % 16) }
+        let long = try Autoregressive(prompt: prompt, generation: settings(seed: 2, count: 2), shape: model.shape)
+
+        var generation = Generation(model: model, promptRows: 8)
+        try generation.add(short, slot: 0)
+        try generation.add(wave, slot: 1)
+        _ = try generation.step()
+        try generation.add(long, slot: 2)
+        let before = model.calls.count
+        var ended: (any SequenceSampler)?
+        while ended == nil {
+            let events = try generation.step()
+            // The others make a token in every step.
+            #expect(events[0].newTokens.count == 1)
+            ended = events.first { $0.slot == 2 }?.ended
+        }
+        let rows = model.calls[before...].map { call in call.slots.count { $0 == 2 } }.filter { $0 > 0 }
+        // Chunks of 8, 8 and 4 positions, each in as many calls as the recurrences of the largest group take, and the
+        // second token.
+        #expect(rows.allSatisfy { $0 <= 8 } && rows.reduce(0, +) % 4 == 1)
+        let alone = try Generation.run([long], on: ToyModel(cacheBudget: 32))[0]
+        #expect(ended?.tokens == alone.tokens)
+    }
+
+    @Test func `rows of a large call that are not read out are spared the head`() throws {
+        let model = ToyModel(cacheBudget: 32)
+        let waves = try (0..<12).map { slot in
+            var lossless = LosslessSettings()
+            (lossless.recurrence, lossless.innerRecurrence) = (32, 8)
+            return try LosslessWavefront(
+                prompt: [Int32(slot)], settings: lossless, generation: settings(seed: 1, count: 12), shape: model.shape)
+        }
+        var generation = Generation(model: model)
+        for (slot, wave) in waves.enumerated() { try generation.add(Selective(sampler: wave), slot: Int32(slot)) }
+        while !generation.isIdle {
+            for event in try generation.step() {
+                guard let ended = event.ended else { continue }
+                #expect(ended.generated == model.continuation(of: [event.slot], count: 12))
+            }
+        }
+        // The states of all rows, then the read-outs of the newest and the oldest of each sequence.
+        let index = try #require(model.calls.firstIndex { $0.tokens.count == 48 })
+        #expect(model.calls[index].head == .state && model.calls[index].recurrences == 8)
+        #expect(model.calls[index + 1].head == .token && model.calls[index + 1].recurrences == 0)
+        #expect(model.calls[index + 1].function == .resume && model.calls[index + 1].tokens.count == 24)
+    }
+
+    /// A lossless wavefront that asks for the read-outs of its newest and its oldest row only, and is told the draft for
+    /// the others.
+    private struct Selective: SequenceSampler {
+        var sampler: LosslessWavefront
+
+        var promptCount: Int { sampler.promptCount }
+        var tokens: [Int32] { sampler.tokens }
+        var finishReason: FinishReason? { sampler.finishReason }
+        var statistics: SamplerStatistics { sampler.statistics }
+        mutating func cancel() { sampler.cancel() }
+
+        func nextCall() -> SequenceCall? {
+            guard var call = sampler.nextCall(), !call.isPrompt else { return sampler.nextCall() }
+            call.reads = .some(Array(Set([0, call.tokens.count - 1])).sorted())
+            return call
+        }
+
+        mutating func receive(_ result: ModelResult, of call: SequenceCall) throws -> StepOutcome {
+            var result = result
+            for row in result.tokens.indices where call.start + row + 1 < sampler.draftedTokens.count {
+                if case .some(let rows) = call.reads, !rows.contains(row) {
+                    result.tokens[row] = sampler.draftedTokens[call.start + row + 1]
+                }
+            }
+            return try sampler.receive(result, of: call)
+        }
+    }
+
     @Test func `a slot holds one sequence at a time, and is free again after its end`() throws {
         var generation = Generation(model: ToyModel())
         let sampler = try Autoregressive(prompt: [1], generation: settings(seed: 0, count: 1), shape: shape)

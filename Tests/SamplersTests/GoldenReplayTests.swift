@@ -49,12 +49,7 @@ import Testing
         var sampler = try DiffusionForcing(
             prompt: prompt, settings: run.settings.diffusion, generation: generation, shape: model.shape)
         while step < run.steps.count, let call = sampler.nextCall() {
-            let result = try model.evaluate(
-                RaggedCall(
-                    function: call.function, head: call.head, recurrences: call.recurrences,
-                    slots: [Int32](repeating: 0, count: call.tokens.count),
-                    positions: (call.start..<call.start + call.tokens.count).map(Int32.init), tokens: call.tokens,
-                    states: call.states, step: call.step))
+            let result = try model.answer(call)
             guard let record = try sampler.receive(result, of: call).record else { continue }
             try #require(GoldenRuns.Step(record) == run.steps[step], "\(name), step \(step)")
             step += 1

@@ -81,11 +81,7 @@ import Testing
             prompt: [4, 5], settings: settings, generation: Self.settings(), shape: model.shape)
         var shown: [Int32] = []
         while let call = sampler.nextCall() {
-            let result = try model.evaluate(
-                RaggedCall(
-                    function: call.function, head: call.head, recurrences: call.recurrences,
-                    slots: call.tokens.map { _ in 0 }, positions: call.tokens.indices.map { Int32(call.start + $0) },
-                    depths: call.depths, tokens: call.tokens, states: call.states))
+            let result = try model.answer(call)
             shown += try sampler.receive(result, of: call).newTokens
             #expect(shown == Array(sampler.tokens[2...]))
             #expect(shown == model.continuation(of: [4, 5], count: shown.count))
@@ -172,6 +168,7 @@ private final class UnsettledModel: RecurrentModel {
             switch call.head {
             case .token: result.tokens.append(token)
             case .logits: result.logits.values += (0..<12).map { $0 == token ? 2 : Float(($0 * 5 + token) % 7) / 7 }
+            case .state: break
             }
         }
         return result

@@ -1,4 +1,5 @@
 import Runtime
+import Samplers
 
 /// A model whose next token is a fixed function of the previous tokens and is found exactly with enough recurrences.
 /// The state of a position moves halfway to a target that its prefix determines, and the token is read from the state.
@@ -7,8 +8,8 @@ final class ToyModel: RecurrentModel {
     private(set) var calls: [RaggedCall] = []
     private var cache: [Int32: [Int32]] = [:]
 
-    init(vocabulary: Int = 16, context: Int = 64, width: Int = 3) {
-        shape = ModelShape(width: width, vocabulary: vocabulary, context: context)
+    init(vocabulary: Int = 16, context: Int = 64, width: Int = 3, cacheBudget: Int = 1) {
+        shape = ModelShape(width: width, vocabulary: vocabulary, context: context, cacheBudget: cacheBudget)
     }
 
     func evaluate(_ call: RaggedCall) throws -> ModelResult {
@@ -32,14 +33,14 @@ final class ToyModel: RecurrentModel {
             var change: Float = 0
             var norm: Float = 0
             for element in range {
-                var embedding = target + Float(element - range.lowerBound)
+                var embedding = call.embeddings?.values[element] ?? target + Float(element - range.lowerBound)
                 var state = call.states.values[element]
                 if let step = call.step {
                     embedding =
                         step.embeddingNew[row] * embedding + step.embeddingOld[row] * step.embeddings.values[element]
                     state = step.stateOld[row] * state + step.stateNoise[row] * step.noise.values[element]
-                    result.embeddings.values.append(embedding)
                 }
+                if call.function != .resume { result.embeddings.values.append(embedding) }
                 for _ in 0..<call.recurrences { state += (embedding - state) / 2 }
                 let before = call.states.values[element]
                 change += (state - before) * (state - before)
@@ -54,6 +55,7 @@ final class ToyModel: RecurrentModel {
                 result.tokens.append(Int32(min(max(nearest, 0), Float(shape.vocabulary - 1))))
             case .logits:
                 result.logits.values += (0..<Int32(shape.vocabulary)).map { -1 - abs(state - centre(of: $0)) * 8 }
+            case .state: break
             }
         }
         return result
@@ -103,5 +105,23 @@ final class ScriptedModel: RecurrentModel {
         return ModelResult(
             states: rows, tokens: positions.map(token), embeddings: call.step == nil ? Latents(width: width) : rows,
             differences: call.step == nil ? [] : positions.map(difference))
+    }
+}
+
+extension RecurrentModel {
+    /// The result of a sampler's call, in slot 0: of the last row alone if the sampler wants no more.
+    func answer(_ call: SequenceCall) throws -> ModelResult {
+        var result = try evaluate(
+            RaggedCall(
+                function: call.function, head: call.head, recurrences: call.recurrences,
+                slots: [Int32](repeating: 0, count: call.tokens.count),
+                positions: (call.start..<call.start + call.tokens.count).map(Int32.init), depths: call.depths,
+                tokens: call.tokens, states: call.states, embeddings: call.embeddings, step: call.step))
+        guard call.reads == .last else { return result }
+        let last = call.tokens.count - 1
+        result.states = result.states.rows([last])
+        result.tokens = result.tokens.suffix(1)
+        if !result.logits.values.isEmpty { result.logits = result.logits.rows([last]) }
+        return result
     }
 }
