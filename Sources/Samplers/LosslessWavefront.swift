@@ -1,28 +1,12 @@
 import Runtime
 
-/// The settings of the lossless wavefront, in addition to ``GenerationSettings``.
-public struct LosslessSettings: Hashable, Sendable, Codable {
-    /// r, the recurrences after which a position's token is final.
-    public var recurrence = 32
-    /// r', the recurrences that every active position gets in a step.
-    public var innerRecurrence = 4
-
-    public init() {}
-
-    /// - Throws: ``SamplerError`` naming the setting out of its range.
-    public func validate() throws {
-        try checkSetting("recurrence", recurrence, atLeast: 1)
-        try checkSetting("inner recurrence", innerRecurrence, atLeast: 1)
-    }
-}
-
 /// Autoregressive decoding with a cache entry per recurrence, many positions at a time: the same tokens, in fewer
 /// passes.
 ///
 /// With an entry per recurrence, recurrence t of a position reads recurrence t of the positions before it, and nothing
 /// else in the core connects positions. So a position may run r' recurrences ahead of the next one. The token that a
-/// position predicts at depth r' enters at once as a draft, every later step reads the position out again, and a draft
-/// that changes takes everything after it along. A position that has had r recurrences was computed from final tokens
+/// position predicts at depth r' enters at once as a draft, later steps read the position out again, and a draft that
+/// changes takes everything after it along. A position that has had r recurrences was computed from final tokens
 /// only, by the operations of autoregressive decoding in the same order: its token is the one that autoregressive
 /// decoding produces. docs/sampling.md explains the steps.
 ///
@@ -40,8 +24,6 @@ public struct LosslessWavefront: SequenceSampler {
 
     /// The final tokens, then the draft.
     public private(set) var draftedTokens: [Int32]
-    /// How often a draft changed, and positions after it started anew.
-    public private(set) var restarts = 0
 
     private let rowTokens: RowTokens
     private let initialStates: InitialStates
@@ -68,6 +50,7 @@ public struct LosslessWavefront: SequenceSampler {
         initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
         start = prompt.count
         states = Latents(width: shape.width)
+        (statistics.drafts, statistics.restarts) = (0, 0)
         if generation.maxNewTokens == 0 { finishReason = .length }
     }
 
@@ -85,10 +68,13 @@ public struct LosslessWavefront: SequenceSampler {
         // own.
         let recurrences = min(settings.innerRecurrence, settings.recurrence - depths[0])
         let rows = recurrences < settings.innerRecurrence ? 1 : depths.count
-        return SequenceCall(
-            function: .decode, head: rowTokens.head, recurrences: recurrences, start: start,
+        let reads = (0..<rows).filter { settings.readsOut(atDepth: depths[$0] + recurrences) }
+        var call = SequenceCall(
+            function: .decode, head: reads.isEmpty ? .state : rowTokens.head, recurrences: recurrences, start: start,
             tokens: Array(draftedTokens[start..<start + rows]), depths: depths[..<rows].map(Int32.init),
             states: states.rows(0..<rows))
+        if reads.count < rows { call.reads = .some(reads) }
+        return call
     }
 
     // MARK: The result
@@ -119,24 +105,12 @@ public struct LosslessWavefront: SequenceSampler {
     private mutating func refine(_ result: ModelResult, of call: SequenceCall) throws -> StepRecord {
         let rows = call.tokens.count
         let computed = start..<start + rows
-        let readOuts = try rowTokens.choose(0..<rows, of: call, from: result, sequence: draftedTokens, step: 0)
+        let reads = call.readRows
+        let readOuts = try rowTokens.choose(reads, of: call, from: result, sequence: draftedTokens, step: 0)
         for row in 0..<rows { depths[row] += call.recurrences }
         let recurrences = [Int](repeating: settings.recurrence, count: start) + depths[..<rows]
         states.replaceFirst(with: result.states)
-        // sampling.md, step L3.
-        for (row, token) in readOuts.enumerated() {
-            let next = start + row + 1
-            if next == draftedTokens.count {
-                draftedTokens.append(token)
-            } else if draftedTokens[next] != token {
-                draftedTokens.removeSubrange(next...)
-                draftedTokens.append(token)
-                states.keepFirst(row + 1)
-                depths.removeSubrange((row + 1)...)
-                restarts += 1
-                break
-            }
-        }
+        let change = compare(readOuts, of: reads)
         // sampling.md, step L4.
         let settled = depths.prefix { $0 == settings.recurrence }.count
         start += settled
@@ -146,7 +120,30 @@ public struct LosslessWavefront: SequenceSampler {
         statistics.count(call)
         return StepRecord(
             step: statistics.steps - 1, start: computed.lowerBound, frozen: tokens.count, tokens: draftedTokens,
-            recurrences: recurrences, differences: [])
+            recurrences: recurrences, differences: [], change: change)
+    }
+
+    /// Compares read-outs with the draft, the oldest first: sampling.md, step L3.
+    /// - Parameter rows: the row of each read-out among the active positions, in ascending order.
+    /// - Returns: the draft that changed, if one did. It takes the positions after it along.
+    private mutating func compare(_ readOuts: [Int32], of rows: [Int]) -> DraftChange? {
+        for (row, token) in zip(rows, readOuts) {
+            let next = start + row + 1
+            if next == draftedTokens.count {
+                draftedTokens.append(token)
+                if depths[row] < settings.recurrence { statistics.drafts? += 1 }
+            } else if draftedTokens[next] != token {
+                let change = DraftChange(
+                    position: next, old: draftedTokens[next], new: token, dropped: depths.count - (row + 1))
+                draftedTokens.removeSubrange(next...)
+                draftedTokens.append(token)
+                states.keepFirst(row + 1)
+                depths.removeSubrange((row + 1)...)
+                statistics.restarts? += 1
+                return change
+            }
+        }
+        return nil
     }
 
     /// Makes the position of the newest draft active, unless a token after it would be of no use: sampling.md, step L5.

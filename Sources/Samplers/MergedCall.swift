@@ -26,7 +26,7 @@ struct MergedCall {
     /// Evaluates the rows in one call, or in two if many of them are not read out.
     /// - Returns: a result for each request.
     func evaluate(on model: any RecurrentModel) throws -> [ModelResult] {
-        let reads = requests.map(\.readRows)
+        let reads = requests.map(\.call.readRows)
         let rows = requests.reduce(0) { $0 + $1.positions.count }
         let readRows = reads.reduce(0) { $0 + $1.count }
         let head = requests.map(\.head).max { $0.extent < $1.extent } ?? .state
@@ -83,18 +83,8 @@ struct MergedCall {
 }
 
 extension RowRequest {
-    /// The rows whose read-out the sampler uses, by index.
-    fileprivate var readRows: [Int] {
-        guard call.head != .state else { return [] }
-        return switch call.reads {
-        case .every: Array(positions.indices)
-        case .some(let rows): rows
-        case .last: [positions.count - 1]
-        }
-    }
-
     /// The head that the read-outs need.
-    fileprivate var head: RaggedCall.Head { readRows.isEmpty ? .state : call.head }
+    fileprivate var head: RaggedCall.Head { call.readRows.isEmpty ? .state : call.head }
 
     /// The read-out of some rows whose states are known.
     fileprivate func readOut(of result: ModelResult, rows: [Int]) -> RowRequest {

@@ -15,30 +15,32 @@ struct RowTokens: Hashable, Sendable {
     /// The head that a call needs for these choices: tokens if each is an argmax, else logits.
     var head: RaggedCall.Head { choice.isArgmax ? .token : .logits }
 
-    /// Chooses the token that follows each of the rows `rows` of the result of `call`. The repetition penalty of a row is
-    /// for the tokens that the row has read: those of `sequence` up to its own position.
+    /// Chooses the token that follows each of the rows `rows` of the result of `call`, which are in ascending order. The
+    /// repetition penalty of a row is for the tokens that the row has read: those of `sequence` up to its own position.
     /// - Throws: ``SamplerError`` if logits are not numbers or the result's sizes do not fit the call.
     func choose(
-        _ rows: Range<Int>, of call: SequenceCall, from result: ModelResult, sequence: [Int32], step: Int
+        _ rows: some Collection<Int>, of call: SequenceCall, from result: ModelResult, sequence: [Int32], step: Int
     ) throws -> [Int32] {
+        if rows.isEmpty { return [] }
         if head == .token {
             try requireCount(result.tokens.count, call.resultRows, "tokens")
-            for token in result.tokens[rows] where token < 0 || Int(token) >= shape.vocabulary {
+            let tokens = rows.map { result.tokens[$0] }
+            for token in tokens where token < 0 || Int(token) >= shape.vocabulary {
                 throw SamplerError("The model chose token \(token), which its vocabulary of \(shape.vocabulary) lacks.")
             }
-            return Array(result.tokens[rows])
+            return tokens
         }
         try requireCount(result.logits.values.count, call.resultRows * shape.vocabulary, "logits")
         let start = call.resultStart
-        var seen: [Bool] = []
-        if choice.repetitionPenalty != 1, let first = rows.first {
-            seen = [Bool](repeating: false, count: shape.vocabulary)
-            for token in sequence[..<(start + first)] { seen[Int(token)] = true }
-        }
+        var seen = [Bool](repeating: false, count: choice.repetitionPenalty == 1 ? 0 : shape.vocabulary)
+        var seenCount = 0
         return try result.logits.values.withUnsafeBufferPointer { logits in
             try rows.map { row in
                 let position = start + row
-                if !seen.isEmpty { seen[Int(sequence[position])] = true }
+                if !seen.isEmpty {
+                    for token in sequence[seenCount...position] { seen[Int(token)] = true }
+                    seenCount = position + 1
+                }
                 let rowLogits = UnsafeBufferPointer(
                     rebasing: logits[row * shape.vocabulary..<(row + 1) * shape.vocabulary])
                 guard

@@ -111,6 +111,15 @@ public struct SequenceCall: Hashable, Sendable {
         return call
     }
 
+    /// The rows whose read-outs the sampler uses, by index.
+    var readRows: [Int] {
+        guard head != .state else { return [] }
+        return switch reads {
+        case .every: Array(tokens.indices)
+        case .some(let rows): rows
+        case .last: [tokens.count - 1]
+        }
+    }
     /// The number of rows of the result.
     var resultRows: Int { reads == .last ? min(1, tokens.count) : tokens.count }
     /// The position of the result's first row.
@@ -144,9 +153,12 @@ public struct StepRecord: Hashable, Sendable, Codable {
     public var recurrences: [Int]
     /// δ of the positions that the step computed, `start` first; empty for samplers without a δ.
     public var differences: [Float]
+    /// The draft that the step changed; nil if none changed, and for samplers that do not correct single drafts.
+    public var change: DraftChange?
 
     public init(
-        step: Int, start: Int, frozen: Int, tokens: [Int32], recurrences: [Int], differences: [Float]
+        step: Int, start: Int, frozen: Int, tokens: [Int32], recurrences: [Int], differences: [Float],
+        change: DraftChange? = nil
     ) {
         self.step = step
         self.start = start
@@ -154,6 +166,24 @@ public struct StepRecord: Hashable, Sendable, Codable {
         self.tokens = tokens
         self.recurrences = recurrences
         self.differences = differences
+        self.change = change
+    }
+}
+
+/// The correction of one draft token by a later read-out. The positions that had read the old token start anew.
+public struct DraftChange: Hashable, Sendable, Codable {
+    /// The position of the token.
+    public var position: Int
+    public var old: Int32
+    public var new: Int32
+    /// The number of active positions that were dropped: those from `position` on.
+    public var dropped: Int
+
+    public init(position: Int, old: Int32, new: Int32, dropped: Int) {
+        self.position = position
+        self.old = old
+        self.new = new
+        self.dropped = dropped
     }
 }
 
@@ -165,6 +195,10 @@ public struct SamplerStatistics: Hashable, Sendable, Codable {
     public var recurrences = 0
     /// Rows that went through the model, including those of the prefill.
     public var tokensForwarded = 0
+    /// The tokens that entered as drafts; nil for samplers other than the lossless wavefront.
+    public var drafts: Int?
+    /// The drafts that a later read-out changed, so that positions after them started anew; nil as `drafts`.
+    public var restarts: Int?
 
     mutating func count(_ call: SequenceCall) {
         if !call.isPrompt { steps += 1 }

@@ -5,13 +5,27 @@ import Testing
 /// The lossless wavefront against autoregressive decoding, on models whose early read-outs are wrong on purpose.
 @Suite struct LosslessWavefrontTests {
     private static func lossless(
-        _ prompt: [Int32], r: Int, inner: Int, _ generation: GenerationSettings, on model: any RecurrentModel
+        _ prompt: [Int32], r: Int, inner: Int, _ generation: GenerationSettings,
+        _ correction: Correction = .init(), on model: any RecurrentModel
     ) throws -> LosslessWavefront {
-        var settings = LosslessSettings()
-        (settings.recurrence, settings.innerRecurrence) = (r, inner)
+        let settings = correction.settings(r: r, inner: inner)
         let sampler = try LosslessWavefront(
             prompt: prompt, settings: settings, generation: generation, shape: model.shape)
         return try #require(try Generation.run([sampler], on: model)[0] as? LosslessWavefront)
+    }
+
+    /// A schedule of read-outs.
+    struct Correction {
+        var schedule = DraftCorrection.everyReadOut
+        var readEvery = 1
+        var secondProposal: Int?
+
+        func settings(r: Int, inner: Int) -> LosslessSettings {
+            var settings = LosslessSettings()
+            (settings.recurrence, settings.innerRecurrence) = (r, inner)
+            (settings.correction, settings.readEvery, settings.secondProposal) = (schedule, readEvery, secondProposal)
+            return settings
+        }
     }
 
     private static func autoregressive(
@@ -50,10 +64,13 @@ import Testing
         let generation = Self.settings(
             count: number(25, 3), stop: number(3, 4) == 0 ? [Int32(number(12, 5))] : [],
             temperature: Float(number(3, 6)), penalty: number(2, 7) == 0 ? 1 : 1.5, seed: UInt64(seed) * 7)
+        let correction = Correction(
+            schedule: DraftCorrection.allCases[number(DraftCorrection.allCases.count, 8)], readEvery: 1 + number(4, 9),
+            secondProposal: number(2, 20) == 0 ? nil : 2 + number(5, 21))
         let (wave, plain) = (UnsettledModel(), UnsettledModel())
-        let found = try Self.lossless(prompt, r: r, inner: inner, generation, on: wave)
+        let found = try Self.lossless(prompt, r: r, inner: inner, generation, correction, on: wave)
         let expected = try Self.autoregressive(prompt, r: r, generation, on: plain)
-        #expect(found.tokens == expected.tokens, "r \(r), r' \(inner)")
+        #expect(found.tokens == expected.tokens, "r \(r), r' \(inner), \(correction)")
         #expect(found.finishReason == expected.finishReason)
         // Steps counted in recurrences never exceed those of autoregressive decoding.
         #expect(found.statistics.recurrences <= expected.statistics.recurrences)
@@ -73,18 +90,25 @@ import Testing
         }
     }
 
-    @Test func `no token is shown before its position has had all recurrences`() throws {
+    @Test(arguments: DraftCorrection.allCases, [Float(0), 1])
+    func `only the rows asked for are read, and no token is shown before its position has had all recurrences`(
+        _ schedule: DraftCorrection, _ temperature: Float
+    ) throws {
         let model = UnsettledModel()
-        var settings = LosslessSettings()
-        (settings.recurrence, settings.innerRecurrence) = (8, 2)
+        let generation = Self.settings(temperature: temperature)
+        let expected = try Self.autoregressive([4, 5], r: 8, generation, on: model).generated
         var sampler: any SequenceSampler = try LosslessWavefront(
-            prompt: [4, 5], settings: settings, generation: Self.settings(), shape: model.shape)
+            prompt: [4, 5], settings: Correction(schedule: schedule).settings(r: 8, inner: 2), generation: generation,
+            shape: model.shape)
         var shown: [Int32] = []
         while let call = sampler.nextCall() {
-            let result = try model.answer(call)
+            var result = try model.answer(call)
+            if case .some(let read) = call.reads {
+                for row in call.tokens.indices where !read.contains(row) { result.spoil(row) }
+            }
             shown += try sampler.receive(result, of: call).newTokens
             #expect(shown == Array(sampler.tokens[2...]))
-            #expect(shown == model.continuation(of: [4, 5], count: shown.count))
+            #expect(shown == Array(expected.prefix(shown.count)))
         }
         #expect(shown.count == 20)
     }
@@ -96,7 +120,7 @@ import Testing
         let sampler = try Self.lossless([1], r: 8, inner: 2, Self.settings(count: 10), on: model)
         // The prefill gives token 1. Position 1 is final after 4 steps, and one more position after each later step.
         #expect(sampler.statistics.steps == 4 + 8)
-        #expect(sampler.restarts == 0)
+        #expect(sampler.statistics.restarts == 0)
         #expect(model.calls.map(\.depths).prefix(6) == [[0], [0], [2, 0], [4, 2, 0], [6, 4, 2, 0], [6, 4, 2, 0]])
     }
 
@@ -105,7 +129,7 @@ import Testing
         let model = UnsettledModel(settles: { $0 == 1 ? 5 : 1 })
         let sampler = try Self.lossless([1], r: 8, inner: 2, Self.settings(count: 4), on: model)
         // A wrong draft that changes with depth restarts its successors each time.
-        #expect(sampler.restarts == 2)
+        #expect(sampler.statistics.restarts == 2)
         #expect(model.calls.map(\.depths).prefix(5) == [[0], [0], [2, 0], [4, 0], [6, 0]])
         #expect(sampler.generated == model.continuation(of: [1], count: 4))
     }
@@ -124,14 +148,103 @@ import Testing
         #expect(stopping.calls.flatMap(\.positions).max() == 2 || sampler.generated.count == 1)
     }
 
+    // MARK: Schedules of read-outs
+
+    /// Every position is right from the same depth on, and a position has eight steps of one recurrence. Each of three
+    /// positions costs the steps until its draft is right for good, the last one all eight.
+    @Test(arguments: [
+        // Every wrong read-out changes the draft, until the one at the depth from which on it is right.
+        (Correction(), 1, 1), (Correction(), 2, 2), (Correction(), 3, 3), (Correction(), 8, 8),
+        // Steps 1, 3, 5, 7 and 8 read out.
+        (Correction(readEvery: 2), 1, 1), (Correction(readEvery: 2), 2, 3), (Correction(readEvery: 2), 4, 5),
+        (Correction(readEvery: 2), 8, 8),
+        // Steps 1, 6 and 8.
+        (Correction(readEvery: 5), 3, 6), (Correction(readEvery: 5), 7, 8), (Correction(readEvery: 100), 2, 8),
+        // Steps 1 and 8.
+        (Correction(schedule: .atFullDepth), 1, 1), (Correction(schedule: .atFullDepth), 2, 8),
+        // Steps 1, X and 8; X is 4 if none is given.
+        (Correction(schedule: .twoProposals), 1, 1), (Correction(schedule: .twoProposals), 2, 4),
+        (Correction(schedule: .twoProposals), 4, 4), (Correction(schedule: .twoProposals), 5, 8),
+        (Correction(schedule: .twoProposals, secondProposal: 2), 2, 2),
+        (Correction(schedule: .twoProposals, secondProposal: 6), 5, 6),
+        (Correction(schedule: .twoProposals, secondProposal: 9), 2, 8),
+    ])
+    func `a wrong draft costs the steps to the read-out that corrects it`(
+        _ correction: Correction, _ settles: Int, _ cost: Int
+    ) throws {
+        let model = UnsettledModel(settles: { _ in settles })
+        let sampler = try Self.lossless([1], r: 8, inner: 1, Self.settings(count: 5), correction, on: model)
+        #expect(sampler.statistics.steps == 3 * cost + 8)
+        #expect(sampler.generated == model.continuation(of: [1], count: 5))
+    }
+
+    /// Position 1 is right at depth 2 only: right, wrong and right again.
+    @Test func `a read-out that is skipped cannot change a right draft`() throws {
+        func steps(_ correction: Correction) throws -> Int {
+            let model = UnsettledModel(settles: { $0 == 1 ? 5 : 1 }, alsoRightAt: 2)
+            return try Self.lossless([1], r: 8, inner: 2, Self.settings(count: 3), correction, on: model)
+                .statistics.steps
+        }
+        // Depths 2, 4, 6 and 8 are read out; depth 4 is wrong, so depth 6 corrects the draft again after step 3.
+        #expect(try steps(Correction()) == 3 + 4)
+        // Depths 2, 6 and 8; and 2 and 8.
+        #expect(try steps(Correction(readEvery: 2)) == 1 + 4)
+        #expect(try steps(Correction(schedule: .atFullDepth)) == 1 + 4)
+    }
+
+    @Test func `a step's record tells the draft that changed and the positions that it dropped`() throws {
+        // Position 1 is wrong after 2 recurrences and right after 4, when position 2 has had one step.
+        let model = UnsettledModel(settles: { $0 == 1 ? 3 : 1 })
+        let sampler = try LosslessWavefront(
+            prompt: [1], settings: Correction().settings(r: 8, inner: 2), generation: Self.settings(count: 4),
+            shape: model.shape)
+        var records: [StepRecord] = []
+        _ = try Generation.run([sampler], on: model) { event in
+            if let record = event.record { records.append(record) }
+            return true
+        }
+        let right = model.continuation(of: [1], count: 2)[1]
+        let change = DraftChange(position: 2, old: records[0].tokens[2], new: right, dropped: 1)
+        #expect(records.map(\.change) == [nil, change] + [DraftChange?](repeating: nil, count: records.count - 2))
+        #expect(change.old != right)
+        // The dropped position was computed; the draft ends before it.
+        #expect(records[1].recurrences.suffix(2) == [4, 2] && records[1].tokens.count == 3)
+    }
+
+    @Test func `drafts and restarts are counted`() throws {
+        let model = UnsettledModel(settles: { $0 == 1 ? 3 : 1 })
+        let sampler = try Self.lossless([1], r: 8, inner: 2, Self.settings(count: 4), on: model)
+        // Positions 1, 2 and 3 draft once each. Position 2 restarts in the step in which it would have drafted first.
+        #expect(sampler.statistics.drafts == 3)
+        #expect(sampler.statistics.restarts == 1)
+        // At r' = r the first read-out is the last, so there is no draft.
+        let whole = try Self.lossless([1], r: 8, inner: 8, Self.settings(count: 4), on: model)
+        #expect(whole.statistics.drafts == 0)
+        #expect(try Self.autoregressive([1], r: 8, Self.settings(count: 4), on: model).statistics.drafts == nil)
+    }
+
     // MARK: Settings
 
     @Test func `settings out of range are refused by name`() throws {
-        for (r, inner, name) in [(0, 4, "recurrence"), (8, 0, "inner recurrence")] {
+        let changes: [(name: String, change: (inout LosslessSettings) -> Void)] = [
+            ("recurrence", { $0.recurrence = 0 }), ("inner recurrence", { $0.innerRecurrence = 0 }),
+            ("between read-outs", { $0.readEvery = 0 }), ("second proposal", { $0.secondProposal = 1 }),
+        ]
+        for (name, change) in changes {
             var settings = LosslessSettings()
-            (settings.recurrence, settings.innerRecurrence) = (r, inner)
+            change(&settings)
             let error = #expect(throws: SamplerError.self) { try settings.validate() }
             #expect(error?.description.contains(name) == true)
+        }
+    }
+}
+
+extension ModelResult {
+    /// Replaces a row's token or logits by what no sampler can use.
+    fileprivate mutating func spoil(_ row: Int) {
+        if !tokens.isEmpty { tokens[row] = -1 }
+        for element in 0..<(logits.values.isEmpty ? 0 : logits.width) {
+            logits.values[row * logits.width + element] = .nan
         }
     }
 }
@@ -143,11 +256,17 @@ private final class UnsettledModel: RecurrentModel {
     private(set) var calls: [RaggedCall] = []
     private var tokens: [Int32: [Int32]] = [:]
     private let settles: (Int) -> Int
+    private let alsoRight: Int?
 
-    /// - Parameter settles: the depth from which on a position is right; by default a number from 1 to 8 that looks
-    ///   random.
-    init(settles: @escaping (Int) -> Int = { 1 + ($0 &* 2_654_435_761 >> 7) % 8 }, context: Int = 64) {
+    /// - Parameters:
+    ///   - settles: the depth from which on a position is right; by default a number from 1 to 8 that looks random.
+    ///   - alsoRight: an earlier depth at which all positions are right.
+    init(
+        settles: @escaping (Int) -> Int = { 1 + ($0 &* 2_654_435_761 >> 7) % 8 }, alsoRightAt alsoRight: Int? = nil,
+        context: Int = 64
+    ) {
         self.settles = settles
+        self.alsoRight = alsoRight
         shape = ModelShape(width: 1, vocabulary: 12, context: context)
     }
 
@@ -178,7 +297,7 @@ private final class UnsettledModel: RecurrentModel {
         let right = nextToken(after: prefix)
         let settled = settles(prefix.count - 1)
         // With fewer recurrences in all than it needs to settle, the model is just wrong, by any sampler.
-        return depth >= settled ? right : (right + Int32(1 + depth % 11)) % 12
+        return depth >= settled || depth == alsoRight ? right : (right + Int32(1 + depth % 11)) % 12
     }
 
     private func nextToken(after tokens: [Int32]) -> Int32 {
