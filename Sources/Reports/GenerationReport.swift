@@ -12,20 +12,26 @@ package struct GenerationReport: Codable, Hashable, Sendable {
     package var promptTokens: [Int32]
     package var steps: Int
     package var recurrences: Int
+    /// The drafts of the lossless wavefront, and how many of them a later read-out changed. Absent for other samplers.
+    package var drafts: Int?
+    package var restarts: Int?
     package var seconds: Double
     package var tokensPerSecond: Double
     package var stopReason: FinishReason?
     package var settings: Settings
 
     package init(
-        tokens: [Int32], text: String, promptTokens: [Int32], steps: Int, recurrences: Int, seconds: Double,
-        tokensPerSecond: Double, stopReason: FinishReason? = nil, settings: Settings
+        tokens: [Int32], text: String, promptTokens: [Int32], steps: Int, recurrences: Int, drafts: Int? = nil,
+        restarts: Int? = nil, seconds: Double, tokensPerSecond: Double, stopReason: FinishReason? = nil,
+        settings: Settings
     ) {
         self.tokens = tokens
         self.text = text
         self.promptTokens = promptTokens
         self.steps = steps
         self.recurrences = recurrences
+        self.drafts = drafts
+        self.restarts = restarts
         self.seconds = seconds
         self.tokensPerSecond = tokensPerSecond
         self.stopReason = stopReason
@@ -40,6 +46,8 @@ package struct GenerationReport: Codable, Hashable, Sendable {
         package var diffusion: DiffusionSettings?
         package var autoregressive: AutoregressiveSettings?
         package var lossless: LosslessSettings?
+        /// The measurement that chose r'. Absent if the command line gave it.
+        package var measuredInnerRecurrence: InnerRecurrenceChoice.Timing?
         package var kvBudget: Int
         package var cacheFormat: CacheFormat
         package var weights: ElementType
@@ -48,8 +56,8 @@ package struct GenerationReport: Codable, Hashable, Sendable {
 
         package init(
             sampler: SamplerKind, generation: GenerationSettings, diffusion: DiffusionSettings? = nil,
-            autoregressive: AutoregressiveSettings? = nil, lossless: LosslessSettings? = nil, kvBudget: Int,
-            cacheFormat: CacheFormat,
+            autoregressive: AutoregressiveSettings? = nil, lossless: LosslessSettings? = nil,
+            measuredInnerRecurrence: InnerRecurrenceChoice.Timing? = nil, kvBudget: Int, cacheFormat: CacheFormat,
             weights: ElementType, threads: Int, instructionSet: String
         ) {
             self.sampler = sampler
@@ -57,6 +65,7 @@ package struct GenerationReport: Codable, Hashable, Sendable {
             self.diffusion = diffusion
             self.autoregressive = autoregressive
             self.lossless = lossless
+            self.measuredInnerRecurrence = measuredInnerRecurrence
             self.kvBudget = kvBudget
             self.cacheFormat = cacheFormat
             self.weights = weights

@@ -24,11 +24,13 @@ enum EchelonCommand {
     ///   - input: the standard input, which is empty by default.
     ///   - folder: the current folder of the process; nil for that of this process.
     ///   - executable: the file to run; nil for ``executable()``.
+    ///   - caches: the folder for files that the command keeps; nil for one that is empty and exists as long as the run.
     /// - Throws: ``CommandFault`` if it hangs or a signal ends it.
     static func run(
-        _ arguments: [String], input: Data = Data(), in folder: String? = nil, executable: URL? = nil
+        _ arguments: [String], input: Data = Data(), in folder: String? = nil, executable: URL? = nil,
+        caches: String? = nil
     ) throws -> CommandRun {
-        try RunningCommand(arguments, input: input, in: folder, executable: executable).wait()
+        try RunningCommand(arguments, input: input, in: folder, executable: executable, caches: caches).wait()
     }
 
     static func run(_ arguments: String...) throws -> CommandRun { try run(arguments) }
@@ -84,7 +86,7 @@ final class RunningCommand {
     ///   - errors: the destination of standard error in place of a file of this object.
     init(
         _ arguments: [String], input: Data = Data(), in workingFolder: String? = nil, executable: URL? = nil,
-        output: String? = nil, errors: String? = nil
+        output: String? = nil, errors: String? = nil, caches: String? = nil
     ) throws {
         self.arguments = arguments
         folder = try TemporaryFolder()
@@ -96,6 +98,7 @@ final class RunningCommand {
         environment["SWIFT_BACKTRACE"] = "enable=no"
         // The width of help lines is that of the terminal, so it is fixed here.
         environment["COLUMNS"] = "80"
+        environment["XDG_CACHE_HOME"] = caches ?? folder.file("caches")
         process.environment = environment
         try input.write(to: URL(filePath: folder.file("stdin")))
         for name in ["stdout", "stderr"] { try Data().write(to: URL(filePath: folder.file(name))) }

@@ -58,8 +58,9 @@ struct Generate: ParsableCommand {
         let textTools = try? tools.get()
         let defaults = try plan.generationConfiguration()
         let model = try opening.model(plan, cacheBudget: sampling.cacheBudget(plan.contents.settings))
-        let spec = sampling.spec(plan.contents.settings, defaults: defaults)
+        let spec = try sampling.spec(model, defaults: defaults)
         let sampler = try spec.sampler(of: promptTokens, shape: model.shape)
+        if let measured = spec.measuredInnerRecurrence { Terminal.note(measured.text) }
 
         let start = ContinuousClock.now
         var output = GeneratedText(
@@ -82,7 +83,8 @@ struct Generate: ParsableCommand {
         }
         let report = GenerationReport(
             tokens: ended.generated, text: output.text, promptTokens: promptTokens, steps: ended.statistics.steps,
-            recurrences: ended.statistics.recurrences, seconds: seconds,
+            recurrences: ended.statistics.recurrences, drafts: ended.statistics.drafts,
+            restarts: ended.statistics.restarts, seconds: seconds,
             tokensPerSecond: seconds > 0 ? Double(ended.generated.count) / seconds : 0,
             stopReason: ended.finishReason, settings: settings(spec, model))
         if json {
@@ -97,14 +99,17 @@ struct Generate: ParsableCommand {
     private func summary(_ report: GenerationReport) -> String {
         "\(report.tokens.count) tokens in \(decimals(report.seconds, 2)) s, "
             + "\(decimals(report.tokensPerSecond, 1)) tokens/s, \(report.steps) steps, "
-            + "\(report.recurrences) recurrences, \(report.settings.sampler.rawValue)"
+            + "\(report.recurrences) recurrences, "
+            + (report.drafts.map { "\($0) drafts, \(report.restarts ?? 0) restarts, " } ?? "")
+            + "\(report.settings.sampler.rawValue)"
             + (report.stopReason.map { ", ended by \($0.rawValue)" } ?? "")
     }
 
     private func settings(_ spec: SamplerSpec, _ model: PlanModel) -> GenerationReport.Settings {
         .init(
             sampler: spec.kind, generation: spec.generation, diffusion: spec.diffusion,
-            autoregressive: spec.autoregressive, lossless: spec.lossless, kvBudget: model.cacheBudget,
+            autoregressive: spec.autoregressive, lossless: spec.lossless,
+            measuredInnerRecurrence: spec.measuredInnerRecurrence?.record.timing, kvBudget: model.cacheBudget,
             cacheFormat: model.cacheFormat,
             weights: model.plan.contents.settings.weights, threads: model.threads,
             instructionSet: model.instructionSet)

@@ -14,6 +14,8 @@ struct SamplerSpec {
     var generation: GenerationSettings
     /// The settings of the sampler itself.
     var settings: Settings
+    /// The measurement that chose r'; nil if the command line did.
+    var measuredInnerRecurrence: MeasuredInnerRecurrence?
 
     var kind: SamplerKind {
         switch settings {

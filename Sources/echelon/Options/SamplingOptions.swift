@@ -9,6 +9,7 @@ extension SamplerKind: ExpressibleByArgument {}
 extension NoiseForm: ExpressibleByArgument {}
 extension NoiseSchedule: ExpressibleByArgument {}
 extension FreezeRule: ExpressibleByArgument {}
+extension DraftCorrection: ExpressibleByArgument {}
 
 /// The options of the samplers. An option that is not given has the checkpoint's default or, if it has none, the sampler's.
 ///
@@ -30,8 +31,27 @@ struct SamplingOptions: ParsableArguments {
     var recurrence: Int?
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("diffusion, lossless: recurrences per step, r'.", valueName: "r'"))
-    var innerRecurrence = DiffusionSettings().innerRecurrence
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "diffusion, lossless: recurrences per step, r' (default: 4; lossless: the fastest on this machine, measured once and kept).",
+            valueName: "r'"))
+    var innerRecurrence: Int?
+
+    @Option(
+        help:
+            "lossless: when a draft is corrected: every-read-out, at-full-depth (as WaveFront Decoding) or two-proposals (as LoopSpec). The tokens are the same."
+    )
+    var correction = LosslessSettings().correction
+
+    @Option(parsing: .unconditional, help: "lossless: steps from one read-out of a position to the next.")
+    var readEvery = LosslessSettings().readEvery
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "lossless, two-proposals: the step of a position that makes its second proposal (default: halfway to r).",
+            valueName: "step"))
+    var secondProposal: Int?
 
     @Option(parsing: .unconditional, help: "diffusion: a state has settled if its relative change is below this.")
     var exitThreshold = DiffusionSettings().exitThreshold
@@ -117,6 +137,12 @@ struct SamplingOptions: ParsableArguments {
                 throw ValidationError(
                     "--warm-start needs another sampler: a lossless position starts before the one ahead has ended.")
             }
+            guard secondProposal == nil || correction == .twoProposals else {
+                throw ValidationError("--second-proposal needs --correction two-proposals.")
+            }
+            guard readEvery == 1 || correction == .everyReadOut else {
+                throw ValidationError("--read-every needs --correction every-read-out; the others read out less often.")
+            }
         }
     }
 
@@ -132,24 +158,38 @@ struct SamplingOptions: ParsableArguments {
         return budget
     }
 
+    /// The recurrences of a step if no model says otherwise.
+    var stepRecurrence: Int { innerRecurrence ?? DiffusionSettings().innerRecurrence }
+
     /// The recurrences of a step to unroll if a checkpoint is compiled for these options. A large number is not unrolled, so
     /// that compiling stays quick.
     var unrolledInnerRecurrence: Int {
-        (1...16).contains(innerRecurrence) ? innerRecurrence : DiffusionSettings().innerRecurrence
+        (1...16).contains(stepRecurrence) ? stepRecurrence : DiffusionSettings().innerRecurrence
     }
 
-    /// The sampler that the options select, with its settings.
+    /// The sampler that the options select, with its settings. An r' that is not given is measured if there is no kept
+    /// measurement.
     /// - Parameters:
-    ///   - compiled: The settings of the plan, which give defaults.
-    ///   - defaults: The checkpoint's defaults for generation.
-    func spec(_ compiled: PlanSettings, defaults: GenerationConfiguration) -> SamplerSpec {
-        let settings: SamplerSpec.Settings =
-            switch sampler {
-            case .diffusion: .diffusion(diffusion(compiled))
-            case .autoregressive: .autoregressive(autoregressive(compiled))
-            case .lossless: .lossless(lossless(compiled))
+    ///   - model: the model that will run, whose plan gives defaults.
+    ///   - defaults: the checkpoint's defaults for generation.
+    func spec(_ model: PlanModel, defaults: GenerationConfiguration) throws -> SamplerSpec {
+        let compiled = model.plan.contents.settings
+        var spec = SamplerSpec(generation: generation(defaults), settings: .diffusion(diffusion(compiled)))
+        switch sampler {
+        case .diffusion: break
+        case .autoregressive: spec.settings = .autoregressive(autoregressive(compiled))
+        case .lossless:
+            var settings = lossless(compiled)
+            try settings.validate()
+            if innerRecurrence == nil {
+                let measured = try MeasuredInnerRecurrence(model, recurrence: settings.recurrence)
+                settings.innerRecurrence = measured.record.timing.innerRecurrence
+                spec.measuredInnerRecurrence = measured
             }
-        return SamplerSpec(generation: generation(defaults), settings: settings)
+            if settings.correction == .twoProposals { settings.secondProposal = settings.secondProposalStep }
+            spec.settings = .lossless(settings)
+        }
+        return spec
     }
 
     private func generation(_ defaults: GenerationConfiguration) -> GenerationSettings {
@@ -170,7 +210,7 @@ struct SamplingOptions: ParsableArguments {
     private func diffusion(_ compiled: PlanSettings) -> DiffusionSettings {
         var settings = DiffusionSettings()
         settings.recurrence = recurrence ?? compiled.recurrence
-        settings.innerRecurrence = innerRecurrence
+        settings.innerRecurrence = stepRecurrence
         settings.exitThreshold = exitThreshold
         // All positions of the wavefront are rows of one call.
         settings.maxWavefront = maxWavefront ?? min(settings.maxWavefront, compiled.maxRows)
@@ -188,7 +228,10 @@ struct SamplingOptions: ParsableArguments {
     private func lossless(_ compiled: PlanSettings) -> LosslessSettings {
         var settings = LosslessSettings()
         settings.recurrence = recurrence ?? compiled.recurrence
-        settings.innerRecurrence = innerRecurrence
+        settings.innerRecurrence = innerRecurrence ?? settings.innerRecurrence
+        settings.correction = correction
+        settings.readEvery = readEvery
+        settings.secondProposal = secondProposal
         return settings
     }
 

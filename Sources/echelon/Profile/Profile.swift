@@ -126,8 +126,10 @@ struct Profile: ParsableCommand {
         switch work {
         case .generation(let prompt):
             let tokens = try prompt.tokens({ try TextTools(plan) }, prompting)
-            let spec = sampling.spec(plan.contents.settings, defaults: try plan.generationConfiguration())
-            (recorder, generated) = try run.generation(spec.sampler(of: tokens, shape: model.shape), kind: spec.kind)
+            let spec = try sampling.spec(model, defaults: plan.generationConfiguration())
+            let sampler = try spec.sampler(of: tokens, shape: model.shape)
+            if let measured = spec.measuredInnerRecurrence { Terminal.note(measured.text) }
+            (recorder, generated) = try run.generation(sampler, kind: spec.kind)
         case .call(let call):
             recorder = try run.repeated(call, repeats: repeats ?? 3)
         }
@@ -175,6 +177,6 @@ struct Profile: ParsableCommand {
         try requireOption(context, "--context", 0...room)
         return ProfileRun.Call(
             function: function, rows: rows, context: context ?? min(usual.context, room),
-            recurrences: function == .step ? sampling.innerRecurrence : sampling.recurrence ?? settings.recurrence)
+            recurrences: function == .step ? sampling.stepRecurrence : sampling.recurrence ?? settings.recurrence)
     }
 }
