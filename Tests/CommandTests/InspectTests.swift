@@ -1,16 +1,17 @@
 import Foundation
 import Inspection
+import Plans
 import Reports
 import Testing
 
 @Suite struct InspectTests {
-    @Test func `the summary lists every function with its sizes`() throws {
+    @Test func `the summary lists every function that returns tokens, with its sizes`() throws {
         let summary = try self.summary()
         let text = try EchelonCommand.run("inspect", TestModels.oddPlan, "--no-probe").succeeded().text
         #expect(summary.functions.count >= 6)
         let labels = Set(summary.functions.map(\.label))
         #expect(labels.isSuperset(of: ["prefill", "step", "decode", "decode.r6", "step.r4"]))
-        for function in summary.functions {
+        for function in summary.functions where FunctionName(function.name)?.head == .token {
             let line = try #require(text.split(separator: "\n").first { $0.hasPrefix(function.label + " ") })
             #expect(line.contains(" \(function.instructions) ") && line.contains(" \(function.arenaBytesPerRow) B"))
             #expect(function.arenaBytesPerRow < function.unplannedBytesPerRow, "memory is shared")
@@ -78,13 +79,13 @@ import Testing
         try EchelonCommand.run("inspect", plan, "--rows", "0").expectUsageError("--rows")
     }
 
-    @Test func `the summary fits a screen and predicts a time for every function`() throws {
+    @Test func `the summary fits a screen and predicts a time for every function that returns tokens`() throws {
         let arguments = ["inspect", try TestModels.oddPlan, "--rows", "64", "--context", "60"]
         let text = try EchelonCommand.run(arguments).succeeded().text
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.count <= 24 && lines.allSatisfy { $0.count <= 120 })
         #expect(text.contains("GB/s") && text.contains("after 60 positions") && text.contains(" 64 rows\n"))
-        for function in try summary().functions {
+        for function in try summary().functions where FunctionName(function.name)?.head == .token {
             let words = try #require(lines.first { $0.hasPrefix(function.label + " ") }).split(separator: " ")
             #expect(words.last == "ms")
             #expect(try #require(words.dropLast().last.flatMap { Double($0) }) > 0)

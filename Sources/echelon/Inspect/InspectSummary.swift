@@ -30,7 +30,7 @@ struct InspectSummary {
             aligned(
                 "function", "operations", "instructions", "barriers", "weights/step", "FLOPs/row", "arena/row",
                 prediction.map { $0.rows == 1 ? "1 row" : "\($0.rows) rows" } ?? ""))
-        for function in inspection.functions {
+        for function in shownFunctions {
             guard let first = function.stages.first?.totals, let last = function.stages.last?.totals else { continue }
             lines.append(
                 aligned(
@@ -40,9 +40,17 @@ struct InspectSummary {
                     "\(function.arenaBytesPerRow) B", function.predictedMs.map { "\(decimals($0, 2)) ms" } ?? ""))
         }
         lines += ["", "Operations before and after the passes; loops counted as \(loops)."]
+        if shownFunctions.count < inspection.functions.count {
+            lines.append("The functions that return logits or states instead of tokens are in --json.")
+        }
         if let prediction { lines.append(basis(prediction)) }
         lines.append("More: -o page.html, --function NAME, --stage PASS, --diff PASS, --format json|dot.")
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The functions that return tokens. Their other forms differ in the head alone.
+    private var shownFunctions: [InspectedFunction] {
+        inspection.functions.filter { FunctionName($0.name)?.head ?? .token == .token }
     }
 
     private var weights: [String] {
