@@ -2,6 +2,7 @@ import Inspection
 import NumberFormats
 import Plans
 import Runtime
+import Samplers
 
 /// The JSON that `bench --json` prints.
 ///
@@ -17,6 +18,7 @@ package struct BenchReport: Codable, Hashable, Sendable {
     package var prefill: Prefill?
     package var autoregressive: Autoregressive?
     package var diffusion: [Diffusion] = []
+    package var lossless: [Lossless] = []
     package var tapes: [FunctionReport] = []
     package var shares: [Shares] = []
     package var overhead: Overhead?
@@ -170,6 +172,53 @@ package struct BenchReport: Codable, Hashable, Sendable {
             self.innerRecurrence = innerRecurrence
             self.tokensPerSecond = tokensPerSecond
             self.gain = gain
+        }
+    }
+
+    /// The lossless wavefront with forced drafts, while its waves are full.
+    package struct Lossless: Codable, Hashable, Sendable {
+        package var innerRecurrence: Int
+        package var correction: DraftCorrection
+        /// The percentage of drafts that are wrong at first. With `every-read-out` they are right at the second read-out,
+        /// with `at-full-depth` at the last one.
+        package var wrongDrafts: Int
+        package var sequences: Int
+        /// The maximum number of rows in a step.
+        package var rows: Int
+        package var tokens: Int
+        package var steps: Int
+        package var stepsPerToken: Double
+        package var msPerStep: Double
+        package var tokensPerSecond: Double
+        /// `tokensPerSecond` over the autoregressive rate, measured next to it.
+        package var gain: Double
+        /// The bytes of an autoregressive token over those of a step: the gain if all drafts are right and nothing but
+        /// bytes counts.
+        package var gainByBytes: Double
+        /// The same for the larger of the floors of bytes and of operations.
+        package var gainByFloor: Double
+        /// The fraction of the time outside the executor: sampler, driver and the calls' arguments.
+        package var hostShare: Double
+
+        package init(
+            innerRecurrence: Int, correction: DraftCorrection, wrongDrafts: Int, sequences: Int, rows: Int, tokens: Int,
+            steps: Int, stepsPerToken: Double, msPerStep: Double, tokensPerSecond: Double, gain: Double,
+            gainByBytes: Double, gainByFloor: Double, hostShare: Double
+        ) {
+            self.innerRecurrence = innerRecurrence
+            self.correction = correction
+            self.wrongDrafts = wrongDrafts
+            self.sequences = sequences
+            self.rows = rows
+            self.tokens = tokens
+            self.steps = steps
+            self.stepsPerToken = stepsPerToken
+            self.msPerStep = msPerStep
+            self.tokensPerSecond = tokensPerSecond
+            self.gain = gain
+            self.gainByBytes = gainByBytes
+            self.gainByFloor = gainByFloor
+            self.hostShare = hostShare
         }
     }
 

@@ -16,6 +16,9 @@ public final class PlanModel: RecurrentModel {
     /// The instruction set of the kernels: `portable`, `avx2`, `avx512` or `amx`.
     public let instructionSet: String
 
+    /// The time that the executor has run since the model was made. The rest of a program's time is its own.
+    public private(set) var executorTime = Duration.zero
+
     private let isa: Int32
     private let session: OpaquePointer
     private var programs: [Int: Program] = [:]
@@ -119,6 +122,8 @@ public final class PlanModel: RecurrentModel {
                     track_count: Int32(tracks?.count ?? 0))
                 return resultPointers.withUnsafeBufferPointer { pointers in
                     arguments.results = pointers.baseAddress
+                    let start = ContinuousClock.now
+                    defer { executorTime += ContinuousClock.now - start }
                     return ech_run(program.handle, session, &arguments, Int32(threads), message) ? true : nil
                 }
             }

@@ -76,6 +76,22 @@ import Testing
         #expect(bytes[0] - bytes[1] == (2 + 3 * 6) * 2 * 33 * 160 * 2)
     }
 
+    @Test func `right drafts cost one step a token, and wrong ones what their correction takes`() throws {
+        let report = try report(
+            TestModels.oddPlan, "--only", "lossless", "--recurrence", "6", "--inner-recurrences", "2",
+            "--wrong-drafts", "0,100", "--tokens", "6", "--context", "5", "--sequences", "3")
+        #expect(report.lossless.map(\.correction) == [.everyReadOut, .everyReadOut, .atFullDepth])
+        // A wrong draft is right at the second read-out, or only at the third and last.
+        #expect(report.lossless.map(\.stepsPerToken) == [1, 2, 3])
+        #expect(report.lossless.map(\.rows) == [9, 6, 9])
+        for wave in report.lossless {
+            #expect(wave.msPerStep > 0 && wave.gain > 0 && (0..<1).contains(wave.hostShare))
+            // An autoregressive token reads more than a step, but not six recurrences over two times as much.
+            #expect((1..<3).contains(wave.gainByBytes))
+        }
+        #expect(report.autoregressive?.recurrence == 6)
+    }
+
     @Test func `one part can be measured by itself`() throws {
         let matrices = try report(TestModels.oddPlan, "--only", "matrices")
         #expect(!matrices.matrices.isEmpty && matrices.functions.isEmpty && matrices.diffusion.isEmpty)

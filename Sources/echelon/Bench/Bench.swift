@@ -7,7 +7,10 @@ import Runtime
 
 /// The parts that `bench` can measure separately.
 enum BenchPart: String, CaseIterable, ExpressibleByArgument {
-    case matrices, functions
+    case matrices, functions, lossless
+
+    /// The parts that are measured if none is named.
+    static let usual: Set<BenchPart> = [.matrices, .functions]
 }
 
 struct Bench: ParsableCommand {
@@ -24,6 +27,8 @@ struct Bench: ParsableCommand {
                   a configuration with random weights; no checkpoint is needed
               echelon bench --quick
                   a short run with the small model embedded in this program
+              echelon bench --only lossless --inner-recurrences 2,4 --wrong-drafts 0,10
+                  the lossless wavefront with made-up tokens next to autoregressive decoding
 
             A step is one pass of diffusion forcing over the given number of rows; its tokens/s assume one token per \
             step. Other work on the machine disturbs every figure, so compare only figures of one run. The environment \
@@ -54,8 +59,23 @@ struct Bench: ParsableCommand {
         help: "Recurrences of the prefill (default: the model's, which is slow for a large model).")
     var prefillRecurrence: Int?
 
-    @Option(help: "Measure only one part: matrices or functions.")
+    @Option(help: "Measure only one part: matrices, functions or lossless (default: matrices and functions).")
     var only: BenchPart?
+
+    @Option(parsing: .unconditional, help: "lossless: values of r' to measure (default: 1,2,4,8).")
+    var innerRecurrences: RowCounts?
+
+    @Option(parsing: .unconditional, help: "lossless: percentages of drafts that are wrong (default: 0).")
+    var wrongDrafts: RowCounts?
+
+    @Option(parsing: .unconditional, help: "lossless: r (default: the model's).")
+    var recurrence: Int?
+
+    @Option(parsing: .unconditional, help: "lossless: sequences that share the steps (default: 1).")
+    var sequences = 1
+
+    @Option(parsing: .unconditional, help: "lossless: tokens of each sequence that are timed (default: 16).")
+    var tokens: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -91,8 +111,23 @@ struct Bench: ParsableCommand {
             )
         }
         let measured = try MeasuredModel(path: model, configuration, settings, opening)
-        let size = try size(measured.settings)
-        try measure(measured.plan(), measured.name, size)
+        if only == .lossless {
+            let size = try losslessSize(measured.settings)
+            try measureLossless(measured.plan(), measured.name, size)
+        } else {
+            let size = try size(measured.settings)
+            try measure(measured.plan(), measured.name, size)
+        }
+    }
+
+    private func measureLossless(_ plan: Plan, _ name: String, _ size: BenchLossless.Size) throws {
+        let recurrence = recurrence ?? plan.contents.settings.recurrence
+        let model = try opening.model(
+            plan, sequences: size.sequences, context: BenchLossless.positions(size, recurrence: recurrence),
+            cacheBudget: recurrence)
+        var run = BenchLossless(plan, model: model, size: size, quick: quick)
+        let report = try run.report(named: name)
+        if json { try Terminal.writeJSON(report) } else { try Terminal.write(BenchTable(report).text) }
     }
 
     private func measure(_ plan: Plan, _ name: String, _ size: Size) throws {
@@ -100,7 +135,7 @@ struct Bench: ParsableCommand {
         var run = BenchRun(
             plan, model: model, rowCounts: size.rowCounts, context: size.context, repeats: repeats ?? (quick ? 2 : 5),
             prefillRecurrence: prefillRecurrence ?? (quick ? 1 : plan.contents.settings.recurrence), quick: quick)
-        let parts = only.map { [$0] } ?? Set(BenchPart.allCases)
+        let parts = only.map { [$0] } ?? BenchPart.usual
         let report = try run.report(named: name, parts: parts)
         if json { try Terminal.writeJSON(report) } else { try Terminal.write(BenchTable(report).text) }
     }
@@ -121,6 +156,28 @@ struct Bench: ParsableCommand {
                 "--context is \(context); with \(most) rows after it, this model has room for 1 to \(room) positions.")
         }
         return Size(rowCounts: rowCounts, context: min(context ?? (quick ? 32 : 512), room))
+    }
+
+    private func losslessSize(_ settings: PlanSettings) throws -> BenchLossless.Size {
+        let r = recurrence ?? settings.recurrence
+        try requireOption(recurrence, "--recurrence", 1...100_000)
+        try requireOption(sequences, "--sequences", 1...10_000)
+        try requireOption(tokens, "--tokens", 1...100_000)
+        let inner = (innerRecurrences?.counts ?? [1, 2, 4, 8].filter { $0 <= r })
+        for count in inner { try requireOption(count, "--inner-recurrences", 1...r) }
+        let wrong = wrongDrafts?.counts ?? [0]
+        for share in wrong { try requireOption(share, "--wrong-drafts", 0...100) }
+        var size = BenchLossless.Size(
+            innerRecurrences: inner, wrongDrafts: wrong, sequences: sequences, context: context ?? 64,
+            tokens: tokens ?? 16)
+        let room = settings.context - BenchLossless.positions(size, recurrence: r)
+        if room < 0, context == nil { size.context = max(1, size.context + room) }
+        guard BenchLossless.positions(size, recurrence: r) <= settings.context, size.context >= 1 else {
+            throw CommandError(
+                "A prompt of \(size.context) and \(size.tokens) tokens with full waves around them do not fit the "
+                    + "model's context of \(settings.context); give a smaller --context or --tokens.")
+        }
+        return size
     }
 
     /// The given row counts, or the default ones that fit into a call with at least one position before them.

@@ -8,7 +8,7 @@ struct BenchTable {
     init(_ report: BenchReport) { self.report = report }
 
     var text: String {
-        [probe, matrices, functions, rates, tapes, shares].filter { !$0.isEmpty }.map { $0 + "\n" }
+        [probe, matrices, functions, rates, lossless, tapes, shares].filter { !$0.isEmpty }.map { $0 + "\n" }
             .joined(separator: "\n")
     }
 
@@ -61,7 +61,27 @@ struct BenchTable {
             + "\(decimals(prefill.ms / 1e3, 2)) s, \(decimals(prefill.tokensPerSecond, 1)) tokens/s"
     }
 
+    private var lossless: String {
+        guard !report.lossless.isEmpty else { return "" }
+        let waves = table(
+            [
+                "r'", "corrected", "wrong", "sequences", "rows", "steps/token", "ms/step", "tokens/s", "gain",
+                "by bytes", "by floor", "host",
+            ],
+            report.lossless.map {
+                [
+                    "\($0.innerRecurrence)", $0.correction.rawValue, "\($0.wrongDrafts)%", "\($0.sequences)",
+                    "\($0.rows)", decimals($0.stepsPerToken, 2), decimals($0.msPerStep, 3),
+                    decimals($0.tokensPerSecond, 2), decimals($0.gain, 2), decimals($0.gainByBytes, 2),
+                    decimals($0.gainByFloor, 2), decimals($0.hostShare * 100, 2) + "%",
+                ]
+            })
+        return waves
+            + "\nby bytes, by floor: the gain that counting allows with right drafts; host: time outside the executor"
+    }
+
     private var tapes: String {
+        if report.tapes.isEmpty { return "" }
         let rows = report.tapes.map {
             [
                 $0.label, "\($0.instructions)", "\($0.barriers)", "\($0.arenaBytesPerRow)",

@@ -24,9 +24,9 @@ struct ModelOptions: ParsableArguments {
     }
 
     /// Makes a model that runs the plan.
-    func model(_ plan: Plan, cacheBudget: Int = 1) throws -> PlanModel {
+    func model(_ plan: Plan, sequences: Int = 1, context: Int? = nil, cacheBudget: Int = 1) throws -> PlanModel {
         try PlanModel(
-            plan, cacheBudget: cacheBudget, cacheFormat: cacheFormat ?? CacheFormat(for: plan.contents.schedule),
+            plan, sequences: sequences, context: context, cacheBudget: cacheBudget, cacheFormat: cacheFormat ?? CacheFormat(for: plan.contents.schedule),
             threads: threading.threads)
     }
 }
