@@ -22,7 +22,7 @@ struct RowTokens: Hashable, Sendable {
         _ rows: some Collection<Int>, of call: SequenceCall, from result: ModelResult, sequence: [Int32], step: Int
     ) throws -> [Int32] {
         if rows.isEmpty { return [] }
-        if head == .token {
+        if call.head == .token {
             try requireCount(result.tokens.count, call.resultRows, "tokens")
             let tokens = rows.map { result.tokens[$0] }
             for token in tokens where token < 0 || Int(token) >= shape.vocabulary {

@@ -151,7 +151,8 @@ public struct StepRecord: Hashable, Sendable, Codable {
     public var tokens: [Int32]
     /// The number of recurrences of each position so far, from position 0 to the last that the step computed.
     public var recurrences: [Int]
-    /// δ of the positions that the step computed, `start` first; empty for samplers without a δ.
+    /// δ of the positions that the step computed, `start` first; the values of a criterion of adaptive depth, check by
+    /// check; empty for other samplers.
     public var differences: [Float]
     /// The draft that the step changed; nil if none changed, and for samplers that do not correct single drafts.
     public var change: DraftChange?
@@ -193,17 +194,18 @@ public struct SamplerStatistics: Hashable, Sendable, Codable {
     public var steps = 0
     /// Recurrences of the core, each counted once for any number of rows, including those of the prefill.
     public var recurrences = 0
-    /// Rows that went through the model, including those of the prefill.
+    /// Rows that went through the prelude, including those of the prefill.
     public var tokensForwarded = 0
-    /// The tokens that entered as drafts; nil for samplers other than the lossless wavefront.
+    /// The tokens that entered as drafts; nil for samplers other than the lossless wavefront and self-speculation.
     public var drafts: Int?
-    /// The drafts that a later read-out changed, so that positions after them started anew; nil as `drafts`.
+    /// The drafts that were changed later, so that positions after them started anew; nil as `drafts`.
     public var restarts: Int?
 
-    mutating func count(_ call: SequenceCall) {
-        if !call.isPrompt { steps += 1 }
+    /// - Parameter endsStep: whether the call is the last of its step.
+    mutating func count(_ call: SequenceCall, endsStep: Bool = true) {
+        if endsStep, !call.isPrompt { steps += 1 }
         recurrences += call.recurrences
-        tokensForwarded += call.tokens.count
+        if call.function != .resume { tokensForwarded += call.tokens.count }
     }
 }
 
