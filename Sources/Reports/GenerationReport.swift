@@ -12,7 +12,8 @@ package struct GenerationReport: Codable, Hashable, Sendable {
     package var promptTokens: [Int32]
     package var steps: Int
     package var recurrences: Int
-    /// The drafts of the lossless wavefront, and how many of them a later read-out changed. Absent for other samplers.
+    /// The drafts of the lossless wavefront or of self-speculation, and how many of them were changed later. Absent for
+    /// other samplers.
     package var drafts: Int?
     package var restarts: Int?
     package var seconds: Double
@@ -48,6 +49,8 @@ package struct GenerationReport: Codable, Hashable, Sendable {
         package var lossless: LosslessSettings?
         /// The measurement that chose r'. Absent if the command line gave it.
         package var measuredInnerRecurrence: InnerRecurrenceChoice.Timing?
+        package var adaptive: AdaptiveSettings?
+        package var speculative: SpeculativeSettings?
         package var kvBudget: Int
         package var cacheFormat: CacheFormat
         package var weights: ElementType
@@ -57,8 +60,9 @@ package struct GenerationReport: Codable, Hashable, Sendable {
         package init(
             sampler: SamplerKind, generation: GenerationSettings, diffusion: DiffusionSettings? = nil,
             autoregressive: AutoregressiveSettings? = nil, lossless: LosslessSettings? = nil,
-            measuredInnerRecurrence: InnerRecurrenceChoice.Timing? = nil, kvBudget: Int, cacheFormat: CacheFormat,
-            weights: ElementType, threads: Int, instructionSet: String
+            measuredInnerRecurrence: InnerRecurrenceChoice.Timing? = nil, adaptive: AdaptiveSettings? = nil,
+            speculative: SpeculativeSettings? = nil, kvBudget: Int, cacheFormat: CacheFormat, weights: ElementType,
+            threads: Int, instructionSet: String
         ) {
             self.sampler = sampler
             self.generation = generation
@@ -66,6 +70,8 @@ package struct GenerationReport: Codable, Hashable, Sendable {
             self.autoregressive = autoregressive
             self.lossless = lossless
             self.measuredInnerRecurrence = measuredInnerRecurrence
+            self.adaptive = adaptive
+            self.speculative = speculative
             self.kvBudget = kvBudget
             self.cacheFormat = cacheFormat
             self.weights = weights

@@ -11,6 +11,29 @@ extension GoldenRuns.Autoregressive {
     }
 }
 
+extension GoldenRuns.Adaptive {
+    var options: [String] {
+        let settings = settings
+        let options = [
+            "--sampler", "adaptive", "--recurrence", "\(settings.recurrence)", "--max-new-tokens", "\(new_tokens)",
+            "--criterion", settings.criterion.rawValue, "--exit-threshold", "\(settings.exitThreshold)",
+        ]
+        return settings.warmStart ? options + ["--warm-start"] : options
+    }
+}
+
+extension GoldenRuns.Speculative {
+    /// - Parameter promptCount: The length of the prompt.
+    func options(promptCount: Int) -> [String] {
+        let settings = settings
+        return [
+            "--sampler", "speculative", "--recurrence", "\(settings.recurrence)", "--draft-recurrence",
+            "\(settings.draftRecurrence)", "--lookahead", "\(settings.lookahead)", "--accept-threshold",
+            "\(settings.acceptThreshold)", "--max-new-tokens", "\(sequence.count - promptCount)",
+        ]
+    }
+}
+
 extension GoldenRuns.Settings {
     var options: [String] {
         let settings = diffusion

@@ -100,6 +100,12 @@ import Testing
         var diffusion = DiffusionSettings()
         (diffusion.recurrence, diffusion.innerRecurrence) = (recurrence, 2)
         diffusion.exitThreshold = 0.3
+        var adaptive = AdaptiveSettings(criterion: .latentDiff)
+        (adaptive.recurrence, adaptive.exitThreshold) = (recurrence, 0.3)
+        var divergence = AdaptiveSettings(criterion: .kl)
+        (divergence.recurrence, divergence.checkEvery, divergence.exitThreshold) = (recurrence, 2, 0.02)
+        var speculative = SpeculativeSettings()
+        (speculative.recurrence, speculative.draftRecurrence) = (recurrence, 2)
         return [
             try LosslessWavefront(prompt: prompt(5, 1), settings: lossless, generation: generation(1), shape: shape),
             try DiffusionForcing(prompt: prompt(7, 2), settings: diffusion, generation: generation(2), shape: shape),
@@ -109,6 +115,9 @@ import Testing
             try Autoregressive(prompt: prompt(41, 5), settings: plain, generation: generation(5), shape: shape),
             try DiffusionForcing(
                 prompt: prompt(2, 6), settings: diffusion, generation: generation(6, 1.5), shape: shape),
+            try Adaptive(prompt: prompt(35, 7), settings: adaptive, generation: generation(7), shape: shape),
+            try Adaptive(prompt: prompt(4, 8), settings: divergence, generation: generation(8, 1), shape: shape),
+            try Speculative(prompt: prompt(6, 9), settings: speculative, generation: generation(9, 1), shape: shape),
         ]
     }
 
@@ -121,7 +130,7 @@ import Testing
         let alone = try Self.mixture(model(1).shape).map { sampler in
             try #require(try Generation.run([Listener(sampler)], on: model(1))[0] as? Listener)
         }
-        let shared = try model(6)
+        let shared = try model(alone.count)
         var generation = Generation(model: shared, promptRows: promptRows)
         for (slot, sampler) in try Self.mixture(shared.shape).enumerated() {
             try generation.add(Listener(sampler), slot: Int32(slot))

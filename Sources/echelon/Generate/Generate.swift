@@ -109,8 +109,8 @@ struct Generate: ParsableCommand {
         .init(
             sampler: spec.kind, generation: spec.generation, diffusion: spec.diffusion,
             autoregressive: spec.autoregressive, lossless: spec.lossless,
-            measuredInnerRecurrence: spec.measuredInnerRecurrence?.record.timing, kvBudget: model.cacheBudget,
-            cacheFormat: model.cacheFormat,
+            measuredInnerRecurrence: spec.measuredInnerRecurrence?.record.timing, adaptive: spec.adaptive,
+            speculative: spec.speculative, kvBudget: model.cacheBudget, cacheFormat: model.cacheFormat,
             weights: model.plan.contents.settings.weights, threads: model.threads,
             instructionSet: model.instructionSet)
     }

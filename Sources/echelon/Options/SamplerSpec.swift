@@ -8,6 +8,8 @@ struct SamplerSpec {
         case diffusion(DiffusionSettings)
         case autoregressive(AutoregressiveSettings)
         case lossless(LosslessSettings)
+        case adaptive(AdaptiveSettings)
+        case speculative(SpeculativeSettings)
     }
 
     /// The settings that all samplers share.
@@ -22,6 +24,8 @@ struct SamplerSpec {
         case .diffusion: .diffusion
         case .autoregressive: .autoregressive
         case .lossless: .lossless
+        case .adaptive: .adaptive
+        case .speculative: .speculative
         }
     }
 
@@ -37,6 +41,14 @@ struct SamplerSpec {
         if case .lossless(let settings) = settings { settings } else { nil }
     }
 
+    var adaptive: AdaptiveSettings? {
+        if case .adaptive(let settings) = settings { settings } else { nil }
+    }
+
+    var speculative: SpeculativeSettings? {
+        if case .speculative(let settings) = settings { settings } else { nil }
+    }
+
     /// Makes a sampler that continues a prompt.
     func sampler(of prompt: [Int32], shape: ModelShape) throws -> any SequenceSampler {
         switch settings {
@@ -46,6 +58,10 @@ struct SamplerSpec {
             try Autoregressive(prompt: prompt, settings: settings, generation: generation, shape: shape)
         case .lossless(let settings):
             try LosslessWavefront(prompt: prompt, settings: settings, generation: generation, shape: shape)
+        case .adaptive(let settings):
+            try Adaptive(prompt: prompt, settings: settings, generation: generation, shape: shape)
+        case .speculative(let settings):
+            try Speculative(prompt: prompt, settings: settings, generation: generation, shape: shape)
         }
     }
 }

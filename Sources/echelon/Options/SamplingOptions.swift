@@ -10,6 +10,7 @@ extension NoiseForm: ExpressibleByArgument {}
 extension NoiseSchedule: ExpressibleByArgument {}
 extension FreezeRule: ExpressibleByArgument {}
 extension DraftCorrection: ExpressibleByArgument {}
+extension ExitCriterion: ExpressibleByArgument {}
 
 /// The options of the samplers. An option that is not given has the checkpoint's default or, if it has none, the sampler's.
 ///
@@ -18,7 +19,7 @@ extension DraftCorrection: ExpressibleByArgument {}
 struct SamplingOptions: ParsableArguments {
     @Option(
         help:
-            "The sampler: diffusion drafts and refines many tokens per pass; autoregressive makes one token at a time; lossless makes the same tokens as autoregressive with --kv-budget R, several positions per pass."
+            "The sampler: diffusion drafts and refines many tokens per pass; autoregressive makes one token at a time; lossless makes the same tokens as autoregressive with --kv-budget R, several positions per pass; adaptive makes one token at a time with as many recurrences as it needs; speculative drafts tokens with few recurrences and verifies them in one pass."
     )
     var sampler: SamplerKind = .diffusion
 
@@ -53,8 +54,12 @@ struct SamplingOptions: ParsableArguments {
             valueName: "step"))
     var secondProposal: Int?
 
-    @Option(parsing: .unconditional, help: "diffusion: a state has settled if its relative change is below this.")
-    var exitThreshold = DiffusionSettings().exitThreshold
+    @Option(
+        parsing: .unconditional,
+        help:
+            "diffusion: a state has settled if its relative change is below this (default: 0.03). adaptive: the threshold of the criterion (default: the criterion's own)."
+    )
+    var exitThreshold: Float?
 
     @Option(
         parsing: .unconditional,
@@ -81,6 +86,31 @@ struct SamplingOptions: ParsableArguments {
     @Option(help: "diffusion: rule that makes draft tokens final: latent-diff, token-stability or fixed.")
     var freeze = DiffusionSettings().freezeRule
 
+    @Option(
+        help:
+            "adaptive: the rule that ends the recurrences of a token: latent-diff, cosine, entropy-diff, kl, minp-kl or argmax-stability."
+    )
+    var criterion = ExitCriterion.latentDiff
+
+    @Option(parsing: .unconditional, help: "adaptive: recurrences that every token gets.")
+    var minRecurrence = AdaptiveSettings().minRecurrence
+
+    @Option(parsing: .unconditional, help: "adaptive: recurrences from one check of the criterion to the next.")
+    var checkEvery = AdaptiveSettings().checkEvery
+
+    @Option(parsing: .unconditional, help: "speculative: recurrences of a draft.")
+    var draftRecurrence = SpeculativeSettings().draftRecurrence
+
+    @Option(parsing: .unconditional, help: "speculative: tokens that are drafted before they are verified.")
+    var lookahead = SpeculativeSettings().lookahead
+
+    @Option(
+        parsing: .unconditional,
+        help:
+            "speculative: accept a draft with at least this fraction of the largest probability; 1 accepts only the token that all recurrences choose."
+    )
+    var acceptThreshold = SpeculativeSettings().acceptThreshold
+
     @Flag(help: "Start new positions from the newest state instead of a random one.")
     var warmStart = false
 
@@ -90,7 +120,7 @@ struct SamplingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help:
-            "Cache entries per position in each core block; 1 shares one entry among all recurrences (default: 1; lossless needs and takes one per recurrence)."
+            "Cache entries per position in each core block; 1 shares one entry among all recurrences (default: 1; lossless, adaptive and speculative need and take one per recurrence)."
     )
     var kvBudget: Int?
 
@@ -122,27 +152,41 @@ struct SamplingOptions: ParsableArguments {
     var ignoreEos = false
 
     func validate() throws {
-        switch sampler {
-        case .diffusion:
-            guard let kvBudget, kvBudget != 1 else { return }
+        if sampler == .diffusion, let kvBudget, kvBudget != 1 {
             throw ValidationError(
                 "--kv-budget \(kvBudget) needs --sampler autoregressive: diffusion forcing shares one cache entry over all "
                     + "recurrences.")
-        case .autoregressive: return
-        case .lossless:
-            guard kvBudget == nil else {
-                throw ValidationError("--sampler lossless takes one cache entry per recurrence; leave out --kv-budget.")
-            }
-            guard !warmStart else {
-                throw ValidationError(
-                    "--warm-start needs another sampler: a lossless position starts before the one ahead has ended.")
-            }
-            guard secondProposal == nil || correction == .twoProposals else {
-                throw ValidationError("--second-proposal needs --correction two-proposals.")
-            }
-            guard readEvery == 1 || correction == .everyReadOut else {
-                throw ValidationError("--read-every needs --correction every-read-out; the others read out less often.")
-            }
+        }
+        if needsEveryEntry, kvBudget != nil {
+            throw ValidationError(
+                "--sampler \(sampler.rawValue) takes one cache entry per recurrence; leave out --kv-budget.")
+        }
+        if warmStart, let reason = coldStartReason {
+            throw ValidationError("--warm-start needs another sampler: \(reason).")
+        }
+        guard sampler == .lossless else { return }
+        guard secondProposal == nil || correction == .twoProposals else {
+            throw ValidationError("--second-proposal needs --correction two-proposals.")
+        }
+        guard readEvery == 1 || correction == .everyReadOut else {
+            throw ValidationError("--read-every needs --correction every-read-out; the others read out less often.")
+        }
+    }
+
+    /// Whether the sampler needs one cache entry per recurrence.
+    private var needsEveryEntry: Bool {
+        switch sampler {
+        case .diffusion, .autoregressive: false
+        case .lossless, .adaptive, .speculative: true
+        }
+    }
+
+    /// The reason why the sampler starts every position from a fresh state; nil for one that has a choice.
+    private var coldStartReason: String? {
+        switch sampler {
+        case .diffusion, .autoregressive, .adaptive: nil
+        case .lossless: "a lossless position starts before the one ahead has ended"
+        case .speculative: "a draft starts before the one ahead has been verified"
         }
     }
 
@@ -150,7 +194,7 @@ struct SamplingOptions: ParsableArguments {
     /// - Parameter compiled: The settings of the plan, which give defaults.
     /// - Throws: ``CommandError`` if it is out of range.
     func cacheBudget(_ compiled: PlanSettings) throws -> Int {
-        if sampler == .lossless { return max(1, min(recurrence ?? compiled.recurrence, Int(Int32.max))) }
+        if needsEveryEntry { return max(1, min(recurrence ?? compiled.recurrence, Int(Int32.max))) }
         let budget = kvBudget ?? 1
         guard (1...Int(Int32.max)).contains(budget) else {
             throw CommandError("--kv-budget is \(budget); it has to be a whole number from 1 to \(Int32.max).")
@@ -178,6 +222,8 @@ struct SamplingOptions: ParsableArguments {
         switch sampler {
         case .diffusion: break
         case .autoregressive: spec.settings = .autoregressive(autoregressive(compiled))
+        case .adaptive: spec.settings = .adaptive(adaptive(compiled))
+        case .speculative: spec.settings = .speculative(speculative(compiled))
         case .lossless:
             var settings = lossless(compiled)
             try settings.validate()
@@ -211,7 +257,7 @@ struct SamplingOptions: ParsableArguments {
         var settings = DiffusionSettings()
         settings.recurrence = recurrence ?? compiled.recurrence
         settings.innerRecurrence = stepRecurrence
-        settings.exitThreshold = exitThreshold
+        settings.exitThreshold = exitThreshold ?? settings.exitThreshold
         // All positions of the wavefront are rows of one call.
         settings.maxWavefront = maxWavefront ?? min(settings.maxWavefront, compiled.maxRows)
         settings.headway = headway
@@ -232,6 +278,25 @@ struct SamplingOptions: ParsableArguments {
         settings.correction = correction
         settings.readEvery = readEvery
         settings.secondProposal = secondProposal
+        return settings
+    }
+
+    private func adaptive(_ compiled: PlanSettings) -> AdaptiveSettings {
+        var settings = AdaptiveSettings(criterion: criterion)
+        settings.recurrence = recurrence ?? compiled.recurrence
+        settings.exitThreshold = exitThreshold ?? settings.exitThreshold
+        settings.minRecurrence = minRecurrence
+        settings.checkEvery = checkEvery
+        settings.warmStart = warmStart
+        return settings
+    }
+
+    private func speculative(_ compiled: PlanSettings) -> SpeculativeSettings {
+        var settings = SpeculativeSettings()
+        settings.recurrence = recurrence ?? compiled.recurrence
+        settings.draftRecurrence = draftRecurrence
+        settings.lookahead = lookahead
+        settings.acceptThreshold = acceptThreshold
         return settings
     }
 

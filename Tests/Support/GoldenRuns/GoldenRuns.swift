@@ -88,10 +88,52 @@ public struct GoldenRuns: Decodable, Sendable {
         }
     }
 
+    public struct Adaptive: Decodable, Sendable {
+        public var prompt: Int
+        public var new_tokens: Int
+        var max_steps: Int
+        var criterion: ExitCriterion
+        var threshold: Float
+        var continuous_compute: Bool?
+        public var sequence: [Int32]
+        /// The recurrences of the prompt, then of each generated position.
+        public var steps: [Int]
+        /// The criterion's values at each check of the same; nil for values that are not numbers.
+        public var values: [[Float?]]
+
+        public var settings: AdaptiveSettings {
+            var settings = AdaptiveSettings(criterion: criterion)
+            settings.recurrence = max_steps
+            settings.exitThreshold = threshold
+            settings.warmStart = continuous_compute == true
+            return settings
+        }
+    }
+
+    public struct Speculative: Decodable, Sendable {
+        public var prompt: Int
+        var num_steps: Int
+        var draft_steps: Int
+        var lookahead: Int
+        var threshold: Float
+        public var sequence: [Int32]
+
+        public var settings: SpeculativeSettings {
+            var settings = SpeculativeSettings()
+            settings.recurrence = num_steps
+            settings.draftRecurrence = draft_steps
+            settings.lookahead = lookahead
+            settings.acceptThreshold = threshold
+            return settings
+        }
+    }
+
     public var prompts: [[Int32]]
     public var forward: Forward
     public var autoregressive: [Autoregressive]
     public var diffusion: [Diffusion]?
+    public var adaptive: [Adaptive]?
+    public var speculative: [Speculative]?
 
     /// - Parameter model: `micro` or `odd`.
     public init(of model: String) throws { self = try GoldenFile.decode(Self.self, "\(model)/golden.json") }
