@@ -61,6 +61,8 @@ import Testing
         try refused("adaptive", "--kv-budget", "2", expecting: "leave out --kv-budget")
         try refused("speculative", "--kv-budget", "2", expecting: "leave out --kv-budget")
         try refused("speculative", "--warm-start", expecting: "--warm-start needs another sampler")
+        try refused("adaptive", "--prefill-threshold", "0.1", expecting: "--prefill-threshold needs another sampler")
+        try refused("diffusion", "--prefill-threshold", "0.1", "--no-prefill", expecting: "cannot be combined")
         try refused("adaptive", "--criterion", "mood", expecting: "latent-diff")
     }
 
@@ -75,6 +77,8 @@ import Testing
         (["speculative", "--recurrence", "4", "--draft-recurrence", "5"], "recurrence of 4"),
         (["speculative", "--lookahead", "0"], "lookahead is 0"),
         (["speculative", "--accept-threshold", "1.5"], "accept threshold is 1.5"),
+        (["autoregressive", "--prefill-threshold", "-1"], "prefill threshold is -1"),
+        (["diffusion", "--prefill-threshold", "nan"], "prefill threshold is nan"),
     ])
     func `settings out of range are refused`(_ options: [String], _ message: String) throws {
         try EchelonCommand.run(["generate", TestModels.oddPlan, "--tokens", "1,2", "--sampler"] + options)

@@ -120,6 +120,13 @@ struct SamplingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help:
+            "Prefill: end the recurrences of a prompt position whose state changes by less than this fraction in one of them (default: none ends early)."
+    )
+    var prefillThreshold: Float?
+
+    @Option(
+        parsing: .unconditional,
+        help:
             "Cache entries per position in each core block; 1 shares one entry among all recurrences (default: 1; lossless, adaptive and speculative need and take one per recurrence)."
     )
     var kvBudget: Int?
@@ -163,6 +170,14 @@ struct SamplingOptions: ParsableArguments {
         }
         if warmStart, let reason = coldStartReason {
             throw ValidationError("--warm-start needs another sampler: \(reason).")
+        }
+        if prefillThreshold != nil, sampler == .adaptive {
+            throw ValidationError(
+                "--prefill-threshold needs another sampler: the criterion of adaptive depth ends the prompt's recurrences."
+            )
+        }
+        if prefillThreshold != nil, noPrefill {
+            throw ValidationError("--prefill-threshold and --no-prefill cannot be combined.")
         }
         guard sampler == .lossless else { return }
         guard secondProposal == nil || correction == .twoProposals else {
@@ -244,6 +259,7 @@ struct SamplingOptions: ParsableArguments {
         settings.stopTokens = Set(defaults.stopTokens.compactMap(Int32.init(exactly:)))
         settings.ignoreStopTokens = ignoreEos
         settings.initScale = initScale
+        settings.prefillThreshold = prefillThreshold
         settings.seed = seed
         settings.choice.temperature = temperature ?? (defaults.isGreedy ? 0 : Float(defaults.temperature))
         settings.choice.topK = topK ?? defaults.topK ?? 0
