@@ -105,4 +105,36 @@ import Testing
         #expect(model.calls.contains { Set($0.slots).count == 2 && Set($0.depths).count > 1 })
         #expect(model.calls.contains { $0.function == .decode && Set($0.slots) == [1, 2] })
     }
+
+    /// A wave of so many rows, few of which are read out, runs as one call without coda and head and one of these alone.
+    @Test func `a wide wave whose rows are mostly not read out gives the tokens of autoregressive decoding`() throws {
+        var settings = LosslessSettings()
+        (settings.recurrence, settings.innerRecurrence, settings.correction) = (40, 1, .atFullDepth)
+        var plainSettings = AutoregressiveSettings()
+        plainSettings.recurrence = settings.recurrence
+        let plan = try GoldenFiles.plan("odd", weights: .bf16)
+        for temperature: Float in [0, 1] {
+            var generation = Self.generation(temperature: temperature)
+            generation.maxNewTokens = 44
+            func model() throws -> RecordingModel {
+                RecordingModel(try PlanModel(plan, context: 64, cacheBudget: settings.recurrence, threads: 1))
+            }
+            let (plain, wave) = (try model(), try model())
+            let expected = try Generation.run(
+                [
+                    Autoregressive(
+                        prompt: Self.prompt, settings: plainSettings, generation: generation, shape: plain.shape)
+                ], on: plain)[0]
+            // The first position grows a wave of 40 rows; a few more show what a wrong draft does to it.
+            let sampler = try LosslessWavefront(
+                prompt: Self.prompt, settings: settings, generation: generation, shape: wave.shape)
+            let found = try Generation.run([sampler], on: wave) { ($0.record?.step ?? 0) < 125 }[0]
+            #expect(found.generated.count > 3, "temperature \(temperature)")
+            #expect(
+                found.generated == Array(expected.generated.prefix(found.generated.count)),
+                "temperature \(temperature)")
+            let readOuts = wave.calls.filter { $0.function == .resume && $0.recurrences == 0 }
+            #expect(readOuts.contains { $0.tokens.count == 2 }, "temperature \(temperature)")
+        }
+    }
 }
