@@ -36,12 +36,16 @@ public struct Generation {
     private let promptRows: Int
     private var running: [Running] = []
 
+    /// The usual maximum number of rows of prompts in a shared call. Some hundred rows keep kernels at their peak
+    /// (docs/measured/performance.md), and more would only delay the other sequences.
+    public static let usualPromptRows = 256
+
     /// - Parameters:
     ///   - maxRows: the maximum number of rows in a call of several sequences. Rows that have to stay together, such as
     ///     those of a sampler's call, may be more.
     ///   - promptRows: the maximum number of rows of prompts that are evaluated together with other sequences, so that a
     ///     long prompt delays them little.
-    public init(model: any RecurrentModel, maxRows: Int = .max, promptRows: Int = 256) {
+    public init(model: any RecurrentModel, maxRows: Int = .max, promptRows: Int = usualPromptRows) {
         self.model = model
         self.maxRows = min(maxRows, model.shape.maxRows)
         self.promptRows = min(promptRows, self.maxRows)

@@ -37,10 +37,13 @@ struct BenchLossless {
 
     private var recurrence: Int { model.cacheBudget }
 
-    /// The positions that a sequence may need, for the prompt, the timed tokens and a full wave at its start and end.
+    /// The positions that a sequence may need: for the prompt, the timed tokens, full waves before and after, and the
+    /// tokens that it makes while the prompts of the others are evaluated.
     static func positions(_ size: Size, recurrence: Int) -> Int {
         let widest = size.innerRecurrences.map { (recurrence + $0 - 1) / $0 }.max() ?? 1
-        return size.context + size.tokens + 3 * widest + 4
+        let chunks = (size.sequences * size.context + Generation.usualPromptRows - 1) / Generation.usualPromptRows
+        let waiting = size.sequences > 1 ? chunks * widest : 0
+        return size.context + size.tokens + 3 * widest + waiting + 4
     }
 
     mutating func report(named name: String) throws -> BenchReport {
@@ -79,7 +82,8 @@ struct BenchLossless {
         var executorSeconds = 0.0
     }
 
-    /// Runs all sequences until each has made its tokens; the time counts from the step at which all waves are full.
+    /// Runs all sequences until they have made their tokens. The time counts from the step after which all waves have
+    /// been full.
     private mutating func run(inner: Int, wrong: Int, _ correction: DraftCorrection) throws -> Wave {
         var settings = LosslessSettings()
         (settings.recurrence, settings.innerRecurrence, settings.correction) = (recurrence, inner, correction)
@@ -98,7 +102,7 @@ struct BenchLossless {
                 slot: Int32(slot))
         }
         var wave = Wave(inner: inner, wrong: wrong, correction: correction)
-        let ramp = settings.stepsPerPosition + 1
+        var made = [Int](repeating: 0, count: size.sequences)
         var step = 0
         while wave.tokens < size.tokens * size.sequences {
             try Interrupt.check()
@@ -108,8 +112,14 @@ struct BenchLossless {
             let events = try driver.step()
             let seconds = (ContinuousClock.now - start) / .seconds(1)
             if let failure = events.compactMap(\.failure).first { throw failure }
+            if let reason = events.compactMap({ $0.ended?.finishReason }).first {
+                throw CommandError("A sequence ended while it was timed (\(reason.rawValue)); give a smaller --tokens.")
+            }
             step += 1
-            guard step > ramp else { continue }
+            // The first token comes from the prompt, the second from a position that has passed through a whole wave.
+            let isFull = made.allSatisfy { $0 >= 2 }
+            for event in events { made[Int(event.slot)] += event.newTokens.count }
+            guard isFull else { continue }
             wave.seconds += seconds
             wave.executorSeconds += (model.executorTime - before) / .seconds(1)
             wave.steps += 1

@@ -26,7 +26,8 @@ struct ModelOptions: ParsableArguments {
     /// Makes a model that runs the plan.
     func model(_ plan: Plan, sequences: Int = 1, context: Int? = nil, cacheBudget: Int = 1) throws -> PlanModel {
         try PlanModel(
-            plan, sequences: sequences, context: context, cacheBudget: cacheBudget, cacheFormat: cacheFormat ?? CacheFormat(for: plan.contents.schedule),
+            plan, sequences: sequences, context: context, cacheBudget: cacheBudget,
+            cacheFormat: cacheFormat ?? CacheFormat(for: plan.contents.schedule),
             threads: threading.threads)
     }
 }
