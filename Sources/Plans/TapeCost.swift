@@ -25,18 +25,21 @@ public struct TapeCost: Hashable, Sendable {
 
     public init() {}
 
+    /// The size of one entry of a position if numbers are f32, in bytes.
+    public static func f32EntryBytes(_ cache: ScheduledCache) -> Int { 8 * cache.heads * cache.dim }
+
     /// - Parameters:
     ///   - recurrences: the number of iterations of loops.
     ///   - context: the number of positions before the first row.
-    ///   - cacheElementBytes: the size of a cached number; 4 if caches hold f32.
+    ///   - entryBytes: the size of one entry of a position in a cache; if none is given, that of f32 numbers.
     public init(
         of function: ScheduledFunction, in schedule: Schedule, rows: Int, recurrences: Int, context: Int,
-        cacheElementBytes: Int = 4
+        entryBytes: (ScheduledCache) -> Int = Self.f32EntryBytes
     ) {
         for (instruction, count) in zip(function.instructions, function.executions(recurrences: recurrences))
         where count > 0 {
             let cost = TapeCost(
-                of: instruction, in: schedule, rows: rows, context: context, cacheElementBytes: cacheElementBytes)
+                of: instruction, in: schedule, rows: rows, context: context, entryBytes: entryBytes)
             weightBytes = weightBytes.adding(count, times: cost.weightBytes)
             cacheBytes = cacheBytes.adding(count, times: cost.cacheBytes)
             instructions = instructions.adding(count, times: cost.instructions)
@@ -49,7 +52,8 @@ public struct TapeCost: Hashable, Sendable {
 
     /// The work that one execution of an instruction cannot avoid. The parameters are those of a whole function.
     public init(
-        of instruction: Instruction, in schedule: Schedule, rows: Int, context: Int, cacheElementBytes: Int = 4
+        of instruction: Instruction, in schedule: Schedule, rows: Int, context: Int,
+        entryBytes: (ScheduledCache) -> Int = Self.f32EntryBytes
     ) {
         // The head of a loop does no work itself.
         guard instruction.opcode != .repeat else { return }
@@ -75,9 +79,8 @@ public struct TapeCost: Hashable, Sendable {
                 : weightBytes.adding(1, times: bytes)
         }
         if let matrix { operations[matrix.format] = Double(rows) * Double(work.productFlopsPerRow) }
-        guard traits.cache == .read else { return }
-        cacheBytes = 0.adding(
-            context.adding(1, times: rows), times: work.cacheNumbersReadPerPosition * cacheElementBytes)
+        guard traits.cache == .read, let cache = instruction.cache else { return }
+        cacheBytes = 0.adding(context.adding(1, times: rows), times: entryBytes(schedule.caches[cache]))
         // Row i attends to context + i + 1 positions.
         let looks = Double(rows) * (Double(context) + (Double(rows) + 1) / 2)
         operations[.f32, default: 0] += looks * Double(work.flopsPerPosition)

@@ -75,7 +75,18 @@ static void free_call(ragged *c) {
     free(c->v);
 }
 
-static float kept(const model *m, float x) { return m->format == ECH_CACHE_BF16 ? rounded_to_bf16(x) : x; }
+/// A query as attention reads it.
+static float read_query(const model *m, float x) { return m->format == ECH_CACHE_BF16 ? rounded_to_bf16(x) : x; }
+
+/// Writes one position's keys or values of all heads to the model's cache.
+static void keep(const model *m, const float *x, float *cached) {
+    for (int j = 0; j < m->heads * m->dim; j++) cached[j] = read_query(m, x[j]);
+    for (int head = 0; m->format == ECH_CACHE_INT8 && head < m->heads; head++) {
+        float largest = 0, *row = cached + head * m->dim;
+        for (int d = 0; d < m->dim; d++) largest = fmaxf(largest, fabsf(row[d]));
+        for (int d = 0; d < m->dim && largest > 0; d++) row[d] = nearbyintf(row[d] * (127 / largest)) * (largest / 127);
+    }
+}
 
 /// By additions, as the tape does it.
 static float grown(float x, int t) {
@@ -125,7 +136,7 @@ static void model_attend(const model *m, const ragged *c, int t, expectation *ou
                 weights[p] = 0;
                 for (int d = 0; d < m->dim; d++) {
                     const float query = grown(c->q[i * width + head * m->dim + d], t) * scale;
-                    weights[p] += (double)kept(m, query) * m->keys[offset + d]; // rounded as keys are
+                    weights[p] += (double)read_query(m, query) * m->keys[offset + d];
                 }
                 maximum = fmax(maximum, weights[p]);
             }
@@ -141,17 +152,21 @@ static bool is_met(const expectation *expected, float got) { return fabs(got - e
 /// The model's version of a call of `recurrences`; out is the last recurrence's attention.
 static void model_call(model *m, const ragged *c, int recurrences, expectation *out) {
     const int width = m->heads * m->dim;
+    float *keys = malloc((size_t)width * sizeof *keys), *values = malloc((size_t)width * sizeof *values);
     for (int t = 0; t < recurrences; t++) {
         for (int i = 0; i < c->rows; i++) {
             const int entry = m->recurrent ? (c->depths[i] + t) % m->entries : 0;
             const int64_t offset = model_offset(m, c->slots[i], entry, c->positions[i]);
             for (int j = 0; j < width; j++) {
-                m->keys[offset + j] = kept(m, grown(c->k[i * width + j], t));
-                m->values[offset + j] = kept(m, grown(c->v[i * width + j], t));
+                keys[j] = grown(c->k[i * width + j], t);
+                values[j] = grown(c->v[i * width + j], t);
             }
+            keep(m, keys, m->keys + offset);
+            keep(m, values, m->values + offset);
         }
         model_attend(m, c, t, out);
     }
+    free(keys), free(values);
     for (int i = 0; i < c->rows; i++) m->depth[c->slots[i] * m->context + c->positions[i]] = c->depths[i] + recurrences;
 }
 
@@ -269,6 +284,8 @@ static void test_budgets(void) {
         check_calls(shapes[m][0], shapes[m][1], 3, true, ECH_CACHE_F32);
         check_calls(shapes[m][0], shapes[m][1], 8, true, ECH_CACHE_F32);
         check_calls(shapes[m][0], shapes[m][1], 3, true, ECH_CACHE_BF16);
+        check_calls(shapes[m][0], shapes[m][1], 3, true, ECH_CACHE_INT8);
+        check_calls(shapes[m][0], shapes[m][1], 1, false, ECH_CACHE_INT8);
     }
 }
 
@@ -361,17 +378,18 @@ static void test_wavefronts(void) {
     static const int lengths[][SLOTS] = {{130, 33, 8}, {66, 1, 80}, {17, 16, 15}, {384, 128, 65}, {65, 64, 63}};
     static const int from[][SLOTS] = {{0, 0, 0}, {62, 0, 15}, {0, 15, 14}, {319, 120, 1}, {64, 63, 62}};
     for (int k = 0; k < 5; k++)
-        for (int format = ECH_CACHE_F32; format <= ECH_CACHE_BF16; format++) {
+        for (int format = ECH_CACHE_F32; format < ECH_CACHE_FORMAT_COUNT; format++) {
             check_wavefront(3, 40, 1, format, lengths[k], from[k]);
             check_wavefront(2, 7, 3, format, lengths[k], from[k]);
             check_wavefront(1, 128, 3, format, lengths[k], from[k]);
         }
-    for (int format = ECH_CACHE_F32; format <= ECH_CACHE_BF16; format++)
+    for (int format = ECH_CACHE_F32; format < ECH_CACHE_FORMAT_COUNT; format++)
         check_wavefront(2, 96, 3, format, lengths[3], from[3]);
 }
 
-/// One slot and head whose scores are slope · position, exactly or, in a bf16 cache, but for the slope's own rounding.
-/// The result is that of rows at positions 0 ..< `rows`, all in one call, or each in a call of its own.
+/// One slot and head whose scores are slope · position, up to roundings of the slope in a bf16 cache and of the
+/// position in an int8 cache. The result is that of rows at positions 0 ..< `rows`, all in one call, or each in a call
+/// of its own.
 static void check_slope(float slope, int format, int isa, const float *values, bool alone, float *result) {
     enum { ROWS_OF = 150, DIM = 16 };
     static float q[ROWS_OF * DIM], k[ROWS_OF * DIM];
@@ -398,11 +416,18 @@ static void check_slope(float slope, int format, int isa, const float *values, b
     free_model(&m);
 }
 
+/// Changes values to ones that a cache of this format keeps exactly, none of them zero.
+static void make_representable(float *values, int rows, int dim, int format) {
+    for (int i = 0; format == ECH_CACHE_BF16 && i < rows * dim; i++) values[i] = rounded_to_bf16(values[i]);
+    for (int i = 0; format == ECH_CACHE_INT8 && i < rows * dim; i++) // with a scale of 1 / 128
+        values[i] = i % dim == 0 ? 127.0f / 128 : copysignf(1 + floorf(fabsf(values[i]) * 126), values[i]) / 128;
+}
+
 static void check_extreme_scores(int format, int isa, bool alone) {
     enum { ROWS_OF = 150, DIM = 16 };
     const char *name = ech_isa_name(isa);
     float *values = random_floats(ROWS_OF * DIM), result[ROWS_OF * DIM], other[ROWS_OF * DIM];
-    for (int i = 0; format == ECH_CACHE_BF16 && i < ROWS_OF * DIM; i++) values[i] = rounded_to_bf16(values[i]);
+    make_representable(values, ROWS_OF, DIM, format);
     // Up to 1.5e38: each position outweighs those before it, or the first all others, beyond what floats can tell.
     static const float slopes[] = {100, 1e19f, 1e36f};
     for (int k = 0; k < 3; k++) {
@@ -444,7 +469,7 @@ static void test_extreme_scores(void) {
     int isas[4];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++)
-        for (int format = ECH_CACHE_F32; format <= ECH_CACHE_BF16; format++)
+        for (int format = ECH_CACHE_F32; format < ECH_CACHE_FORMAT_COUNT; format++)
             for (int alone = 0; alone <= 1; alone++) check_extreme_scores(format, isas[s], alone);
 }
 
@@ -467,12 +492,11 @@ static void check_long_context(int format, int isa) {
         write->cache = tape_cache(&t, HEADS, DIM, false);
         if (!session) session = tape_session_in(&t, SLOTS, CONTEXT, 1, format);
         tape_run(&t, isa, session, c.rows, 1, 1);
-        for (int i = 0; i < c.rows; i++)
-            for (int j = 0; j < HEADS * DIM; j++) {
-                const int64_t at = model_offset(&m, 0, 0, c.positions[i]) + j;
-                m.keys[at] = kept(&m, c.k[i * HEADS * DIM + j]);
-                m.values[at] = kept(&m, c.v[i * HEADS * DIM + j]);
-            }
+        for (int i = 0; i < c.rows; i++) {
+            const int64_t at = model_offset(&m, 0, 0, c.positions[i]);
+            keep(&m, c.k + i * HEADS * DIM, m.keys + at);
+            keep(&m, c.v + i * HEADS * DIM, m.values + at);
+        }
         tape_free(&t);
         free_call(&c);
     }
@@ -500,7 +524,7 @@ static void test_long_contexts(void) {
     int isas[4];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++)
-        for (int format = ECH_CACHE_F32; format <= ECH_CACHE_BF16; format++) check_long_context(format, isas[s]);
+        for (int format = ECH_CACHE_F32; format < ECH_CACHE_FORMAT_COUNT; format++) check_long_context(format, isas[s]);
 }
 
 static void test_bf16_output(void) {
@@ -674,7 +698,7 @@ static void test_depths(void) {
     int isas[4];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++)
-        for (int format = ECH_CACHE_F32; format <= ECH_CACHE_BF16; format++)
+        for (int format = ECH_CACHE_F32; format < ECH_CACHE_FORMAT_COUNT; format++)
             for (int budget = 1; budget <= 6; budget = budget == 1 ? 2 : budget + 4) {
                 check_depths(2, 7, budget, format, 1, isas[s]);
                 check_depths(3, 40, budget, format, 5, isas[s]);

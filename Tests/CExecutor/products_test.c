@@ -187,8 +187,9 @@ static void test_linear_argmax_of_nan(void) {
 }
 
 /// project_rope_write followed by attention against what it is fused from.
-static void run_projection(bool fused, const operands *o, const float *bias, int heads, int dim, const int32_t *slots,
-                           const int32_t *positions, int isa, int threads, float *queries, float *attended) {
+static void run_projection(bool fused, const operands *o, const float *bias, int heads, int dim, int cache_format,
+                           const int32_t *slots, const int32_t *positions, int isa, int threads, float *queries,
+                           float *attended) {
     tape t = {0};
     const int width = heads * dim, rows = o->rows;
     const int input = add_input(&t, o, 0);
@@ -261,48 +262,53 @@ static void run_projection(bool fused, const operands *o, const float *bias, int
     attention->cache = cache;
     attention->i0 = heads;
     attention->recurrence = 2;
-    ech_session *session = tape_session(&t, 3, 32, 2);
+    ech_session *session = tape_session_in(&t, 3, 32, 2, cache_format);
     tape_run(&t, isa, session, rows, 3, threads);
     ech_session_destroy(session);
     tape_free(&t);
 }
 
-static void test_project_rope_write(void) {
-    static const int shapes[][3] = {{1, 2, 9}, {3, 32, 31}, {5, 96, 33}, {3, 10, 40}};
+static void check_project_rope_write(int format, int cache_format, int heads, int dim, int columns, int rows) {
+    const int width = heads * dim;
+    operands o = random_operands(format, rows, columns, 3 * width);
+    float *bias = random_floats(2 * width);
+    int32_t slots[33], positions[33];
+    for (int i = 0; i < rows; i++) {
+        slots[i] = i % 3;
+        positions[i] = i / 3;
+    }
+    const size_t bytes = (size_t)(rows * width) * sizeof(float);
+    float *q = malloc(bytes), *known_q = malloc(bytes), *y = malloc(bytes), *known_y = malloc(bytes);
     int isas[4];
     const int isa_count = available_isas(isas);
+    for (int s = 0; s < isa_count; s++) {
+        run_projection(false, &o, bias, heads, dim, cache_format, slots, positions, isas[s], 1, known_q, known_y);
+        for (int threads = 1; threads <= 3; threads++) {
+            run_projection(true, &o, bias, heads, dim, cache_format, slots, positions, isas[s], threads, q, y);
+            // Fusion computes the same numbers in the same order.
+            CHECK(memcmp(q, known_q, bytes) == 0, "format %d, %d heads of %d, %s caches, %d rows, %s: queries differ",
+                  format, heads, dim, ech_cache_format_name(cache_format), rows, ech_isa_name(isas[s]));
+            CHECK(memcmp(y, known_y, bytes) == 0,
+                  "format %d, %d heads of %d, %s caches, %d rows, %s: attention differs", format, heads, dim,
+                  ech_cache_format_name(cache_format), rows, ech_isa_name(isas[s]));
+        }
+        for (int j = 0; j < width; j += 2) { // the first row, at position 0, is not turned
+            const double expected = product_at(&o, 0, j) + bias[j];
+            CHECK(is_close(q[j], expected, 1e-4), "query %d is %g, not %g", j, q[j], expected);
+        }
+    }
+    free(q), free(known_q), free(y), free(known_y), free(bias);
+    free_operands(&o);
+}
+
+/// Heads that are parts of a strip, whole strips, and neither; and one of more columns than a kernel computes at once.
+static void test_project_rope_write(void) {
+    static const int shapes[][3] = {{1, 2, 9}, {3, 32, 31}, {5, 96, 33}, {3, 10, 40}, {2, 150, 20}};
     for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++)
-        for (int m = 0; m < COUNT(shapes); m++)
-            for (int rows = 1; rows <= 33; rows += 16) {
-                const int heads = shapes[m][0], dim = shapes[m][1], width = heads * dim;
-                operands o = random_operands(format, rows, shapes[m][2], 3 * width);
-                float *bias = random_floats(2 * width);
-                int32_t slots[33], positions[33];
-                for (int i = 0; i < rows; i++) {
-                    slots[i] = i % 3;
-                    positions[i] = i / 3;
-                }
-                const size_t bytes = (size_t)(rows * width) * sizeof(float);
-                float *q = malloc(bytes), *known_q = malloc(bytes), *y = malloc(bytes), *known_y = malloc(bytes);
-                for (int s = 0; s < isa_count; s++) {
-                    run_projection(false, &o, bias, heads, dim, slots, positions, isas[s], 1, known_q, known_y);
-                    for (int threads = 1; threads <= 3; threads++) {
-                        run_projection(true, &o, bias, heads, dim, slots, positions, isas[s], threads, q, y);
-                        // Fusion computes the same numbers in the same order.
-                        CHECK(memcmp(q, known_q, bytes) == 0, "format %d, %d heads of %d, %d rows, %s: queries differ",
-                              format, heads, dim, rows, ech_isa_name(isas[s]));
-                        CHECK(memcmp(y, known_y, bytes) == 0,
-                              "format %d, %d heads of %d, %d rows, %s: attention differs", format, heads, dim, rows,
-                              ech_isa_name(isas[s]));
-                    }
-                    for (int j = 0; j < width; j += 2) { // the first row, at position 0, is not turned
-                        const double expected = product_at(&o, 0, j) + bias[j];
-                        CHECK(is_close(q[j], expected, 1e-4), "query %d is %g, not %g", j, q[j], expected);
-                    }
-                }
-                free(q), free(known_q), free(y), free(known_y), free(bias);
-                free_operands(&o);
-            }
+        for (int cache_format = 0; cache_format < ECH_CACHE_FORMAT_COUNT; cache_format++)
+            for (int m = 0; m < COUNT(shapes); m++)
+                for (int rows = 1; rows <= 33; rows += 16)
+                    check_project_rope_write(format, cache_format, shapes[m][0], shapes[m][1], shapes[m][2], rows);
 }
 
 int main(void) {

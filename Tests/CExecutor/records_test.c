@@ -1,6 +1,7 @@
 /// The records of operations, formats and elements: each number has one, and formats read what was packed.
 #include "harness.h"
 
+#include "core/session.h"
 #include "instructions/operation.h"
 
 #include <stdlib.h>
@@ -40,6 +41,35 @@ static void test_elements(void) {
         CHECK(ech_cache_format_name(format), "cache format %d has no name", format);
     CHECK(!ech_cache_format_name(-1) && !ech_cache_format_name(ECH_CACHE_FORMAT_COUNT),
           "unknown cache formats have names");
+}
+
+/// What the executor says of a cache's bytes is what a session maps.
+static void test_cache_bytes(void) {
+    const ech_cache caches[] = {{3, 40, 1}, {2, 96, 0}};
+    static const int64_t entry_bytes[][2] = {
+        {3 * 2 * 48 * 4, 2 * 2 * 96 * 4}, {3 * 2 * 48 * 2, 2 * 2 * 96 * 2}, {3 * 2 * (48 + 4), 2 * 2 * (96 + 4)}};
+    enum { SLOTS = 2, CONTEXT = 65, POSITIONS = 128, BUDGET = 5, EXTRAS = SLOTS * CONTEXT * 5 + 64 };
+    for (int format = 0; format < ECH_CACHE_FORMAT_COUNT; format++) {
+        int64_t bytes = 0;
+        for (int k = 0; k < 2; k++) {
+            const int64_t known = ech_cache_entry_bytes(&caches[k], format);
+            CHECK(known == entry_bytes[format][k], "cache %d in format %d: %lld bytes", k, format, (long long)known);
+            bytes += known * (caches[k].recurrent ? BUDGET : 1);
+        }
+        char message[ECH_MESSAGE_SIZE] = "";
+        ech_session *session = ech_session_create(caches, 2, SLOTS, CONTEXT, BUDGET, format, message);
+        CHECK(session, "%s", message);
+        if (!session) continue;
+        CHECK(session->cache_memory.bytes == SLOTS * POSITIONS * bytes + EXTRAS, "format %d maps %lld bytes", format,
+              (long long)session->cache_memory.bytes);
+        const char *begin = session->cache_memory.data;
+        CHECK((const char *)session->depth - begin == SLOTS * POSITIONS * bytes, "format %d places %lld bytes", format,
+              (long long)((const char *)session->depth - begin));
+        ech_session_destroy(session);
+    }
+    const ech_cache none = {0, 40, 1};
+    CHECK(ech_cache_entry_bytes(&none, ECH_CACHE_F32) == 0, "a cache of no heads takes memory");
+    CHECK(ech_cache_entry_bytes(&caches[0], ECH_CACHE_FORMAT_COUNT) == 0, "an unknown format takes memory");
 }
 
 /// Rows and columns inside and at the ends of strips and blocks.
@@ -88,6 +118,7 @@ static void test_format_limits(void) {
 int main(void) {
     run_test("every opcode has a record", test_operations);
     run_test("every element and cache format has a record", test_elements);
+    run_test("a cache takes the bytes that the executor says", test_cache_bytes);
     run_test("a format reads the rows that were packed", test_read_row);
     run_test("every format has a record, and sizes out of range have no bytes", test_format_limits);
     return tests_finished();

@@ -308,7 +308,7 @@ static void test_bad_sessions(void) {
         {&fine, 1, INT_MAX, INT_MAX, INT_MAX, ECH_CACHE_BF16},
         {&fine, 1, 1 << 20, 1 << 20, 4, ECH_CACHE_F32},
         {&fine, 1, 1, 8, 1, -1},
-        {&fine, 1, 1, 8, 1, ECH_CACHE_BF16 + 1},
+        {&fine, 1, 1, 8, 1, ECH_CACHE_FORMAT_COUNT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char message[ECH_MESSAGE_SIZE] = "";

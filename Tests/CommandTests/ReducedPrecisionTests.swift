@@ -27,14 +27,16 @@ import Testing
     }
 
     /// The recorded answers are those of f32 caches.
-    @Test(arguments: ["diffusion", "autoregressive"])
-    func `bf16 caches give the recorded answers, at most one of ten excepted`(_ sampler: String) throws {
+    @Test(arguments: ["diffusion", "autoregressive"], ["bf16", "int8"])
+    func `smaller caches give the recorded answers, at most one of ten excepted`(
+        _ sampler: String, _ caches: String
+    ) throws {
         let problems = try GoldenWordProblems()
         var different: [String] = []
         for row in problems.rows {
             let report = try generate([
                 row.question, "--sampler", sampler, "--recurrence", sampler == "diffusion" ? "32" : "16",
-                "--init-scale", "0", "--cache-format", "bf16",
+                "--init-scale", "0", "--cache-format", caches,
             ])
             if report.text != row.text { different.append(row.question) }
         }
@@ -54,6 +56,7 @@ import Testing
         for (model, expected) in [
             ([f32], "f32"), ([bf16], "bf16"), ([TestModels.wordmath, "--weights-for", "head=int8"], "bf16"),
             ([f32, "--cache-format", "bf16"], "bf16"), ([bf16, "--cache-format", "f32"], "f32"),
+            ([bf16, "--cache-format", "int8"], "int8"),
         ] {
             let options = model.dropFirst() + ["--tokens", "1,2", "--max-new-tokens", "1", "--json"]
             let generation = try EchelonCommand.run(["generate", model[0]] + options).json(Generation.self)
@@ -65,7 +68,7 @@ import Testing
 
     @Test func `a format of caches that there is not is a usage error`() throws {
         for command in ["generate", "bench", "profile", "logits"] {
-            try EchelonCommand.run(command, "x y", "--cache-format", "int8").expectUsageError("int8")
+            try EchelonCommand.run(command, "x y", "--cache-format", "int4").expectUsageError("int4")
         }
     }
 }

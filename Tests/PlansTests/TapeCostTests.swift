@@ -40,7 +40,7 @@ import Testing
 
     @Test func `caches of 2-byte numbers are half as many bytes`() {
         let instruction = Instruction(opcode: .operation(.wavefrontAttention), cache: 0)
-        let cost = TapeCost(of: instruction, in: schedule, rows: 2, context: 10, cacheElementBytes: 2)
+        let cost = TapeCost(of: instruction, in: schedule, rows: 2, context: 10, entryBytes: { 4 * $0.heads * $0.dim })
         #expect(cost.cacheBytes == 2 * 12 * 6 * 2)
         #expect(cost.operations == [.f32: 4 * (11 + 12) * 6])
     }

@@ -59,16 +59,30 @@ import Testing
 
     @Test(arguments: ["micro", "odd"], ElementType.weightFormats)
     func `tokens and final states are those of autoregressive decoding`(_ name: String, _ weights: ElementType) throws {
+        try Self.expectSame(as: name, weights, .f32)
+    }
+
+    @Test(arguments: [ElementType.f32, .bf16], [CacheFormat.bf16, .int8])
+    func `rounded caches keep the tokens and final states of autoregressive decoding`(
+        _ weights: ElementType, _ caches: CacheFormat
+    ) throws {
+        try Self.expectSame(as: "odd", weights, caches)
+    }
+
+    private static func expectSame(as name: String, _ weights: ElementType, _ caches: CacheFormat) throws {
         let plan = try GoldenFiles.plan(name, weights: weights)
+        func model(threads: Int) throws -> RecordingModel {
+            RecordingModel(
+                try PlanModel(plan, context: 64, cacheBudget: recurrence, cacheFormat: caches, threads: threads))
+        }
         for temperature: Float in [0, 1] {
             let generation = Self.generation(temperature: temperature)
-            let plain = RecordingModel(try PlanModel(plan, context: 64, cacheBudget: Self.recurrence, threads: 1))
+            let plain = try model(threads: 1)
             let expected = try Generation.run(
                 [Self.autoregressive(Self.prompt, generation, plain.shape)], on: plain)[0]
             for inner in [1, 2, 3, 4, Self.recurrence] {
                 for threads in [1, 2] {
-                    let wave = RecordingModel(
-                        try PlanModel(plan, context: 64, cacheBudget: Self.recurrence, threads: threads))
+                    let wave = try model(threads: threads)
                     let found = try Generation.run(
                         [Self.lossless(Self.prompt, inner: inner, generation, wave.shape)], on: wave)[0]
                     let what = "r' \(inner), temperature \(temperature), \(threads) threads"
@@ -82,7 +96,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [CacheFormat.f32, .bf16])
+    @Test(arguments: CacheFormat.allCases)
     func `sequences of both samplers and all depths share calls`(_ format: CacheFormat) throws {
         let plan = try GoldenFiles.plan("odd", weights: .bf16)
         let prompts: [[Int32]] = [[9], Self.prompt, [3, 1, 4], [2, 7]]

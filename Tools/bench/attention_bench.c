@@ -1,7 +1,7 @@
 /// Times wavefront attention at Huginn-0125's shape (55 heads of 96 columns), next to the time to read the same keys
 /// and values.
 ///
-///     Tools/bench/run attention [f32|bf16 [THREADS [REPEATS]]]        ECHELON_ISA chooses the instruction set
+///     Tools/bench/run attention [f32|bf16|int8 [THREADS [REPEATS]]]        ECHELON_ISA chooses the instruction set
 ///
 /// A call runs one attention over each of four caches, the blocks of Huginn's core, so that keys and values come from
 /// memory as in a model. Its rows are the last positions of one sequence. The median time of one attention is printed.
@@ -81,10 +81,11 @@ static double time_read(const uint64_t *memory, size_t bytes, int threads) {
 }
 
 int main(int argc, char **argv) {
-    const bool halves = argc > 1 && strcmp(argv[1], "bf16") == 0;
+    int32_t format = argc > 1 ? 0 : ECH_CACHE_F32;
+    while (argc > 1 && ech_cache_format_name(format) && strcmp(argv[1], ech_cache_format_name(format)) != 0) format++;
     const int threads = argc > 2 ? atoi(argv[2]) : ech_default_threads(), repeats = argc > 3 ? atoi(argv[3]) : 11;
-    if ((argc > 1 && !halves && strcmp(argv[1], "f32") != 0) || threads < 1 || repeats < 1 || repeats > MAX_REPEATS) {
-        fprintf(stderr, "The first argument is f32 or bf16, then a number of threads, then 1 to %d repeats.\n",
+    if (!ech_cache_format_name(format) || threads < 1 || repeats < 1 || repeats > MAX_REPEATS) {
+        fprintf(stderr, "The first argument is f32, bf16 or int8, then a number of threads, then 1 to %d repeats.\n",
                 MAX_REPEATS);
         return 1;
     }
@@ -94,17 +95,16 @@ int main(int argc, char **argv) {
     ech_program *write = program_of(ECH_CACHE_WRITE, isa), *attention = program_of(ECH_WAVEFRONT_ATTENTION, isa);
     const ech_cache cache = {HEADS, DIM, 0}, caches[CACHES] = {cache, cache, cache, cache};
     float *x = random_floats((size_t)MAX_ROWS * WIDTH), *out = allocate((size_t)MAX_ROWS * WIDTH * sizeof *out);
-    const size_t max_bytes = (size_t)CACHES * 2 * WIDTH * MAX_CONTEXT * (halves ? 2 : 4);
+    const size_t max_bytes = (size_t)(CACHES * MAX_CONTEXT * ech_cache_entry_bytes(&cache, format));
     uint64_t *memory = allocate(max_bytes);
     memset(memory, 1, max_bytes);
 
-    printf("%s, caches in %s, %d thread%s\n", ech_isa_name(isa), halves ? "bf16" : "f32", threads,
+    printf("%s, caches in %s, %d thread%s\n", ech_isa_name(isa), ech_cache_format_name(format), threads,
            threads == 1 ? "" : "s");
     printf("context  rows        ms   read ms   share   GFLOP/s\n");
     for (int c = 0; c < CONTEXTS; c++) {
         // A session of the context's own length, so that heads are as close as in a model.
-        ech_session *session =
-            ech_session_create(caches, CACHES, 1, contexts[c], 1, halves ? ECH_CACHE_BF16 : ECH_CACHE_F32, message);
+        ech_session *session = ech_session_create(caches, CACHES, 1, contexts[c], 1, format, message);
         require(session, message);
         for (int32_t end = MAX_ROWS; end <= contexts[c]; end += MAX_ROWS)
             run(write, session, x, out, end, MAX_ROWS, threads);

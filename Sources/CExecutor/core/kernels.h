@@ -58,7 +58,7 @@ typedef struct ech_kernels {
     void (*silu_gate)(const float *gate, ptrdiff_t gate_stride, const float *up, ptrdiff_t up_stride, int32_t rows,
                       int32_t count, ech_view out, int32_t column);
     /// out[j] = the rotary embedding of x[j] + bias[j] for j < count, with the table's rows at the same columns. count
-    /// is even.
+    /// is even. `out` may be `x`.
     void (*bias_rope)(const float *x, const float *bias, const float *cosine, const float *sine, int32_t count,
                       float *out);
     /// Raises best[i] and index[i] to the largest of values[i][0 ..< count]. values[i][0] is output number `first`. The

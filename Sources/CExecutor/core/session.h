@@ -24,7 +24,8 @@ typedef struct {
     int32_t format; ///< one of ech_cache_format
     int32_t heads, dim, dim16, entries;
     bool recurrent;
-    int64_t head_stride, entry_stride, slot_stride; ///< in elements
+    int64_t head_stride, entry_stride, slot_stride; ///< in numbers
+    float *key_scales, *value_scales;               ///< those of an int8 cache, else NULL
 } ech_cache_memory;
 
 typedef struct {

@@ -207,12 +207,23 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
                                 char message[ECH_MESSAGE_SIZE]);
 void ech_program_destroy(ech_program *program);
 
-/// Formats of keys and values in a session. bf16 takes half the memory and bandwidth. Keys and values are rounded once,
-/// when they are written. Attention rounds its queries and weights to match, and adds in f32.
-enum ech_cache_format { ECH_CACHE_F32 = 0, ECH_CACHE_BF16 = 1, ECH_CACHE_FORMAT_COUNT };
+/// Formats of keys and values in a session. Keys and values are rounded once, when they are written, so every reader
+/// sees the same.
+enum ech_cache_format {
+    ECH_CACHE_F32 = 0,
+    /// Half the memory and bandwidth of f32. Attention rounds its queries and weights to bf16, too, and adds in f32.
+    ECH_CACHE_BF16 = 1,
+    /// Half the memory and bandwidth of bf16. The key and the value of each head and position are quantized as a row of
+    /// ECH_Q8 is, each with a scale of its own in f32. Attention multiplies and adds in f32.
+    ECH_CACHE_INT8 = 2,
+    ECH_CACHE_FORMAT_COUNT
+};
 
 /// The name of a cache format, NULL for an unknown number.
 const char *ech_cache_format_name(int32_t format);
+/// The bytes that one entry of one position takes, keys, values and scales together; 0 if the format is unknown or a
+/// size is out of range.
+int64_t ech_cache_entry_bytes(const ech_cache *cache, int32_t format);
 
 /// Creates caches for `slots` sequences of up to `context` positions. Each recurrent cache has `budget` entries for
 /// each position (B of the cache rule: recurrence t uses entry t mod B). `cache_format` is one of ech_cache_format. The

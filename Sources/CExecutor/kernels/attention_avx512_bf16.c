@@ -9,6 +9,6 @@
 #define PAIR_FMA(a, b, c) _mm512_dpbf16_ps(c, (__m512bh)(a), (__m512bh)(b))
 #include "kernels/attention_template.h"
 
-KERNEL_TARGET static void attend_pairs(const ech_attention_work *work) { attend_heads(work, true); }
+KERNEL_TARGET static void attend_pairs(const ech_attention_work *work) { attend_heads(work, ECH_CACHE_BF16); }
 void ech_attention_avx512_bf16(const ech_attention_work *work) { attend_pairs(work); }
 #endif

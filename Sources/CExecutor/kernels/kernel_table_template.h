@@ -1,11 +1,12 @@
 // The table of the functions that the templates define, under the name KERNEL_TABLE. KERNEL_ATTENTION names the
-// function for attention; if it is not defined, this template defines one over caches of both formats. No include
+// function for attention; if it is not defined, this template defines one over caches of all formats. No include
 // guard: this is a template.
 
 #if !defined(KERNEL_ATTENTION)
 KERNEL_TARGET static void attention(const ech_attention_work *work) {
-    if (work->cache->format == ECH_CACHE_BF16) attend_heads(work, true);
-    else attend_heads(work, false);
+    if (work->cache->format == ECH_CACHE_F32) attend_heads(work, ECH_CACHE_F32);
+    else if (work->cache->format == ECH_CACHE_INT8) attend_heads(work, ECH_CACHE_INT8);
+    else attend_heads(work, ECH_CACHE_BF16);
 }
 #define KERNEL_ATTENTION attention
 #endif

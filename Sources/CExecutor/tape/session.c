@@ -63,14 +63,15 @@ static bool lay_out(ech_session *session, const ech_cache *caches, int32_t forma
         ech_cache_memory *memory = &session->caches[i];
         memory->heads = caches[i].heads;
         memory->dim = caches[i].dim;
-        memory->dim16 = (int32_t)ech_round_up(caches[i].dim, 16);
+        memory->dim16 = (int32_t)ech_cache_padded(caches[i].dim);
         memory->format = format;
         memory->recurrent = caches[i].recurrent != 0;
         memory->entries = memory->recurrent ? session->budget : 1;
         memory->head_stride = positions * memory->dim16;
         if (__builtin_mul_overflow(memory->head_stride, (int64_t)memory->heads, &memory->entry_stride) ||
             __builtin_mul_overflow(memory->entry_stride, (int64_t)memory->entries, &memory->slot_stride) ||
-            !add_product(total, memory->slot_stride, session->slots, 2, ech_cache_formats[format].number_bytes))
+            !add_product(total, (int64_t)session->slots * memory->entries, positions,
+                         ech_cache_entry_bytes(&caches[i], format), 1))
             return false;
     }
     return add_product(total, session->slots, session->context, 1, sizeof(int32_t) + sizeof(uint8_t)) &&
@@ -81,11 +82,18 @@ static void place(ech_session *session) {
     char *next = session->cache_memory.data;
     for (int32_t i = 0; i < session->cache_count; i++) {
         ech_cache_memory *memory = &session->caches[i];
-        // 64 positions of 16 columns make every part a multiple of 64 bytes.
-        const int64_t bytes = memory->slot_stride * session->slots * ech_cache_formats[memory->format].number_bytes;
+        const ech_cache_format_record *format = &ech_cache_formats[memory->format];
+        // 64 positions of 16 columns make every part a multiple of 64 bytes, and so do 64 scales.
+        const int64_t numbers = memory->slot_stride * session->slots, bytes = numbers * format->number_bytes;
         memory->keys = next;
         memory->values = next + bytes;
         next += 2 * bytes;
+        const int64_t scale_bytes = numbers / memory->dim16 * format->scale_bytes;
+        if (scale_bytes > 0) {
+            memory->key_scales = (float *)next;
+            memory->value_scales = (float *)(next + scale_bytes);
+        }
+        next += 2 * scale_bytes;
     }
     const int64_t positions = (int64_t)session->slots * session->context;
     session->depth = (int32_t *)next;

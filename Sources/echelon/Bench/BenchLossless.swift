@@ -167,7 +167,7 @@ struct BenchLossless {
         }
         var cost = TapeCost(
             of: function, in: schedule, rows: rows, recurrences: recurrences, context: size.context,
-            cacheElementBytes: model.cacheFormat.bytesPerElement)
+            entryBytes: model.cacheFormat.entryBytes)
         // Rows of different sequences and depths share no keys and values.
         cost.cacheBytes *= rows
         return cost

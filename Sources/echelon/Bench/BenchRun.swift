@@ -196,7 +196,7 @@ struct BenchRun {
             schedule.functions.first { $0.name == name && $0.unrolled == nil }.map {
                 TapeCost(
                     of: $0, in: schedule, rows: rows, recurrences: recurrence, context: context,
-                    cacheElementBytes: model.cacheFormat.bytesPerElement)
+                    entryBytes: model.cacheFormat.entryBytes)
             } ?? TapeCost()
         return .init(
             name: name, rows: rows, context: context, recurrence: recurrence, bytes: cost.bytes,

@@ -66,11 +66,11 @@ struct InspectPrediction {
     }
 
     private func milliseconds(_ function: ScheduledFunction, recurrences: Int) -> Double {
-        let cacheElementBytes = CacheFormat(for: schedule).bytesPerElement
+        let cacheFormat = CacheFormat(for: schedule)
         var total = 0.0
         for (instruction, count) in zip(function.instructions, function.executions(recurrences: recurrences)) {
             let cost = TapeCost(
-                of: instruction, in: schedule, rows: rows, context: context, cacheElementBytes: cacheElementBytes)
+                of: instruction, in: schedule, rows: rows, context: context, entryBytes: cacheFormat.entryBytes)
             let floor = probe.floorMs(bytes: cost.bytes, operations: cost.operations)
             let own = Double(cost.instructions) * overhead.instruction + Double(cost.barriers) * overhead.barrier
             total += Double(count) * (floor + own * 1e3)

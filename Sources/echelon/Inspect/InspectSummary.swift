@@ -64,7 +64,7 @@ struct InspectSummary {
 
     private var caches: String {
         let format = CacheFormat(for: schedule)
-        let position = schedule.caches.map { $0.heads * $0.dim * 2 * format.bytesPerElement }.reduce(0, +)
+        let position = schedule.caches.map(format.entryBytes).reduce(0, +)
         return "\(format.rawValue) caches: \(schedule.caches.count), \(position) bytes a position with a budget of 1"
     }
 

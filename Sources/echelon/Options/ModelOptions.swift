@@ -9,8 +9,8 @@ struct ModelOptions: ParsableArguments {
 
     @Option(
         help: """
-            Number format of the key-value caches: f32, or bf16, which halves their memory and bandwidth but rounds \
-            them (default: f32 if every matrix is f32, else bf16).
+            Number format of the key-value caches: f32; bf16, which halves their memory and bandwidth but rounds them; or \
+            int8, which halves them again and rounds more (default: f32 if every matrix is f32, else bf16).
             """)
     var cacheFormat: CacheFormat?
 

@@ -24,7 +24,7 @@ struct InstructionCosts {
         return schedule.functions[call.function].instructions.map { instruction in
             let cost = TapeCost(
                 of: instruction, in: schedule, rows: call.rows, context: call.context,
-                cacheElementBytes: model.cacheFormat.bytesPerElement)
+                entryBytes: model.cacheFormat.entryBytes)
             return Cost(
                 bytes: cost.bytes, floorMs: probe.floorMs(bytes: cost.bytes, operations: cost.operations))
         }
