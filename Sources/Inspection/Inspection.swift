@@ -30,6 +30,8 @@ public struct Inspection: Codable, Hashable, Sendable {
     public var weights: [InspectedWeight]
     /// The caches of the attention blocks.
     public var caches: [ScheduledCache]
+    /// The memory of caches in each format and for each usual budget; nil if it was not computed.
+    public var cacheMemory: [InspectedCacheMemory]?
     /// The stages of the pipeline: the one before all passes, then one after each pass.
     public var stages: [InspectedPass]
     /// The kinds of operations and instructions that a plan can have, with the descriptions from their records.

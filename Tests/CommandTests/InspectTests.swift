@@ -94,6 +94,16 @@ import Testing
         #expect(!unmeasured.contains(" ms") && !unmeasured.contains("GB/s"))
     }
 
+    /// The odd model has a prelude of one block and a coda of two, whose caches do not grow with the budget.
+    @Test func `text and json tell the memory of caches in every format, for one entry and one per recurrence`() throws {
+        let arguments = ["inspect", try TestModels.oddPlan, "--no-probe"]
+        let memory = try #require(try EchelonCommand.run(arguments + ["--json"]).json(Inspection.self).cacheMemory)
+        #expect(Set(memory.map(\.format)) == ["f32", "bf16", "int8"])
+        #expect(memory.map(\.budget) == [1, 6, 1, 6, 1, 6] && memory.filter(\.isDefault).count == 2)
+        let text = try EchelonCommand.run(arguments).succeeded().text
+        for entry in memory { #expect(text.contains(" \(entry.bytesPerPosition)"), "\(entry)") }
+    }
+
     @Test func `json predicts what the summary does, and says from what`() throws {
         let arguments = ["inspect", try TestModels.oddPlan, "--json"]
         let report = try EchelonCommand.run(arguments + ["--rows", "8", "--context", "20", "--threads", "1"])

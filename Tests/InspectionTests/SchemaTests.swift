@@ -16,6 +16,7 @@ import Testing
         inspection.prediction = InspectedPrediction(
             rows: 2, context: 10, threads: 3, readGbS: 12.5, peaks: [.init(product: "bf16", tflops: 0.5)],
             instructionUs: 0.01, barrierUs: 0.5)
+        inspection.cacheMemory = [.init(format: "int8", isDefault: false, budget: 4, bytesPerPosition: 123)]
         for index in inspection.functions.indices { inspection.functions[index].predictedMs = 1.5 + Double(index) }
         return inspection
     }
@@ -34,6 +35,7 @@ import Testing
             ("\"bytes\":0", "\"bytes\":0.5"), ("\"place\":\"arena\"", "\"place\":\"heap\""),
             ("\"plan\":", "\"plane\":"), ("\"has_weights\":false", "\"has_weights\":0"),
             ("\"predicted_ms\":1.5", "\"predicted_ms\":\"1.5\""), ("\"tflops\":0.5", "\"tflops\":true"),
+            ("\"bytes_per_position\":123", "\"bytes_per_position\":-1"),
         ] {
             let range = try #require(json.firstRange(of: right), "\(right)")
             let damaged = json.replacingCharacters(in: range, with: wrong)

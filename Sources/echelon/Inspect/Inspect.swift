@@ -125,10 +125,12 @@ struct Inspect: ParsableCommand {
     }
 
     private func inspection(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> Inspection {
-        try Inspection(
+        var inspection = try Inspection(
             record, compiler: compiler, schedule: plan.contents.schedule,
             plan: URL(filePath: self.plan).lastPathComponent, bytes: plan.byteCount, hasWeights: plan.hasWeights,
             only: function.map { [$0] })
+        inspection.cacheMemory = InspectedCacheMemory.all(of: plan)
+        return inspection
     }
 
     private func predictedInspection(

@@ -2,7 +2,6 @@ import Foundation
 import Inspection
 import NumberFormats
 import Plans
-import Runtime
 
 /// A summary of a plan that fits on one screen.
 struct InspectSummary {
@@ -23,7 +22,8 @@ struct InspectSummary {
                 + (inspection.hasWeights ? "" : ", without weights: it can be inspected but not run"),
             "width \(settings.width), vocabulary \(settings.vocabulary), context \(settings.context), "
                 + "at most \(settings.maxRows) rows a call",
-            (weights + [caches]).joined(separator: "; "),
+            weights.joined(separator: "; "),
+            caches,
             "",
         ]
         lines.append(
@@ -63,9 +63,17 @@ struct InspectSummary {
     }
 
     private var caches: String {
-        let format = CacheFormat(for: schedule)
-        let position = schedule.caches.map(format.entryBytes).reduce(0, +)
-        return "\(format.rawValue) caches: \(schedule.caches.count), \(position) bytes a position with a budget of 1"
+        let memory = inspection.cacheMemory ?? []
+        var formats: [String] = []
+        for cache in memory where !formats.contains(cache.format) { formats.append(cache.format) }
+        let budgets = memory.filter { $0.format == formats.first }.map { "\($0.budget)" }
+        let sizes = formats.map { format in
+            let cells = memory.filter { $0.format == format }
+            return "\(format) \(cells.map { "\($0.bytesPerPosition)" }.joined(separator: ", "))"
+                + (cells.contains(where: \.isDefault) ? " (default)" : "")
+        }
+        return "\(schedule.caches.count) caches, bytes a position at --kv-budget "
+            + budgets.joined(separator: " and ") + ": " + sizes.joined(separator: "; ")
     }
 
     /// The basis of the predicted milliseconds.
