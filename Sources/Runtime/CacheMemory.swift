@@ -37,7 +37,7 @@ public struct CacheMemory: Hashable, Sendable {
     private var remedies: String {
         var remedies = ["use a shorter prompt or a smaller --max-new-tokens"]
         if budget > 1 {
-            remedies.append("a smaller --kv-budget (or, with --sampler lossless, a smaller --recurrence)")
+            remedies.append("a smaller --kv-budget (or --recurrence, if the sampler keeps an entry for each)")
         }
         // Cases are in the order of their sizes, the largest first.
         let smaller = CacheFormat.allCases.drop { $0 != format }.dropFirst().map(\.rawValue)

@@ -25,12 +25,15 @@ enum EchelonCommand {
     ///   - folder: the current folder of the process; nil for that of this process.
     ///   - executable: the file to run; nil for ``executable()``.
     ///   - caches: the folder for files that the command keeps; nil for one that is empty and exists as long as the run.
+    ///   - memoryLimit: the bytes that the command takes for those of the machine; nil for the machine's own.
     /// - Throws: ``CommandFault`` if it hangs or a signal ends it.
     static func run(
         _ arguments: [String], input: Data = Data(), in folder: String? = nil, executable: URL? = nil,
-        caches: String? = nil
+        caches: String? = nil, memoryLimit: Int? = nil
     ) throws -> CommandRun {
-        try RunningCommand(arguments, input: input, in: folder, executable: executable, caches: caches).wait()
+        try RunningCommand(
+            arguments, input: input, in: folder, executable: executable, caches: caches, memoryLimit: memoryLimit
+        ).wait()
     }
 
     static func run(_ arguments: String...) throws -> CommandRun { try run(arguments) }
@@ -86,7 +89,7 @@ final class RunningCommand {
     ///   - errors: the destination of standard error in place of a file of this object.
     init(
         _ arguments: [String], input: Data = Data(), in workingFolder: String? = nil, executable: URL? = nil,
-        output: String? = nil, errors: String? = nil, caches: String? = nil
+        output: String? = nil, errors: String? = nil, caches: String? = nil, memoryLimit: Int? = nil
     ) throws {
         self.arguments = arguments
         folder = try TemporaryFolder()
@@ -99,6 +102,7 @@ final class RunningCommand {
         // The width of help lines is that of the terminal, so it is fixed here.
         environment["COLUMNS"] = "80"
         environment["XDG_CACHE_HOME"] = caches ?? folder.file("caches")
+        if let memoryLimit { environment["ECHELON_MEMORY_LIMIT"] = "\(memoryLimit)" }
         process.environment = environment
         try input.write(to: URL(filePath: folder.file("stdin")))
         for name in ["stdout", "stderr"] { try Data().write(to: URL(filePath: folder.file(name))) }

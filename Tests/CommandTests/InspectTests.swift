@@ -95,7 +95,7 @@ import Testing
     }
 
     /// The odd model has a prelude of one block and a coda of two, whose caches do not grow with the budget.
-    @Test func `text and json tell the memory of caches in every format, for one entry and one per recurrence`() throws {
+    @Test func `text and json tell the memory of caches in every format and for both budgets`() throws {
         let arguments = ["inspect", try TestModels.oddPlan, "--no-probe"]
         let memory = try #require(try EchelonCommand.run(arguments + ["--json"]).json(Inspection.self).cacheMemory)
         #expect(Set(memory.map(\.format)) == ["f32", "bf16", "int8"])

@@ -43,7 +43,7 @@ import Testing
         try EchelonCommand.run(
             "generate", TestModels.oddPlan, "--tokens", "1,2", "--sampler", "autoregressive", "--kv-budget",
             "2000000000"
-        ).expectRefusal("not enough memory")
+        ).expectRefusal("2000000000 entries", "are available")
     }
 
     @Test func `settings at the ends of their ranges are taken`() throws {

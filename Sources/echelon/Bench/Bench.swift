@@ -131,7 +131,7 @@ struct Bench: ParsableCommand {
     }
 
     private func measure(_ plan: Plan, _ name: String, _ size: Size) throws {
-        let model = try opening.model(plan)
+        let model = try opening.model(plan, context: size.context + (size.rowCounts.max() ?? 1))
         var run = BenchRun(
             plan, model: model, rowCounts: size.rowCounts, context: size.context, repeats: repeats ?? (quick ? 2 : 5),
             prefillRecurrence: prefillRecurrence ?? (quick ? 1 : plan.contents.settings.recurrence), quick: quick)

@@ -57,7 +57,10 @@ struct Generate: ParsableCommand {
         // A prompt of tokens works without a tokenizer; the result is then printed as numbers.
         let textTools = try? tools.get()
         let defaults = try plan.generationConfiguration()
-        let model = try opening.model(plan, cacheBudget: sampling.cacheBudget(plan.contents.settings))
+        let compiled = plan.contents.settings
+        let model = try opening.model(
+            plan, context: sampling.positions(after: promptTokens.count, compiled, defaults: defaults),
+            cacheBudget: sampling.cacheBudget(compiled))
         let spec = try sampling.spec(model, defaults: defaults)
         let sampler = try spec.sampler(of: promptTokens, shape: model.shape)
         if let measured = spec.measuredInnerRecurrence { Terminal.note(measured.text) }

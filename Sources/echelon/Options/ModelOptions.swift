@@ -24,10 +24,19 @@ struct ModelOptions: ParsableArguments {
     }
 
     /// Makes a model that runs the plan.
+    /// - Parameters:
+    ///   - sequences: The number of sequences.
+    ///   - context: The number of positions that the work needs in each; nil for the plan's context, unchecked.
+    /// - Throws: ``RuntimeError`` if the caches of that many positions do not fit into memory.
     func model(_ plan: Plan, sequences: Int = 1, context: Int? = nil, cacheBudget: Int = 1) throws -> PlanModel {
-        try PlanModel(
-            plan, sequences: sequences, context: context, cacheBudget: cacheBudget,
-            cacheFormat: cacheFormat ?? CacheFormat(for: plan.contents.schedule),
+        let schedule = plan.contents.schedule
+        let format = cacheFormat ?? CacheFormat(for: schedule)
+        if let context {
+            try CacheMemory(of: schedule, format: format, budget: cacheBudget)
+                .check(sequences: sequences, positions: min(context, plan.contents.settings.context))
+        }
+        return try PlanModel(
+            plan, sequences: sequences, context: context, cacheBudget: cacheBudget, cacheFormat: format,
             threads: threading.threads)
     }
 }

@@ -253,7 +253,7 @@ struct SamplingOptions: ParsableArguments {
         return spec
     }
 
-    private func generation(_ defaults: GenerationConfiguration) -> GenerationSettings {
+    func generation(_ defaults: GenerationConfiguration) -> GenerationSettings {
         var settings = GenerationSettings()
         settings.maxNewTokens = maxNewTokens ?? defaults.maxNewTokens ?? settings.maxNewTokens
         settings.stopTokens = Set(defaults.stopTokens.compactMap(Int32.init(exactly:)))
@@ -269,7 +269,7 @@ struct SamplingOptions: ParsableArguments {
         return settings
     }
 
-    private func diffusion(_ compiled: PlanSettings) -> DiffusionSettings {
+    func diffusion(_ compiled: PlanSettings) -> DiffusionSettings {
         var settings = DiffusionSettings()
         settings.recurrence = recurrence ?? compiled.recurrence
         settings.innerRecurrence = stepRecurrence

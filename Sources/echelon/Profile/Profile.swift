@@ -119,18 +119,25 @@ struct Profile: ParsableCommand {
             opening.planning.settings(innerRecurrence: sampling.unrolledInnerRecurrence), opening)
         let work = try prompt.map(Work.generation) ?? work(measured.settings)
         let plan = try measured.plan()
-        let model = try opening.model(plan, cacheBudget: sampling.cacheBudget(plan.contents.settings))
-        var run = ProfileRun(model, maxEvents: maxEvents)
+        let budget = try sampling.cacheBudget(plan.contents.settings)
+        let model: PlanModel
+        var run: ProfileRun
         let recorder: ExecutionRecorder
         var generated: ProfileReport.Generated?
         switch work {
         case .generation(let prompt):
             let tokens = try prompt.tokens({ try TextTools(plan) }, prompting)
-            let spec = try sampling.spec(model, defaults: plan.generationConfiguration())
+            let defaults = try plan.generationConfiguration()
+            let positions = sampling.positions(after: tokens.count, plan.contents.settings, defaults: defaults)
+            model = try opening.model(plan, context: positions, cacheBudget: budget)
+            run = ProfileRun(model, maxEvents: maxEvents)
+            let spec = try sampling.spec(model, defaults: defaults)
             let sampler = try spec.sampler(of: tokens, shape: model.shape)
             if let measured = spec.measuredInnerRecurrence { Terminal.note(measured.text) }
             (recorder, generated) = try run.generation(sampler, kind: spec.kind)
         case .call(let call):
+            model = try opening.model(plan, context: call.context + call.rows, cacheBudget: budget)
+            run = ProfileRun(model, maxEvents: maxEvents)
             recorder = try run.repeated(call, repeats: repeats ?? 3)
         }
         let costs = InstructionCosts(model, run.probe)
