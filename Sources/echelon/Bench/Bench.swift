@@ -28,7 +28,7 @@ struct Bench: ParsableCommand {
               echelon bench --quick
                   a short run with the small model embedded in this program
               echelon bench --only lossless --inner-recurrences 2,4 --wrong-drafts 0,10
-                  the lossless wavefront with made-up tokens next to autoregressive decoding
+                  the lossless wavefront next to autoregressive decoding, made-up tokens
 
             A step is one pass of diffusion forcing over the given number of rows; its tokens/s assume one token per \
             step. Other work on the machine disturbs every figure, so compare only figures of one run. The environment \
