@@ -33,6 +33,8 @@ public struct LosslessWavefront: SequenceSampler {
     /// One row for each active position, and its depth: the recurrences since it last started.
     private var states: Latents
     private var depths: [Int] = []
+    /// The prelude's outputs of the oldest active positions; the newest has none before its first step.
+    private var embeddings: Latents
 
     /// - Throws: ``SamplerError`` if a setting is out of range or the prompt does not fit the model.
     public init(
@@ -50,6 +52,7 @@ public struct LosslessWavefront: SequenceSampler {
         initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
         start = prompt.count
         states = Latents(width: shape.width)
+        embeddings = Latents(width: shape.width)
         (statistics.drafts, statistics.restarts) = (0, 0)
         if generation.maxNewTokens == 0 { finishReason = .length }
     }
@@ -69,10 +72,13 @@ public struct LosslessWavefront: SequenceSampler {
         let recurrences = min(settings.innerRecurrence, settings.recurrence - depths[0])
         let rows = recurrences < settings.innerRecurrence ? 1 : depths.count
         let reads = (0..<rows).filter { settings.readsOut(atDepth: depths[$0] + recurrences) }
+        // Without a new position there is no prelude to compute.
+        let resumes = embeddings.rows >= rows
         var call = SequenceCall(
-            function: .decode, head: reads.isEmpty ? .state : rowTokens.head, recurrences: recurrences, start: start,
-            tokens: Array(draftedTokens[start..<start + rows]), depths: depths[..<rows].map(Int32.init),
-            states: states.rows(0..<rows))
+            function: resumes ? .resume : .decode, head: reads.isEmpty ? .state : rowTokens.head,
+            recurrences: recurrences, start: start, tokens: Array(draftedTokens[start..<start + rows]),
+            depths: depths[..<rows].map(Int32.init), states: states.rows(0..<rows),
+            embeddings: resumes ? embeddings.rows(0..<rows) : nil)
         if reads.count < rows { call.reads = .some(reads) }
         return call
     }
@@ -110,6 +116,7 @@ public struct LosslessWavefront: SequenceSampler {
         for row in 0..<rows { depths[row] += call.recurrences }
         let recurrences = [Int](repeating: settings.recurrence, count: start) + depths[..<rows]
         states.replaceFirst(with: result.states)
+        if call.function == .decode { embeddings = result.embeddings }
         let change = compare(readOuts, of: reads)
         // sampling.md, step L4.
         let settled = depths.prefix { $0 == settings.recurrence }.count
@@ -117,6 +124,7 @@ public struct LosslessWavefront: SequenceSampler {
         tokens = Array(draftedTokens[...start])
         depths.removeFirst(settled)
         states.removeFirst(settled)
+        embeddings.removeFirst(min(settled, embeddings.rows))
         statistics.count(call)
         return StepRecord(
             step: statistics.steps - 1, start: computed.lowerBound, frozen: tokens.count, tokens: draftedTokens,
@@ -138,6 +146,7 @@ public struct LosslessWavefront: SequenceSampler {
                 draftedTokens.removeSubrange(next...)
                 draftedTokens.append(token)
                 states.keepFirst(row + 1)
+                embeddings.keepFirst(min(row + 1, embeddings.rows))
                 depths.removeSubrange((row + 1)...)
                 statistics.restarts? += 1
                 return change

@@ -45,7 +45,9 @@ import Testing
     @Test func `what opt makes of a plan's source is what compile made of it`() throws {
         let plan = try TestModels.oddPlan
         let source = try EchelonCommand.run("inspect", plan, "--stage", "source").succeeded().text
-        let copies = ["decode:6", "step:4", "decode.logits:6", "step.logits:4"].joined(separator: "+")
+        let copies = [
+            "decode:6", "decode:4", "step:4", "decode.logits:6", "decode.logits:4", "step.logits:4",
+        ].joined(separator: "+")
         let passes = "specialize-recurrences=\(copies),split-adapter,hoist-invariants,unroll-recurrences,fuse-gate"
         let found = try opt("--passes", passes, input: source).succeeded().text
         // The last of the two passes has the same effect with and without the pass that comes between them in a plan.

@@ -91,6 +91,8 @@ import Testing
                     #expect(wave.states == plain.states, "\(what)")
                     // With r' above r / 2 a position has only one step before its last, which it makes alone.
                     #expect(inner > 3 || wave.calls.contains { $0.tokens.count > 1 && $0.depths[0] > 0 })
+                    // The wave runs out without new positions, and so without the prelude.
+                    #expect(inner == Self.recurrence || wave.calls.contains { $0.function == .resume })
                 }
             }
         }
