@@ -12,6 +12,8 @@ package struct GenerationReport: Codable, Hashable, Sendable {
     package var promptTokens: [Int32]
     package var steps: Int
     package var recurrences: Int
+    /// The passes over prelude, core and coda.
+    package var passes: Passes
     /// The drafts of the lossless wavefront or of self-speculation, and how many of them were changed later. Absent for
     /// other samplers.
     package var drafts: Int?
@@ -22,8 +24,9 @@ package struct GenerationReport: Codable, Hashable, Sendable {
     package var settings: Settings
 
     package init(
-        tokens: [Int32], text: String, promptTokens: [Int32], steps: Int, recurrences: Int, drafts: Int? = nil,
-        restarts: Int? = nil, seconds: Double, tokensPerSecond: Double, stopReason: FinishReason? = nil,
+        tokens: [Int32], text: String, promptTokens: [Int32], steps: Int, recurrences: Int, passes: Passes,
+        drafts: Int? = nil, restarts: Int? = nil, seconds: Double, tokensPerSecond: Double,
+        stopReason: FinishReason? = nil,
         settings: Settings
     ) {
         self.tokens = tokens
@@ -31,12 +34,24 @@ package struct GenerationReport: Codable, Hashable, Sendable {
         self.promptTokens = promptTokens
         self.steps = steps
         self.recurrences = recurrences
+        self.passes = passes
         self.drafts = drafts
         self.restarts = restarts
         self.seconds = seconds
         self.tokensPerSecond = tokensPerSecond
         self.stopReason = stopReason
         self.settings = settings
+    }
+
+    /// The passes of the prefill, and of all steps.
+    package struct Passes: Codable, Hashable, Sendable {
+        package var prefill: PassCounts
+        package var decoding: PassCounts
+
+        package init(_ statistics: SamplerStatistics) {
+            prefill = statistics.prefill
+            decoding = statistics.decoding
+        }
     }
 
     /// All settings of the run, with the defaults filled in.

@@ -188,12 +188,30 @@ public struct DraftChange: Hashable, Sendable, Codable {
     }
 }
 
+/// The passes over the parts of a model, each counted once for any number of rows.
+public struct PassCounts: Hashable, Sendable, Codable {
+    public var preludes = 0
+    /// Passes over the core.
+    public var recurrences = 0
+    public var codas = 0
+
+    public init() {}
+
+    mutating func count(_ call: SequenceCall) {
+        if call.function != .resume { preludes += 1 }
+        recurrences += call.recurrences
+        if call.head != .state { codas += 1 }
+    }
+}
+
 /// The cost of a generation.
 public struct SamplerStatistics: Hashable, Sendable, Codable {
     /// Passes of the sampler's loop, without the prefill.
     public var steps = 0
-    /// Recurrences of the core, each counted once for any number of rows, including those of the prefill.
-    public var recurrences = 0
+    /// The passes of the prefill. One that is divided into pieces counts as a whole.
+    public var prefill = PassCounts()
+    /// The passes of all steps.
+    public var decoding = PassCounts()
     /// Rows that went through the prelude, including those of the prefill.
     public var tokensForwarded = 0
     /// The tokens that entered as drafts; nil for samplers other than the lossless wavefront and self-speculation.
@@ -201,10 +219,13 @@ public struct SamplerStatistics: Hashable, Sendable, Codable {
     /// The drafts that were changed later, so that positions after them started anew; nil as `drafts`.
     public var restarts: Int?
 
+    /// Recurrences of the core, each counted once for any number of rows, including those of the prefill.
+    public var recurrences: Int { prefill.recurrences + decoding.recurrences }
+
     /// - Parameter endsStep: whether the call is the last of its step.
     mutating func count(_ call: SequenceCall, endsStep: Bool = true) {
         if endsStep, !call.isPrompt { steps += 1 }
-        recurrences += call.recurrences
+        if call.isPrompt { prefill.count(call) } else { decoding.count(call) }
         if call.function != .resume { tokensForwarded += call.tokens.count }
     }
 }

@@ -36,7 +36,7 @@ private let question = "Sam has 7 pens. Sam buys 5 pens. How many pens does Sam 
         let run = try EchelonCommand.run("generate", question, "--sampler", sampler, "--json").succeeded()
         let object = try #require(JSONSerialization.jsonObject(with: run.output) as? [String: Any])
         let common = [
-            "prompt_tokens", "recurrences", "seconds", "settings", "steps", "stop_reason", "text", "tokens",
+            "passes", "prompt_tokens", "recurrences", "seconds", "settings", "steps", "stop_reason", "text", "tokens",
             "tokens_per_second",
         ]
         #expect(Set(object.keys) == Set(common + (sampler == "lossless" ? ["drafts", "restarts"] : [])))

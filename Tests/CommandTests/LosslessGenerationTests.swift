@@ -56,6 +56,9 @@ import Testing
         let changes = trace.steps.compactMap(\.change)
         #expect(!changes.isEmpty && report.restarts == changes.count)
         #expect(report.drafts ?? 0 >= 22)
+        // Steps in which the wave runs out start no position, and need no prelude.
+        #expect(report.passes.prefill.recurrences == 12 && report.passes.decoding.recurrences == report.steps)
+        #expect(report.passes.decoding.codas == report.steps && report.passes.decoding.preludes < report.steps)
         for step in trace.steps {
             guard let change = step.change else { continue }
             // The draft ends with the new token.

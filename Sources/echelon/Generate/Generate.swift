@@ -86,7 +86,8 @@ struct Generate: ParsableCommand {
         }
         let report = GenerationReport(
             tokens: ended.generated, text: output.text, promptTokens: promptTokens, steps: ended.statistics.steps,
-            recurrences: ended.statistics.recurrences, drafts: ended.statistics.drafts,
+            recurrences: ended.statistics.recurrences,
+            passes: .init(ended.statistics), drafts: ended.statistics.drafts,
             restarts: ended.statistics.restarts, seconds: seconds,
             tokensPerSecond: seconds > 0 ? Double(ended.generated.count) / seconds : 0,
             stopReason: ended.finishReason, settings: settings(spec, model))
