@@ -27,10 +27,9 @@ struct MergedCall {
     /// - Returns: a result for each request.
     func evaluate(on model: any RecurrentModel) throws -> [ModelResult] {
         let reads = requests.map(\.call.readRows)
-        let rows = requests.reduce(0) { $0 + $1.positions.count }
         let readRows = reads.reduce(0) { $0 + $1.count }
         let head = requests.map(\.head).max { $0.extent < $1.extent } ?? .state
-        guard readRows > 0, rows >= Self.splitRows, 2 * readRows <= rows else {
+        guard readRows > 0, rowCount >= Self.splitRows, 2 * readRows <= rowCount else {
             return try parts(of: model.evaluate(ragged(head: head)))
         }
         var results = try parts(of: model.evaluate(ragged(head: .state)))
@@ -40,6 +39,8 @@ struct MergedCall {
         for index in results.indices { results[index].take(readOuts[index], rows: reads[index]) }
         return results
     }
+
+    private var rowCount: Int { requests.reduce(0) { $0 + $1.positions.count } }
 
     /// The least function that computes what all rows need.
     private var function: RaggedCall.Function {
@@ -70,7 +71,7 @@ struct MergedCall {
 
     /// Divides a result of the merged call.
     private func parts(of result: ModelResult) throws -> [ModelResult] {
-        let rows = requests.reduce(0) { $0 + $1.positions.count }
+        let rows = rowCount
         try result.check(rows: rows)
         var next = 0
         return requests.map { request in

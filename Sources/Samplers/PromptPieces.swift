@@ -73,7 +73,7 @@ struct PromptPieces {
             step = min(recurrences, remainingRecurrences)
             isLastRecurrence = step == remainingRecurrences
         }
-        let rows = isLastRecurrence ? Array(chunk.rows.indices.map { $0 - chunk.rows.lowerBound }) : chunk.active
+        let rows = isLastRecurrence ? Array(0..<chunk.rows.count) : chunk.active
         return piece(rows, recurrences: step, head: isLastRecurrence ? finalHead : .state)
     }
 
@@ -120,14 +120,12 @@ struct PromptPieces {
     private mutating func settle(_ states: Latents) {
         var remaining: [Int] = []
         for (index, row) in chunk.active.enumerated() {
-            if let threshold = call.settleThreshold,
-                states.relativeChange(ofRow: index, from: chunk.states, row: row) < threshold
-            {
-                chunk.states.setRow(row, to: states, row: index)
-                continue
-            }
+            let hasSettled =
+                call.settleThreshold.map { threshold in
+                    states.relativeChange(ofRow: index, from: chunk.states, row: row) < threshold
+                } ?? false
             chunk.states.setRow(row, to: states, row: index)
-            remaining.append(row)
+            if !hasSettled { remaining.append(row) }
         }
         chunk.active = remaining
     }
