@@ -65,18 +65,45 @@ public struct Checkpoint: Sendable {
     /// The names of all tensors, in alphabetical order.
     public var tensorNames: [String] { weights.fileOfTensor.keys.sorted() }
 
+    /// The names under which a tied matrix may be stored: that of the embedding, and that of the head.
+    private static let tiedNames = ["transformer.wte.weight", "lm_head.weight"]
+
+    /// The name under which a tensor is stored. Of a tied matrix, a file may have either name.
+    private func storedName(_ name: String) -> String {
+        guard configuration.tiesEmbeddings, Self.tiedNames.contains(name), weights.fileOfTensor[name] == nil else {
+            return name
+        }
+        return Self.tiedNames.first { weights.fileOfTensor[$0] != nil } ?? name
+    }
+
+    /// Checks that a tied matrix which is stored under both names is the same under both: no name says which of two
+    /// is right. The matrices are read only if both are there.
+    /// - Throws: ``CheckpointError`` if they differ.
+    public func checkTiedMatrix() throws {
+        guard configuration.tiesEmbeddings else { return }
+        let shape = [configuration.vocabulary, configuration.width]
+        let stored = try Self.tiedNames.filter { weights.fileOfTensor[$0] != nil }.map { try tensor($0, shape: shape) }
+        guard stored.count == 2, try !stored[0].isEqual(to: stored[1]) else { return }
+        throw CheckpointError(
+            "\(name): has \(quoted(stored[1].name)) next to \(quoted(stored[0].name)), and they differ although "
+                + "config.json ties them; set \"tie_embeddings\" to false there, or remove the one that is stale")
+    }
+
     /// The tensor `name`, which has to have a type that f32 can hold and the shape that the model needs.
     /// - Throws: ``CheckpointError`` that says what was found and what is needed.
     public func tensor(_ name: String, shape: [Int]) throws -> CheckpointTensor {
+        let name = storedName(name)
         guard let number = weights.fileOfTensor[name], let stored = weights.files[number][name] else {
+            let missing = weights.missingFiles.map(quoted).joined(separator: ", ")
             throw CheckpointError(
-                "\(self.name): has no tensor \(quoted(name)), which the model needs with shape \(shape)")
+                "\(self.name): has no tensor \(quoted(name)), which the model needs with shape \(shape)"
+                    + (missing.isEmpty ? "" : "; it has no file \(missing) either, so complete the download"))
         }
         let file = weights.files[number]
-        guard TensorConversion.isSupported(stored.type) else {
+        guard TensorConversion(from: stored.type) != nil else {
             throw CheckpointError(
-                "\(file.file.name): tensor \(quoted(name)) has the element type \(stored.type.rawValue), and F32, BF16 or "
-                    + "F16 is needed")
+                "\(file.file.name): tensor \(quoted(name)) has the element type \(stored.type.rawValue), and one of "
+                    + "\(TensorConversion.names) is needed")
         }
         guard stored.shape == shape else {
             throw CheckpointError(

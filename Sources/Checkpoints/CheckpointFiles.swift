@@ -25,6 +25,19 @@ enum CheckpointFiles {
         self = .folder(path)
     }
 
+    /// The names of all files, in no order.
+    /// - Throws: ``CheckpointError`` if the folder cannot be listed.
+    func names() throws -> [String] {
+        switch self {
+        case .folder(let folder):
+            guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+                throw CheckpointError("\(folder): cannot be listed; check its permissions")
+            }
+            return names
+        case .memory(_, let files): return Array(files.keys)
+        }
+    }
+
     /// - Returns: nil if there is no such file.
     /// - Throws: ``FileError`` if it exists but cannot be read.
     func file(_ name: String) throws -> MappedFile? {

@@ -7,7 +7,7 @@ public struct CheckpointTensor: Sendable {
     let file: SafetensorsFile
 
     public var name: String { stored.name }
-    /// The stored type: F32, BF16 or F16.
+    /// The stored type, which ``TensorConversion`` can read.
     public var type: StoredType { stored.type }
     public var shape: [Int] { stored.shape }
 
@@ -27,6 +27,24 @@ public struct CheckpointTensor: Sendable {
     /// - Throws: `SafetensorsError` if the rows are not all in the tensor or `output` has another size.
     public func read(rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) throws {
         try file.read(name, rows: rows, into: output)
+    }
+
+    /// Whether this tensor and another of the same shape hold the same bits, after both became f32.
+    func isEqual(to other: CheckpointTensor) throws -> Bool {
+        let rows = max(1, (1 << 20) / max(1, stored.rowLength))
+        for first in stride(from: 0, to: stored.rowCount, by: rows) {
+            let range = first..<min(first + rows, stored.rowCount)
+            guard try bits(range) == other.bits(range) else { return false }
+            release(rows: range)
+            other.release(rows: range)
+        }
+        return true
+    }
+
+    private func bits(_ rows: Range<Int>) throws -> [UInt32] {
+        var floats = [Float](repeating: 0, count: rows.count * stored.rowLength)
+        try floats.withUnsafeMutableBufferPointer { try read(rows: rows, into: $0) }
+        return floats.map(\.bitPattern)
     }
 
     /// Releases the pages of rows that have been read, so that a checkpoint larger than memory can be read through.

@@ -1,70 +1,58 @@
-import Foundation
 import Safetensors
 
 /// The tensors of a checkpoint, in one file or in shards.
+///
+/// A checkpoint holds what its files hold. The index says which files there are, and which of two copies of a tensor
+/// counts; an index that is wrong about a tensor's place, or absent, does not stop the checkpoint from being read.
 struct CheckpointWeights {
     static let singleFile = "model.safetensors"
     static let index = "model.safetensors.index.json"
 
-    let files: [SafetensorsFile]
+    private(set) var files: [SafetensorsFile] = []
     /// The index in ``files`` of each tensor's file.
-    let fileOfTensor: [String: Int]
+    private(set) var fileOfTensor: [String: Int] = [:]
+    /// The files that the index names and that are not there.
+    private(set) var missingFiles: [String] = []
 
-    /// Opens `model.safetensors`, or else the shards that the index names.
-    /// - Throws: ``CheckpointError``, or an error of opening a file, if one is missing or damaged.
+    /// Opens `model.safetensors`, or else the shards: those that the index names, and those of the same set.
+    /// - Throws: ``CheckpointError``, or an error of opening a file, if there is none or one is damaged.
     init(_ source: CheckpointFiles) throws {
         if let file = try source.file(Self.singleFile) {
-            let weights = try SafetensorsFile(file)
-            files = [weights]
-            fileOfTensor = Dictionary(uniqueKeysWithValues: weights.tensors.map { ($0.name, 0) })
-        } else if let index = try source.file(Self.index) {
-            (files, fileOfTensor) = try Self.openShards(index, source)
-        } else {
+            try add(file, Self.singleFile)
+            return
+        }
+        let index = try source.file(Self.index).map { try ShardIndex($0) }
+        let indexed = Set(index?.shardOfTensor.values.map { $0 } ?? [])
+        let present = try source.names()
+        let listed = indexed.intersection(present)
+        missingFiles = indexed.subtracting(present).sorted()
+        // Shards of the sets that the index names count too, and any set if the index names no file that is there.
+        let shards = present.compactMap(ShardName.init)
+        let sets = Set(listed.isEmpty ? shards.map(\.count) : listed.compactMap { ShardName($0)?.count })
+        guard !listed.isEmpty || sets.count < 2 else {
             throw CheckpointError(
-                "\(source.name): has neither \(Self.singleFile) nor \(Self.index); other formats of weights are not read"
-            )
+                "\(source.name): has several sets of shards, and no \(Self.index) says which of them counts; remove all "
+                    + "but one")
         }
-    }
-
-    private struct Index: Decodable {
-        var weight_map: [String: String]
-    }
-
-    private static func openShards(
-        _ index: MappedFile, _ source: CheckpointFiles
-    ) throws -> (files: [SafetensorsFile], fileOfTensor: [String: Int]) {
-        let shardOfTensor: [String: String]
-        do {
-            shardOfTensor = try JSONDecoder().decode(Index.self, from: index.withUnsafeBytes { Data($0) }).weight_map
-        } catch {
-            throw CheckpointError("\(index.name): is not a JSON object with a \"weight_map\" from tensors to files")
-        }
-        var files: [SafetensorsFile] = []
-        var numbers: [String: Int] = [:]
         // Sorted by name, so that the first of several problems is always the same one.
-        for shard in Set(shardOfTensor.values).sorted() {
-            // Shards lie next to their index. Other paths would let a downloaded file choose which files are opened.
-            guard !shard.isEmpty, shard != ".", shard != "..", !shard.contains("/"), !shard.contains("\0") else {
-                throw CheckpointError(
-                    "\(index.name): names the shard \(quoted(shard)), which is not the name of a file in the same folder"
-                )
-            }
-            guard let file = try source.file(shard) else {
-                throw CheckpointError(
-                    "\(source.name): has no file \(quoted(shard)), which \(Self.index) names; "
-                        + "complete the download")
-            }
-            numbers[shard] = files.count
-            files.append(try SafetensorsFile(file))
+        for shard in listed.union(shards.filter { sets.contains($0.count) }.map(\.fileName)).sorted() {
+            if let file = try source.file(shard) { try add(file, shard, placed: index?.shardOfTensor) }
         }
-        var fileOfTensor: [String: Int] = [:]
-        for (tensor, shard) in shardOfTensor.sorted(by: { $0.key < $1.key }) {
-            guard let number = numbers[shard], files[number][tensor] != nil else {
-                throw CheckpointError(
-                    "\(index.name): places tensor \(quoted(tensor)) in \(quoted(shard)), which lacks it")
+        guard files.isEmpty else { return }
+        throw CheckpointError(
+            missingFiles.first.map {
+                "\(source.name): has no file \(quoted($0)), which \(Self.index) names; complete the download"
             }
-            fileOfTensor[tensor] = number
+                ?? "\(source.name): has neither \(Self.singleFile) nor \(Self.index); other formats of weights are not read"
+        )
+    }
+
+    /// - Parameter placed: the index's file name of each tensor, which decides between two copies.
+    private mutating func add(_ file: MappedFile, _ fileName: String, placed: [String: String]? = nil) throws {
+        let weights = try SafetensorsFile(file)
+        for tensor in weights.tensors where fileOfTensor[tensor.name] == nil || placed?[tensor.name] == fileName {
+            fileOfTensor[tensor.name] = files.count
         }
-        return (files, fileOfTensor)
+        files.append(weights)
     }
 }

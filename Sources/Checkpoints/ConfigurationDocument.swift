@@ -1,78 +1,44 @@
-import Foundation
 import Safetensors
 
 /// The top level of a JSON configuration file, with typed access by key. Errors name file and key.
 ///
-/// Nested objects are not read, because no relevant key has one. A null counts as an absent key, as in the library that
-/// writes these files.
+/// A null counts as an absent key, as in the library that writes these files. Of a key that occurs twice, the last value
+/// counts, as in Python.
 struct ConfigurationDocument {
     /// The file's name in messages.
     let name: String
-    private let values: [String: Value]
+    private let values: [String: OrderedJSON]
 
     /// - Throws: ``CheckpointError`` if the text is not a JSON object.
     init(json: String, name: String) throws {
         self.name = name
-        do {
-            values = try JSONDecoder().decode([String: Value].self, from: Data(json.utf8))
-        } catch DecodingError.typeMismatch {
-            throw CheckpointError("\(name): is not a JSON object")
+        let value: OrderedJSON
+        do throws(OrderedJSON.SyntaxError) {
+            value = try OrderedJSON.parse(Array(json.utf8))
         } catch {
-            throw CheckpointError("\(name): is not valid JSON")
+            throw CheckpointError("\(name): is not valid JSON: \(error.message), at byte \(error.offset)")
         }
+        guard case .object(let members) = value else { throw CheckpointError("\(name): is not a JSON object") }
+        values = Dictionary(members.map { ($0.key, $0.value) }) { _, last in last }
     }
 
-    /// A JSON value of the kinds that occur in configurations.
-    private enum Value: Decodable {
-        case null
-        case truth(Bool)
-        case number(Double)
-        case text(String)
-        case list([Value])
-        case other
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.singleValueContainer()
-            if container.decodeNil() {
-                self = .null
-            } else if let value = try? container.decode(Bool.self) {
-                self = .truth(value)
-            } else if let value = try? container.decode(Double.self) {
-                self = .number(value)
-            } else if let value = try? container.decode(String.self) {
-                self = .text(value)
-            } else if decoder.codingPath.count < 2, let values = try? container.decode([Value].self) {
-                self = .list(values)
-            } else {
-                self = .other
-            }
-        }
-
-        /// The value's description in messages.
-        var description: String {
-            switch self {
-            case .null: "null"
-            case .truth(let value): "\(value)"
-            case .number(let value): Int(exactly: value).map(String.init) ?? "\(value)"
-            case .text(let value): quoted(value)
-            case .list: "a list"
-            case .other: "an object"
-            }
-        }
-
-        /// A whole number, which some writers of these files write with a fraction of zero.
-        var integer: Int? {
-            guard case .number(let value) = self else { return nil }
-            // Beyond 2^53 a double is not the number that the file shows; nothing here is that large.
-            return value.magnitude < 0x1p53 ? Int(exactly: value) : nil
-        }
+    private init(name: String, values: [String: OrderedJSON]) {
+        self.name = name
+        self.values = values
     }
 
-    private subscript(key: String) -> Value? {
+    subscript(key: String) -> OrderedJSON? {
         switch values[key] {
         case .null, nil: nil
         case let value?: value
         }
+    }
+
+    /// The object that a key holds, with errors that name its keys; nil if the key is absent or holds something else.
+    func object(_ key: String) -> ConfigurationDocument? {
+        guard case .object(let members)? = self[key] else { return nil }
+        return ConfigurationDocument(
+            name: "\(name), \(quoted(key))", values: Dictionary(members.map { ($0.key, $0.value) }) { _, last in last })
     }
 
     func has(_ key: String) -> Bool { self[key] != nil }
@@ -81,7 +47,7 @@ struct ConfigurationDocument {
         CheckpointError("\(name): the key \(quoted(key)) \(problem)")
     }
 
-    private func mismatch(_ key: String, _ value: Value, _ expected: String) -> CheckpointError {
+    private func mismatch(_ key: String, _ value: OrderedJSON, _ expected: String) -> CheckpointError {
         error(key, "is \(value.description), and \(expected) is needed")
     }
 
@@ -103,7 +69,7 @@ struct ConfigurationDocument {
 
     /// One whole number or a list of them, each in `range`; nil if the key is absent.
     func integers(_ key: String, in range: ClosedRange<Int>) throws -> [Int]? {
-        guard case .list(let values)? = self[key] else {
+        guard case .array(let values)? = self[key] else {
             return try integer(key, in: range).map { [$0] }
         }
         return try values.map { value in
@@ -130,26 +96,60 @@ struct ConfigurationDocument {
     /// A Boolean; nil if the key is absent.
     func truth(_ key: String) throws -> Bool? {
         guard let value = self[key] else { return nil }
-        guard case .truth(let truth) = value else { throw mismatch(key, value, "true or false") }
+        guard case .bool(let truth) = value else { throw mismatch(key, value, "true or false") }
         return truth
     }
 
     /// A string; nil if the key is absent.
     func text(_ key: String) throws -> String? {
         guard let value = self[key] else { return nil }
-        guard case .text(let text) = value else { throw mismatch(key, value, "a string") }
+        guard case .string(let text) = value else { throw mismatch(key, value, "a string") }
         return text
     }
 
     /// The strings of a list; nil if the key is absent.
     func texts(_ key: String) throws -> [String]? {
         guard let value = self[key] else { return nil }
-        guard case .list(let values) = value else { throw mismatch(key, value, "a list of strings") }
+        guard case .array(let values) = value else { throw mismatch(key, value, "a list of strings") }
         return try values.map { value in
-            guard case .text(let text) = value else {
+            guard case .string(let text) = value else {
                 throw error(key, "lists \(value.description), and strings are needed")
             }
             return text
         }
+    }
+
+    /// The strings of an object, by key; nil if the key is absent.
+    func textsByKey(_ key: String) throws -> [String: String]? {
+        guard let value = self[key] else { return nil }
+        guard case .object(let members) = value else { throw mismatch(key, value, "an object of strings") }
+        let pairs = try members.map { member in
+            guard case .string(let text) = member.value else {
+                throw error(key, "holds \(member.value.description), and strings are needed")
+            }
+            return (member.key, text)
+        }
+        return Dictionary(pairs) { _, last in last }
+    }
+}
+
+extension OrderedJSON {
+    /// The value's description in messages.
+    var description: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): "\(value)"
+        case .number(let value): Int(exactly: value).map(String.init) ?? "\(value)"
+        case .string(let value): quoted(value)
+        case .array: "a list"
+        case .object: "an object"
+        }
+    }
+
+    /// A whole number, which some writers of these files write with a fraction of zero; nil for anything else.
+    var integer: Int? {
+        guard case .number(let value) = self else { return nil }
+        // Beyond 2^53 a double is not the number that the file shows; nothing here is that large.
+        return value.magnitude < 0x1p53 ? Int(exactly: value) : nil
     }
 }

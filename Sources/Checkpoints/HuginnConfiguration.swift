@@ -42,7 +42,7 @@ public struct HuginnConfiguration: Hashable, Sendable {
         static let recurrence = 1...1 << 16
     }
 
-    /// Reads a `config.json`. Irrelevant keys are ignored.
+    /// Reads a `config.json`. Irrelevant keys are ignored; ``ForeignSettings`` has keys of other families that are not.
     /// - Parameters:
     ///   - json: its text.
     ///   - name: the file's name in messages.
@@ -78,6 +78,7 @@ public struct HuginnConfiguration: Hashable, Sendable {
         guard let ties = try document.truth(tieKey) else { throw document.error("tie_embeddings", "is missing") }
         tiesEmbeddings = ties
         try checkHeads(document)
+        try ForeignSettings(configuration: self).check(document)
     }
 
     /// Refuses every variant that ``HuginnModule`` does not build, by name.

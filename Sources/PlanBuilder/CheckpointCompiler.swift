@@ -56,7 +56,8 @@ public struct CheckpointCompiler {
 
     private func source(
         _ lowered: Module, _ contents: PlanContents, _ progress: @escaping Progress
-    ) -> Plan.WeightSource {
+    ) throws -> Plan.WeightSource {
+        try checkpoint.checkTiedMatrix()
         let huginn = HuginnModule(checkpoint.configuration)
         let declarations = Dictionary(lowered.weights.map { ($0.name, $0) }) { first, _ in first }
         let stored = Dictionary(huginn.weights.map { ($0.name, huginn.storedShape(of: $0)) }) { first, _ in first }

@@ -57,7 +57,8 @@ enum PlanFile {
     /// The tensor as which readers of safetensors files see a weight: the shape of the matrix, or that of its packed form.
     private static func declaration(_ weight: ScheduledWeight) throws -> SafetensorsLayout.Declaration {
         let tensor = try weight.layout.tensor(rows: weight.rows, columns: weight.columns)
-        guard let type = StoredType(rawValue: tensor.type) else {
+        let type = StoredType(rawValue: tensor.type)
+        guard type.bitCount != nil else {
             throw PlanError("The weight \(weight.name) cannot be stored: no file has tensors of \(tensor.type).")
         }
         return .init(weight.name, type, tensor.extents)

@@ -70,15 +70,15 @@ public struct SafetensorsFile: Sendable {
         func refuse(_ problem: String) -> SafetensorsError {
             SafetensorsError(file: file.name, "tensor \(quoted(name)) \(problem)")
         }
-        guard let type = StoredType(rawValue: entry.dtype) else {
-            throw refuse("has the unknown element type \(quoted(entry.dtype))")
-        }
+        let type = StoredType(rawValue: entry.dtype)
         let shape = entry.shape.map(\.value)
         guard shape.allSatisfy({ $0 >= 0 }) else {
             throw refuse("has a negative extent in its shape \(shape)")
         }
-        guard let size = type.byteCount(ofShape: shape) else {
-            throw refuse("has the shape \(shape), more elements than can be addressed")
+        // A tensor of a type that this reader does not know may have any size.
+        let size = type.byteCount(ofShape: shape)
+        guard StoredType.elementCount(ofShape: shape) != nil, size != nil || type.bitCount == nil else {
+            throw refuse("has the shape \(shape), which is not a number of whole bytes that can be addressed")
         }
         guard entry.data_offsets.count == 2 else {
             throw refuse("has \(entry.data_offsets.count) data_offsets, and a begin and an end are needed")
@@ -91,9 +91,8 @@ public struct SafetensorsFile: Sendable {
         guard end <= available else {
             throw refuse("ends at byte \(end) of \(available) bytes of data: the file is cut short or damaged")
         }
-        guard end - begin == size else {
-            throw refuse(
-                "has \(end - begin) bytes, and \(type.rawValue) of shape \(shape) takes \(size)")
+        if let size, end - begin != size {
+            throw refuse("has \(end - begin) bytes, and \(type.rawValue) of shape \(shape) takes \(size)")
         }
         return StoredTensor(
             name: name, type: type, shape: shape, range: dataOffset + begin..<dataOffset + end)
@@ -160,26 +159,25 @@ public struct SafetensorsFile: Sendable {
     }
 
     /// A whole tensor as f32, row-major.
-    /// - Throws: ``SafetensorsError`` if no tensor has that name or its type is not F32, BF16 or F16.
+    /// - Throws: ``SafetensorsError`` if no tensor has that name or ``TensorConversion`` cannot read its type.
     public func floats(_ name: String) throws -> [Float] {
         let tensor = try tensor(named: name)
-        try checkConvertible(tensor)
+        let conversion = try conversion(of: tensor)
         return try withUnsafeBytes(of: name) { bytes in
             [Float](unsafeUninitializedCapacity: tensor.elementCount) { buffer, count in
                 count = tensor.elementCount
-                TensorConversion.convert(
-                    bytes, from: tensor.type, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+                conversion.convert(bytes, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
             }
         }
     }
 
     /// Some rows of a tensor as f32; see ``StoredTensor/rowCount``. Nothing is allocated.
     /// - Parameter output: exactly `rows.count` times ``StoredTensor/rowLength`` elements.
-    /// - Throws: ``SafetensorsError`` if there is no such tensor, its type is not F32, BF16 or F16, the rows are not
-    ///   all in the tensor, or `output` has another size.
+    /// - Throws: ``SafetensorsError`` if there is no such tensor, ``TensorConversion`` cannot read its type, the rows
+    ///   are not all in the tensor, or `output` has another size.
     public func read(_ name: String, rows: Range<Int>, into output: UnsafeMutableBufferPointer<Float>) throws {
         let tensor = try tensor(named: name)
-        try checkConvertible(tensor)
+        let conversion = try conversion(of: tensor)
         guard rows.lowerBound >= 0, rows.upperBound <= tensor.rowCount else {
             throw SafetensorsError(
                 file: file.name, "tensor \(quoted(name)) has \(tensor.rowCount) rows, and rows \(rows) were asked for")
@@ -190,10 +188,10 @@ public struct SafetensorsFile: Sendable {
                 "tensor \(quoted(name)): \(rows.count) rows of \(tensor.rowLength) do not fit a buffer of \(output.count)"
             )
         }
-        let stride = tensor.rowLength * tensor.type.byteCount
+        let stride = tensor.rowLength * conversion.byteCount
         try withUnsafeBytes(of: name) { bytes in
             let part = UnsafeRawBufferPointer(rebasing: bytes[rows.lowerBound * stride..<rows.upperBound * stride])
-            TensorConversion.convert(part, from: tensor.type, into: output)
+            conversion.convert(part, into: output)
         }
     }
 
@@ -201,18 +199,19 @@ public struct SafetensorsFile: Sendable {
     /// - Parameter rows: rows that the tensor lacks are ignored.
     public func release(_ rows: Range<Int>, of tensor: StoredTensor) {
         let rows = rows.clamped(to: 0..<tensor.rowCount)
-        let stride = tensor.rowLength * tensor.type.byteCount
+        let stride = tensor.range.count / max(1, tensor.rowCount)
         let start = tensor.range.lowerBound
         file.release(start + rows.lowerBound * stride..<start + rows.upperBound * stride)
     }
 
-    private func checkConvertible(_ tensor: StoredTensor) throws {
-        guard TensorConversion.isSupported(tensor.type) else {
+    private func conversion(of tensor: StoredTensor) throws -> TensorConversion {
+        guard let conversion = TensorConversion(from: tensor.type) else {
             throw SafetensorsError(
                 file: file.name,
-                "tensor \(quoted(tensor.name)) has the element type \(tensor.type.rawValue), and F32, BF16 or F16 is needed"
-            )
+                "tensor \(quoted(tensor.name)) has the element type \(tensor.type.rawValue), and one of "
+                    + "\(TensorConversion.names) is needed")
         }
+        return conversion
     }
 
     /// The place of a metadata value's text in the file, for checksums that skip their own place.

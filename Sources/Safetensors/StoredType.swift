@@ -1,38 +1,47 @@
-/// The element types of a safetensors file that this reader knows by size. Those that ``TensorConversion`` cannot turn
-/// into f32 can still be stored, listed and checked.
-public enum StoredType: String, Hashable, Sendable, CaseIterable {
-    case f64 = "F64"
-    case f32 = "F32"
-    case f16 = "F16"
-    case bf16 = "BF16"
-    case f8e4m3 = "F8_E4M3"
-    case f8e5m2 = "F8_E5M2"
-    case i64 = "I64"
-    case i32 = "I32"
-    case i16 = "I16"
-    case i8 = "I8"
-    case u64 = "U64"
-    case u32 = "U32"
-    case u16 = "U16"
-    case u8 = "U8"
-    case bool = "BOOL"
+/// The element type of a tensor in a safetensors file.
+///
+/// A name that this reader does not know is a type too: a file may hold tensors of future types, which can be listed
+/// and skipped but not read. ``TensorConversion`` says which types can be turned into f32.
+public struct StoredType: RawRepresentable, Hashable, Sendable {
+    /// The name in the header.
+    public let rawValue: String
 
-    /// The number of bytes of an element.
-    public var byteCount: Int {
-        switch self {
-        case .f64, .i64, .u64: 8
-        case .f32, .i32, .u32: 4
-        case .f16, .bf16, .i16, .u16: 2
-        case .f8e4m3, .f8e5m2, .i8, .u8, .bool: 1
-        }
+    public init(rawValue: String) { self.rawValue = rawValue }
+
+    public static let f64 = StoredType(rawValue: "F64")
+    public static let f32 = StoredType(rawValue: "F32")
+    public static let f16 = StoredType(rawValue: "F16")
+    public static let bf16 = StoredType(rawValue: "BF16")
+    public static let i8 = StoredType(rawValue: "I8")
+    public static let u8 = StoredType(rawValue: "U8")
+    public static let i32 = StoredType(rawValue: "I32")
+
+    /// The sizes of the types of safetensors 0.8, in bits.
+    private static let bitCounts: [String: Int] = [
+        "C64": 64, "F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16, "BF16": 16, "I16": 16,
+        "U16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "F8_E8M0": 8, "I8": 8, "U8": 8,
+        "BOOL": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
+    ]
+
+    /// The number of bits of an element; nil for an unknown type.
+    public var bitCount: Int? { Self.bitCounts[rawValue] }
+
+    /// The number of bytes of a tensor.
+    /// - Returns: nil if the type is unknown, an extent is negative, the product does not fit in an `Int`, or packed
+    ///   elements do not fill the last byte.
+    public func byteCount(ofShape shape: [Int]) -> Int? {
+        guard let bitCount, let elements = Self.elementCount(ofShape: shape) else { return nil }
+        let (bits, overflow) = elements.multipliedReportingOverflow(by: bitCount)
+        guard !overflow, bits % 8 == 0 else { return nil }
+        return bits / 8
     }
 
-    /// The number of bytes of a tensor; nil if an extent is negative or the product does not fit in an `Int`.
-    public func byteCount(ofShape shape: [Int]) -> Int? {
+    /// The product of the extents; nil if one is negative or the product does not fit in an `Int`.
+    static func elementCount(ofShape shape: [Int]) -> Int? {
         // A zero extent makes the tensor empty whatever the others are, so an overflow must not hide it.
         guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
         if shape.contains(0) { return 0 }
-        var total = byteCount
+        var total = 1
         for extent in shape {
             let (product, overflow) = total.multipliedReportingOverflow(by: extent)
             guard !overflow else { return nil }

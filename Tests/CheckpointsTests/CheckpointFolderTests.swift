@@ -4,57 +4,6 @@ import RepositoryFiles
 import Safetensors
 import Testing
 
-/// A folder with the smallest checkpoint that opens. It is removed with this object.
-private final class CheckpointUnderTest {
-    let path: String
-    static let config = """
-        {"model_type": "huginn_raven", "n_embd": 8, "n_heads": 2, "intermediate_size": 4, "n_layers_in_prelude": 0,
-         "n_layers_in_recurrent_block": 1, "n_layers_in_coda": 0, "mean_recurrence": 2, "vocab_size": 3, "block_size": 16,
-         "norm_eps": 1e-6, "rope_base": 50000, "qk_bias": false, "bias": false, "tie_embeddings": true,
-         "injection_type": "linear", "block_class_name": "SandwichBlock", "mlp_class_name": "GatedMLP",
-         "nonlin_name": "SiLU", "norm_class_name": "RMSNorm_llama"}
-        """
-
-    init() throws {
-        path = NSTemporaryDirectory() + "/echelon-test-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        try write(Self.config, to: "config.json")
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func write(_ text: String, to name: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/" + name))
-    }
-
-    /// The f32 tensors, of one row each.
-    func writeWeights(_ tensors: [(String, [Float])], to name: String = "model.safetensors") throws {
-        let layout = try SafetensorsLayout(tensors.map { .init($0.0, .f32, [1, $0.1.count]) })
-        try SafetensorsWriter.write(layout, to: path + "/" + name) { writer in
-            for (tensor, values) in tensors {
-                try values.withUnsafeBytes { try writer.append($0, to: tensor) }
-            }
-        }
-    }
-
-    func writeIndex(_ map: [String: String]) throws {
-        let data = try JSONSerialization.data(withJSONObject: ["metadata": ["total_size": 8], "weight_map": map])
-        try write(String(decoding: data, as: UTF8.self), to: "model.safetensors.index.json")
-    }
-
-    func open() throws -> Checkpoint { try Checkpoint(folder: path) }
-
-    /// The error of opening the folder; nil if it opens.
-    func problem() -> String? {
-        do {
-            _ = try open()
-            return nil
-        } catch {
-            return "\(error)"
-        }
-    }
-}
-
 @Suite struct CheckpointFolderTests {
     @Test func `biases that the configuration denies are refused by name`() throws {
         let folder = try CheckpointUnderTest()
@@ -157,49 +106,6 @@ private final class CheckpointUnderTest {
         #expect(misshapen.contains("\"w\"") && misshapen.contains("[2, 3]") && misshapen.contains("[3, 2]"))
         let mistyped = try message("ids", [1])
         #expect(mistyped.contains("\"ids\"") && mistyped.contains("I32"))
-    }
-
-    @Test func shardsAreReadThroughTheirIndex() throws {
-        let folder = try CheckpointUnderTest()
-        try folder.writeWeights([("a", [1]), ("both", [7])], to: "model-00001-of-00002.safetensors")
-        try folder.writeWeights(
-            [("b", [2, 3]), ("both", [8]), ("unlisted", [0])], to: "model-00002-of-00002.safetensors")
-        try folder.writeIndex([
-            "a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors",
-            "both": "model-00002-of-00002.safetensors",
-        ])
-        let checkpoint = try folder.open()
-        #expect(checkpoint.tensorNames == ["a", "b", "both"])
-        #expect(try checkpoint.tensor("a", shape: [1, 1]).floats() == [1])
-        #expect(try checkpoint.tensor("b", shape: [1, 2]).floats() == [2, 3])
-        #expect(try checkpoint.tensor("both", shape: [1, 1]).floats() == [8])
-    }
-
-    @Test func shardsThatAreMissingOrLackATensorAreNamed() throws {
-        let folder = try CheckpointUnderTest()
-        try folder.writeWeights([("a", [1])], to: "one.safetensors")
-        try folder.writeIndex(["a": "one.safetensors", "b": "two.safetensors"])
-        #expect(folder.problem()?.contains("two.safetensors") == true)
-        try folder.writeIndex(["a": "one.safetensors", "b": "one.safetensors"])
-        let message = try #require(folder.problem())
-        #expect(message.contains("\"b\"") && message.contains("one.safetensors"))
-        try folder.write("short", to: "two.safetensors")
-        try folder.writeIndex(["a": "one.safetensors", "b": "two.safetensors"])
-        #expect(folder.problem()?.contains("two.safetensors: is not a safetensors file") == true)
-    }
-
-    @Test(arguments: ["../model.safetensors", "/etc/hostname", "sub/model.safetensors", "..", ".", "", "a\u{0}b"])
-    func shardsOutsideTheFolderAreNotOpened(_ shard: String) throws {
-        let folder = try CheckpointUnderTest()
-        try folder.writeIndex(["a": shard])
-        #expect(folder.problem()?.contains("not the name of a file in the same folder") == true)
-    }
-
-    @Test(arguments: ["", "[]", "{}", #"{"weight_map": 3}"#, #"{"weight_map": {"a": 3}}"#])
-    func anIndexWithoutAMapIsRefused(_ text: String) throws {
-        let folder = try CheckpointUnderTest()
-        try folder.write(text, to: "model.safetensors.index.json")
-        #expect(folder.problem()?.contains("weight_map") == true)
     }
 
     @Test func whatIsMissingIsNamed() throws {

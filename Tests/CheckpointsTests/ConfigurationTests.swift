@@ -148,6 +148,72 @@ private func message(_ body: () throws -> Void) -> String? {
         let text = try json(Self.published).dropLast() + ",\"extra\":\(nested)}"
         #expect(try HuginnConfiguration(json: String(text)).width == 5280)
     }
+
+    @Test func `numbers that Python writes and JSON lacks are read in keys that do not matter`() throws {
+        let plain = try json(Self.published)
+        for number in ["Infinity", "-Infinity", "NaN", "1e999"] {
+            let text = plain.replacing(
+                "{", with: "{\"time_step_limit\": [0.0, \(number)], \"x\": {\"y\": \(number)}, ", maxReplacements: 1)
+            #expect(try HuginnConfiguration(json: text) == read())
+            let wrong = plain.replacing("0.000001", with: number).replacing("1e-06", with: number)
+            #expect(message { _ = try HuginnConfiguration(json: wrong) }?.contains("norm_eps") == true, "\(number)")
+        }
+        for text in ["{\"x\": Inf}", "{\"x\": nan}", "{\"x\": +Infinity}", "{\"x\": Na"] {
+            #expect(
+                message { _ = try HuginnConfiguration(json: text) }?.contains("is not valid JSON") == true, "\(text)")
+        }
+    }
+
+    @Test func `of a key that occurs twice the last value counts`() throws {
+        let text = try json(Self.published).replacing("{", with: "{\"n_embd\": 7, ", maxReplacements: 1)
+        #expect(try HuginnConfiguration(json: text) == read())
+    }
+
+    /// A key of another family, values that change nothing, and values that would change the logits.
+    static let foreignSettings: [(key: String, neutral: [any Sendable], refused: [any Sendable])] = [
+        (
+            "rope_scaling",
+            [["rope_type": "default"], ["type": "linear", "factor": 1.0] as [String: any Sendable]],
+            [
+                ["rope_type": "linear", "factor": 2.0] as [String: any Sendable], ["type": "dynamic"], ["factor": 2],
+                2.0,
+            ]
+        ),
+        (
+            "rope_parameters",
+            [
+                ["rope_type": "default", "rope_theta": 50000.0] as [String: any Sendable], ["rope_theta": 50000],
+                [String: Int](),
+            ],
+            [
+                ["rope_type": "default", "rope_theta": 10000.0] as [String: any Sendable], ["rope_theta": 10000.0],
+                ["rope_type": "default", "partial_rotary_factor": 0.5] as [String: any Sendable], ["rope_type": "yarn"],
+                ["full_attention": ["rope_type": "default"]],
+            ]
+        ),
+        ("rope_theta", [50000.0], [10000.0, "50000"]), ("partial_rotary_factor", [1.0], [0.5]),
+        ("sliding_window", [4096, 8192], [4095, "wide"]), ("attention_bias", [false], [true]),
+        ("layer_types", [["full_attention"]], [["full_attention", "sliding_attention"], "full_attention"]),
+        ("final_logit_softcapping", [0], [30.0]), ("attn_logit_softcapping", [0.0], [50.0]),
+        ("mlp_bias", [false], [true]),
+        ("logit_scale", [1], [0.0625]), ("residual_multiplier", [1.0], [0.22]), ("query_pre_attn_scalar", [96], [256]),
+        ("quantization_config", [], [["quant_method": "fp8"], [String: Int]()]), ("hidden_act", ["silu"], ["gelu"]),
+        ("rms_norm_eps", [1e-6], [1e-5]), ("hidden_size", [5280], [4096]), ("num_local_experts", [1], [8]),
+    ]
+
+    @Test(arguments: foreignSettings.map(\.key))
+    func `a key of another family that would change the numbers is refused by name`(_ key: String) throws {
+        let setting = try #require(Self.foreignSettings.first { $0.key == key })
+        #expect(try read([key: NSNull()]) == read())
+        for value in setting.neutral { #expect(try read([key: value]) == read(), "\(value)") }
+        for value in setting.refused {
+            #expect(message { _ = try read([key: value]) }?.contains("\"\(key)\" is") == true, "\(value)")
+        }
+    }
+
+    @Test func `a sliding window that is switched off changes nothing`() throws {
+        #expect(try read(["sliding_window": 1, "use_sliding_window": false]) == read())
+    }
 }
 
 @Suite struct GenerationConfigurationTests {

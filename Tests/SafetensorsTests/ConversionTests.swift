@@ -41,6 +41,31 @@ import Testing
         #expect(try openImage(fileBytes(header: header, data: bytes(bits))).floats("w").map(\.bitPattern) == bits)
     }
 
+    @Test func `float64 is rounded to the nearest float32`() throws {
+        let numbers = [1, -0.1, 1e-300, 1e300, .infinity, 0x1.0000018p0]
+        let header = #"{"w":{"dtype":"F64","shape":[2,3],"data_offsets":[0,48]}}"#
+        #expect(try openImage(fileBytes(header: header, data: bytes(numbers))).floats("w") == numbers.map(Float.init))
+    }
+
+    /// Bytes and their numbers, as torch converts them: zero, the smallest, one, the largest, and what is not finite.
+    static let bytesOfFloats: [(type: String, values: [(UInt8, Float)])] = [
+        ("F8_E4M3", [(0x80, 0), (0x01, 0x1p-9), (0x38, 1), (0xFE, -448), (0x7F, .nan), (0xFF, .nan)]),
+        ("F8_E5M2", [(0x00, 0), (0x01, 0x1p-16), (0x3C, 1), (0xFB, -57344), (0x7C, .infinity), (0x7D, .nan)]),
+        ("F8_E4M3FNUZ", [(0x00, 0), (0x01, 0x1p-10), (0x40, 1), (0xFF, -240), (0x80, .nan)]),
+        ("F8_E5M2FNUZ", [(0x00, 0), (0x01, 0x1p-17), (0x40, 1), (0xFF, -57344), (0x80, .nan)]),
+        ("F8_E8M0", [(0x00, 0x1p-127), (0x7F, 1), (0xFE, 0x1p127), (0xFF, .nan)]),
+    ]
+
+    @Test(arguments: bytesOfFloats)
+    func `floats of a byte have their known values`(_ type: String, _ values: [(UInt8, Float)]) throws {
+        let header =
+            #"{"w":{"dtype":"\#(type)","shape":[\#(values.count)],"data_offsets":[0,\#(values.count)]}}"#
+        let read = try openImage(fileBytes(header: header, data: values.map(\.0))).floats("w")
+        for (number, (byte, expected)) in zip(read, values) {
+            #expect(number == expected || number.isNaN && expected.isNaN, "\(type) \(byte): \(number), not \(expected)")
+        }
+    }
+
     @Test func unalignedTensorsAreRead() throws {
         // One byte before them puts every other tensor at an odd address, for any length of the header.
         for spaces in 0..<4 {

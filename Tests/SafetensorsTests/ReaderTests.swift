@@ -42,6 +42,29 @@ import Testing
         #expect(try openImage(fileBytes(header: #"{"__metadata__":null}"#)).metadata.isEmpty)
     }
 
+    /// Types with the bytes that eight elements take; types of the future take any number.
+    static let unread = [
+        ("C64", 64), ("I64", 64), ("U16", 16), ("BOOL", 8), ("F6_E2M3", 6), ("F6_E3M2", 6), ("F4", 4), ("F2_NEW", 5),
+        ("", 0),
+    ]
+
+    @Test(arguments: unread)
+    func `tensors of types that are not read do not stop the others from being read`(_ type: String, _ size: Int) throws
+    {
+        func file(_ size: Int) -> [UInt8] {
+            let header =
+                #"{"x":{"dtype":"\#(type)","shape":[2,4],"data_offsets":[0,\#(size)]},"#
+                + #""a":{"dtype":"F32","shape":[1],"data_offsets":[\#(size),\#(size + 4)]}}"#
+            return fileBytes(header: header, data: [UInt8](repeating: 1, count: size) + bytes([Float(3)]))
+        }
+        let opened = try openImage(file(size))
+        #expect(try opened.floats("a") == [3])
+        #expect(opened["x"]?.shape == [2, 4])
+        #expect { try opened.floats("x") } throws: { "\($0)".contains("element type \(type)") }
+        // The size of a known type is checked all the same.
+        #expect((problem(file(size + 1)) == nil) == (StoredType(rawValue: type).bitCount == nil))
+    }
+
     @Test func rowRangesAreTheSameNumbersAsTheWhole() throws {
         let values = (0..<60).map { Float($0) }
         let halves = values.map { UInt16(truncatingIfNeeded: $0.bitPattern >> 16) }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct WriterTests {
     let contents: [(SafetensorsLayout.Declaration, [UInt8])] = [
         (.init("first \"quoted\"\n\\ ü", .f32, [2, 1]), bytes([Float(1), -1])),
-        (.init("empty", .i64, [0, 4]), []),
+        (.init("empty", StoredType(rawValue: "I64"), [0, 4]), []),
         (.init("scalar", .bf16, []), [0x80, 0x3F]),
         (.init("bytes", .u8, [5]), [1, 2, 3, 4, 5]),
         (.init("last", .f16, [3]), bytes([UInt16(0x3C00), 0, 0x4000])),

@@ -1,4 +1,5 @@
-/// A JSON text (RFC 8259) that keeps every member of an object, in order.
+/// A JSON text (RFC 8259) that keeps every member of an object, in order. `NaN`, `Infinity` and `-Infinity` are numbers
+/// too, because Python writes them.
 ///
 /// Foundation's parsers put members into a dictionary of `String`, whose equality is canonical equivalence: a
 /// vocabulary that holds both `é` and `e` + U+0301 would lose one of them. Here a key keeps its code points.
@@ -22,7 +23,7 @@ enum OrderedJSON: Sendable {
     }
 
     /// The maximum nesting, so that hostile input cannot exhaust the stack.
-    static let deepest = 128
+    static let deepest = 512
 
     /// Reads the one JSON value of which `bytes` consists.
     static func parse(_ bytes: [UInt8]) throws(SyntaxError) -> OrderedJSON {
@@ -85,6 +86,8 @@ private struct Parser {
         case UInt8(ascii: "t"): return try word("true", .bool(true))
         case UInt8(ascii: "f"): return try word("false", .bool(false))
         case UInt8(ascii: "n"): return try word("null", .null)
+        case UInt8(ascii: "N"): return try word("NaN", .number(.nan))
+        case UInt8(ascii: "I"): return try word("Infinity", .number(.infinity))
         case nil: throw error("the text ends where a value should be")
         default: return try number()
         }
@@ -126,6 +129,7 @@ private struct Parser {
     private mutating func number() throws(OrderedJSON.SyntaxError) -> OrderedJSON {
         let start = position
         if current == UInt8(ascii: "-") { position += 1 }
+        if current == UInt8(ascii: "I") { return try word("Infinity", .number(-.infinity)) }
         let integerStart = position
         guard digits() > 0 else {
             position = start
@@ -143,10 +147,8 @@ private struct Parser {
             if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { position += 1 }
             guard digits() > 0 else { throw error("a number has no digits in its exponent") }
         }
-        guard let number = Double(String(decoding: bytes[start..<position], as: UTF8.self)), number.isFinite else {
-            throw error("a number is out of range")
-        }
-        return .number(number)
+        // A number beyond the range is infinite, as in Python.
+        return .number(Double(String(decoding: bytes[start..<position], as: UTF8.self)) ?? .nan)
     }
 
     private mutating func digits() -> Int {
