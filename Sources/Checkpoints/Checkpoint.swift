@@ -62,6 +62,12 @@ public struct Checkpoint: Sendable {
         try documents[document]?.text()
     }
 
+    /// The texts of all documents that the checkpoint has, by their file names.
+    /// - Throws: `FileError` if one is not UTF-8.
+    public func texts() throws -> [String: String] {
+        Dictionary(uniqueKeysWithValues: try documents.map { ($0.key.rawValue, try $0.value.text()) })
+    }
+
     /// The names of all tensors, in alphabetical order.
     public var tensorNames: [String] { weights.fileOfTensor.keys.sorted() }
 

@@ -7,6 +7,8 @@ import Safetensors
 struct ConfigurationDocument {
     /// The file's name in messages.
     let name: String
+    /// All keys with their values, in order.
+    let members: [(key: String, value: OrderedJSON)]
     private let values: [String: OrderedJSON]
 
     /// - Throws: ``CheckpointError`` if the text is not a JSON object.
@@ -19,12 +21,8 @@ struct ConfigurationDocument {
             throw CheckpointError("\(name): is not valid JSON: \(error.message), at byte \(error.offset)")
         }
         guard case .object(let members) = value else { throw CheckpointError("\(name): is not a JSON object") }
-        values = Dictionary(members.map { ($0.key, $0.value) }) { _, last in last }
-    }
-
-    private init(name: String, values: [String: OrderedJSON]) {
-        self.name = name
-        self.values = values
+        self.members = members.map { ($0.key, $0.value) }
+        values = Dictionary(self.members) { _, last in last }
     }
 
     subscript(key: String) -> OrderedJSON? {
@@ -34,11 +32,11 @@ struct ConfigurationDocument {
         }
     }
 
-    /// The object that a key holds, with errors that name its keys; nil if the key is absent or holds something else.
-    func object(_ key: String) -> ConfigurationDocument? {
-        guard case .object(let members)? = self[key] else { return nil }
-        return ConfigurationDocument(
-            name: "\(name), \(quoted(key))", values: Dictionary(members.map { ($0.key, $0.value) }) { _, last in last })
+    /// The members of an object, in order; nil if the key is absent.
+    func members(_ key: String) throws -> [(key: String, value: OrderedJSON)]? {
+        guard let value = self[key] else { return nil }
+        guard case .object(let members) = value else { throw mismatch(key, value, "an object") }
+        return members.map { ($0.key, $0.value) }
     }
 
     func has(_ key: String) -> Bool { self[key] != nil }
@@ -121,8 +119,7 @@ struct ConfigurationDocument {
 
     /// The strings of an object, by key; nil if the key is absent.
     func textsByKey(_ key: String) throws -> [String: String]? {
-        guard let value = self[key] else { return nil }
-        guard case .object(let members) = value else { throw mismatch(key, value, "an object of strings") }
+        guard let members = try members(key) else { return nil }
         let pairs = try members.map { member in
             guard case .string(let text) = member.value else {
                 throw error(key, "holds \(member.value.description), and strings are needed")

@@ -47,11 +47,7 @@ public struct CheckpointCompiler {
     }
 
     private func contents(_ lowered: Module) throws -> PlanContents {
-        var documents: [String: String] = [:]
-        for document in CheckpointDocument.allCases {
-            documents[document.rawValue] = try checkpoint.text(of: document)
-        }
-        return try model.contents(lowered, documents: documents)
+        try model.contents(lowered, documents: checkpoint.texts())
     }
 
     private func source(

@@ -56,21 +56,6 @@ import Testing
         #expect(template.name == "m/chat_template.jinja")
     }
 
-    @Test(arguments: [
-        ("{}", "--raw"), (#"{"chat_template": null}"#, "--raw"),
-        (#"{"chat_template": [{"name": "rag", "template": ""}]}"#, "'rag'"),
-        (#"{"chat_template": 5}"#, "'chat_template'"), (#"{"chat_template": [{"name": "default"}]}"#, "template"),
-        (#"{"chat_template": "", "bos_token": 7}"#, "'bos_token'"), ("{", "not valid JSON"), ("", "not valid JSON"),
-        ("[]", "type"), (String(repeating: "[", count: 100_000), "not valid JSON"),
-    ])
-    func unusableConfigurationIsExplained(configuration: String, part: String) throws {
-        let error = try #require(throws: ChatTemplateError.self) {
-            try ChatTemplate(tokenizerConfiguration: configuration, folder: "folder")
-        }
-        #expect(error.description.contains(part), "\(error)")
-        #expect(error.description.contains("folder/tokenizer_config.json"))
-    }
-
     // MARK: Variables
 
     @Test func toolsAndDocumentsAreNoneUnlessGiven() throws {

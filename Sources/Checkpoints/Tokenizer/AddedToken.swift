@@ -13,6 +13,19 @@ struct AddedToken: Sendable {
     /// Whether it is searched for in normalized text.
     let isNormalized: Bool
 
+    init(
+        id: Int32, content: String, isSpecial: Bool, isSingleWord: Bool, stripsLeft: Bool, stripsRight: Bool,
+        isNormalized: Bool
+    ) {
+        self.id = id
+        self.content = content
+        self.isSpecial = isSpecial
+        self.isSingleWord = isSingleWord
+        self.stripsLeft = stripsLeft
+        self.stripsRight = stripsRight
+        self.isNormalized = isNormalized
+    }
+
     /// Reads one of the `added_tokens` of a tokenizer file.
     init(_ field: TokenizerField) throws {
         try field.refuseKeys(

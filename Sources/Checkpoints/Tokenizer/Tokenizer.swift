@@ -26,8 +26,11 @@ public struct Tokenizer: Sendable {
     /// - Parameters:
     ///   - json: The contents of a `tokenizer.json`.
     ///   - file: its name in errors.
+    ///   - declared: The tokens that other documents of the checkpoint declare.
     /// - Throws: `TokenizerError` if it is damaged or asks for an unsupported component.
-    public init(json: some Sequence<UInt8>, file: String = "tokenizer.json") throws {
+    public init(
+        json: some Sequence<UInt8>, file: String = "tokenizer.json", declaring declared: [DeclaredToken] = []
+    ) throws {
         let root: TokenizerField
         do throws(OrderedJSON.SyntaxError) {
             root = TokenizerField(value: try OrderedJSON.parse(Array(json)), path: "", file: file)
@@ -46,7 +49,8 @@ public struct Tokenizer: Sendable {
         decoder = try TokenDecoder(root.member("decoder"))
         model = try BPEModel(root.required("model"))
 
-        let added = try root.member("added_tokens")?.elements().map { ($0, try AddedToken($0)) } ?? []
+        let own = try root.member("added_tokens")?.elements().map { ($0, try AddedToken($0)) } ?? []
+        let added = try AddedToken.merged(own, declared, vocabulary: model.tokens)
         let names = try TokenNames(model: model, added: added, file: file)
         self.names = names
         postProcessor = try PostProcessor(root.member("post_processor")) { names.token($0) != nil }

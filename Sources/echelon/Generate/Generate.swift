@@ -52,7 +52,7 @@ struct Generate: ParsableCommand {
         if let trace { try Terminal.checkPlace(trace) }
         let plan = try opening.plan(
             at: path, opening.planning.settings(innerRecurrence: sampling.unrolledInnerRecurrence))
-        let tools = Result { try TextTools(plan) }
+        let tools = Result { try TextTools(plan.contents.documents) }
         let promptTokens = try prompt.tokens(tools.get, prompting)
         // A prompt of tokens works without a tokenizer; the result is then printed as numbers.
         let textTools = try? tools.get()

@@ -39,11 +39,11 @@ enum ModelSource {
         }
     }
 
-    /// The text of one of the checkpoint's documents. The weights are not loaded for it.
-    func text(of document: CheckpointDocument) throws -> String? {
+    /// The texts of the checkpoint's documents by their file names. The weights are not loaded for them.
+    func documents() throws -> [String: String] {
         switch self {
-        case .plan(let path): try Plan(path: path).contents.documents[document.rawValue]
-        case .checkpoint, .embedded: try checkpoint().text(of: document)
+        case .plan(let path): try Plan(path: path).contents.documents
+        case .checkpoint, .embedded: try checkpoint().texts()
         }
     }
 

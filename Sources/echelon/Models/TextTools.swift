@@ -1,24 +1,21 @@
 import Checkpoints
 import Plans
 
-/// The tokenizer and the chat template of a plan.
+/// The tokenizer and the chat template of a model.
 struct TextTools {
     let tokenizer: Tokenizer
     /// The parsed template. A damaged one is reported only if a prompt needs it.
     private let template: Result<ChatTemplate, any Error>
 
-    /// - Throws: ``CommandError`` if the plan has no tokenizer.
-    init(_ plan: Plan) throws {
-        let documents = plan.contents.documents
+    /// - Parameter documents: The texts of the checkpoint's documents by their file names.
+    /// - Throws: ``CommandError`` if there is no tokenizer among them.
+    init(_ documents: [String: String]) throws {
         guard let json = documents[CheckpointDocument.tokenizer.rawValue] else {
             throw CommandError("The model has no tokenizer.json: give the prompt as --tokens and read --json's tokens.")
         }
-        tokenizer = try Tokenizer(json: json.utf8)
-        template = Result {
-            try ChatTemplate(
-                tokenizerConfiguration: documents[CheckpointDocument.tokenizerConfiguration.rawValue] ?? "{}",
-                jinjaFile: documents[CheckpointDocument.chatTemplate.rawValue], folder: "the model")
-        }
+        let configuration = try TokenizerConfiguration(documents: documents, folder: "the model")
+        tokenizer = try Tokenizer(json: json.utf8, declaring: configuration.declaredTokens)
+        template = Result { try ChatTemplate(configuration) }
     }
 
     /// The tokens of a prompt.

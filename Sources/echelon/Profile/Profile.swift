@@ -126,7 +126,7 @@ struct Profile: ParsableCommand {
         var generated: ProfileReport.Generated?
         switch work {
         case .generation(let prompt):
-            let tokens = try prompt.tokens({ try TextTools(plan) }, prompting)
+            let tokens = try prompt.tokens({ try TextTools(plan.contents.documents) }, prompting)
             let defaults = try plan.generationConfiguration()
             let positions = sampling.positions(after: tokens.count, plan.contents.settings, defaults: defaults)
             model = try opening.model(plan, context: positions, cacheBudget: budget)

@@ -51,9 +51,6 @@ struct Tokenize: ParsableCommand {
 
     private func openTokenizer() throws -> Tokenizer {
         if model.hasSuffix(".json") { return try Tokenizer(contentsOf: URL(filePath: model)) }
-        guard let json = try ModelSource(path: model).text(of: .tokenizer) else {
-            throw CommandError("\(model) has no tokenizer.json.")
-        }
-        return try Tokenizer(json: json.utf8)
+        return try TextTools(ModelSource(path: model).documents()).tokenizer
     }
 }
