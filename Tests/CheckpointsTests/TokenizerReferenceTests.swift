@@ -3,7 +3,8 @@ import Foundation
 import RepositoryFiles
 import Testing
 
-/// A comparison with the reference library's results for the same texts, which `Tools/fixtures/tokenizers` recorded.
+/// A comparison with the reference library's results for the same texts, which `Tools/fixtures/tokenizers` and
+/// `Tools/fixtures/tokenizer-components` recorded.
 @Suite struct TokenizerReferenceTests {
     struct Fixtures: Decodable {
         var texts: [String]
@@ -15,6 +16,7 @@ import Testing
         var json: String?
         var path: String?
         var cases: [Case]
+        var sequences: [Sequence]?
         var testDescription: String { name }
 
         func tokenizer() throws -> Tokenizer {
@@ -31,26 +33,45 @@ import Testing
         var decodedWithoutSpecial: String?
     }
 
-    static let fixtures: Fixtures = {
+    /// Tokens that no text gives.
+    struct Sequence: Decodable, Sendable {
+        var ids: [Int32]
+        var decoded: String
+        var decodedWithoutSpecial: String?
+    }
+
+    /// A tokenizer with the texts of its file.
+    struct Subject: Sendable, CustomTestStringConvertible {
+        var texts: [String]
+        var entry: Entry
+        var testDescription: String { entry.name }
+    }
+
+    static let subjects = ["tokenizers", "tokenizer_components"].flatMap { name in
+        let fixtures = read(name)
+        return fixtures.tokenizers.map { Subject(texts: fixtures.texts, entry: $0) }
+    }
+
+    private static func read(_ name: String) -> Fixtures {
         do {
-            let url = Repository.root.appending(path: "Tests/CheckpointsTests/Fixtures/tokenizers.json")
+            let url = Repository.root.appending(path: "Tests/CheckpointsTests/Fixtures/\(name).json")
             return try JSONDecoder().decode(Fixtures.self, from: Data(contentsOf: url))
         } catch {
             Issue.record("the fixtures cannot be read: \(error)")
             return Fixtures(texts: [], tokenizers: [])
         }
-    }()
-
-    @Test func fixturesAreThere() {
-        #expect(Self.fixtures.tokenizers.count > 30)
-        #expect(Self.fixtures.texts.count > 30)
     }
 
-    @Test(arguments: fixtures.tokenizers)
-    func encodesAsTheReference(entry: Entry) throws {
-        let tokenizer = try entry.tokenizer()
-        for expected in entry.cases {
-            let text = Self.fixtures.texts[expected.text]
+    @Test func fixturesAreThere() {
+        #expect(Self.subjects.count > 90)
+        #expect(Self.subjects.allSatisfy { $0.texts.count > 10 && !$0.entry.cases.isEmpty })
+    }
+
+    @Test(arguments: subjects)
+    func encodesAsTheReference(subject: Subject) throws {
+        let tokenizer = try subject.entry.tokenizer()
+        for expected in subject.entry.cases {
+            let text = subject.texts[expected.text]
             #expect(
                 try tokenizer.encode(text, addSpecialTokens: false) == expected.ids, "\(text.debugDescription)")
             #expect(
@@ -59,11 +80,16 @@ import Testing
         }
     }
 
-    @Test(arguments: fixtures.tokenizers)
-    func decodesAsTheReferenceAtOnceAndInAStream(entry: Entry) throws {
-        let tokenizer = try entry.tokenizer()
-        for expected in entry.cases {
-            let ids = expected.idsWithSpecial ?? expected.ids
+    @Test(arguments: subjects)
+    func decodesAsTheReferenceAtOnceAndInAStream(subject: Subject) throws {
+        let tokenizer = try subject.entry.tokenizer()
+        let cases = subject.entry.cases.map { expected in
+            Sequence(
+                ids: expected.idsWithSpecial ?? expected.ids, decoded: expected.decoded,
+                decodedWithoutSpecial: expected.decodedWithoutSpecial)
+        }
+        for expected in cases + (subject.entry.sequences ?? []) {
+            let ids = expected.ids
             for skip in [false, true] {
                 let text = skip ? expected.decodedWithoutSpecial ?? expected.decoded : expected.decoded
                 // The texts are compared as bytes, because canonically equivalent strings count as equal.

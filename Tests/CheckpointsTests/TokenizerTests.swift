@@ -193,6 +193,29 @@ struct SmallTokenizerFile {
         #expect(ids.last == 6)
     }
 
+    @Test func absorbedWhiteSpaceIsNotAbsorbedAgain() throws {
+        // The reference library drops a token of which nothing is left.
+        var file = SmallTokenizerFile()
+        file.added = #"[{"id": 6, "content": "\n", "lstrip": true, "rstrip": true, "normalized": false}]"#
+        #expect(try file.tokenizer().encode("a\n\n\nb\n", addSpecialTokens: false) == [0, 6, 1, 6])
+    }
+
+    @Test func aStreamHoldsBackARunOfByteTokens() throws {
+        var file = SmallTokenizerFile()
+        file.vocabulary = #"{"▁a": 0, "<0xC3>": 1, "<0xA9>": 2, "b": 3}"#
+        file.merges = "[]"
+        file.decoder = """
+            {"type": "Sequence", "decoders": [
+             {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+             {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
+            """
+        var stream = try file.tokenizer().makeStreamDecoder(skipSpecialTokens: false)
+        #expect([0, 0, 1, 2, 3].map { stream.append($0) } == ["a", " a", "", "", "éb"])
+        #expect([1, 3, 1, 2].map { stream.append($0) } == ["", "\u{FFFD}b", "", ""])
+        #expect(stream.finish() == "é")
+        #expect(stream.append(0) == "a")
+    }
+
     @Test func aPatternOfExponentialCostFailsInsteadOfHanging() throws {
         var file = SmallTokenizerFile()
         file.preTokenizer =

@@ -14,12 +14,11 @@ struct AddedTokenFinder: Sendable {
     /// Whether some token begins with a byte: this alone rules out most positions.
     private var canBegin = [Bool](repeating: false, count: 256)
 
-    /// A finder of `tokens`, whose contents are searched for as `spelling` writes them. Of two with the same spelling
-    /// the first is found.
-    init(_ tokens: [AddedToken], spelling: (AddedToken) -> [UInt8]) {
-        self.tokens = tokens
-        for (index, token) in tokens.enumerated() {
-            let content = spelling(token)
+    /// A finder of `tokens`, each with the spelling that is searched for. If two have the same spelling, the first is
+    /// found.
+    init(_ tokens: [(token: AddedToken, spelling: [UInt8])]) {
+        self.tokens = tokens.map(\.token)
+        for (index, (_, content)) in tokens.enumerated() {
             guard let first = content.first else { continue }
             canBegin[Int(first)] = true
             var node = 0
@@ -54,6 +53,7 @@ struct AddedTokenFinder: Sendable {
             var start = match.start
             var end = match.end
             if token.stripsLeft {
+                start = max(start, done)
                 while start > done {
                     let before = UTF8Scalars.scalar(before: start, in: text)
                     guard before.scalar.properties.isWhitespace else { break }
@@ -70,6 +70,8 @@ struct AddedTokenFinder: Sendable {
                 }
                 strippedUpTo = end
             }
+            // White space that a token absorbed is not left for this one.
+            if start >= end { continue }
             if done < start { segments.append(.text(done..<start)) }
             segments.append(.token(token.id))
             // The search goes on at the end of the content, even if white space after it was absorbed.

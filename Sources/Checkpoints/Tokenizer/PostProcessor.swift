@@ -5,16 +5,24 @@ struct PostProcessor: Sendable {
 
     /// Reads the `post_processor` of a tokenizer file. `isToken` says which ids exist.
     init(_ field: TokenizerField?, isToken: (Int32) -> Bool) throws {
-        let templates = try field.map { try Self.templates($0, isToken: isToken) } ?? []
-        if templates.count > 1, let field {
-            throw field.error("more than one TemplateProcessing is not supported.")
+        let frames = try field.map { try Self.frames($0, isToken: isToken) } ?? []
+        if let field, frames.dropLast().contains(where: \.isTemplate) {
+            // The reference library would surround each token of the template.
+            throw field.error("a post-processor that adds tokens after TemplateProcessing is not supported.")
         }
-        (before, after) = templates.first ?? ([], [])
+        // Each one surrounds the result of the one before it.
+        before = frames.reversed().flatMap(\.before)
+        after = frames.flatMap(\.after)
     }
 
-    private static func templates(
-        _ field: TokenizerField, isToken: (Int32) -> Bool
-    ) throws -> [(before: [Int32], after: [Int32])] {
+    /// The tokens that one post-processor adds.
+    private struct Frame {
+        var before: [Int32] = []
+        var after: [Int32] = []
+        var isTemplate = false
+    }
+
+    private static func frames(_ field: TokenizerField, isToken: (Int32) -> Bool) throws -> [Frame] {
         let type = try field.required("type").string()
         switch type {
         case "ByteLevel":
@@ -23,22 +31,38 @@ struct PostProcessor: Sendable {
             return []
         case "Sequence":
             try field.refuseKeys(besides: "type", "processors")
-            return try field.required("processors").elements().flatMap { try templates($0, isToken: isToken) }
+            return try field.required("processors").elements().flatMap { try frames($0, isToken: isToken) }
         case "TemplateProcessing":
             // `pair` is for two texts at once, which this program never encodes.
             try field.refuseKeys(besides: "type", "single", "pair", "special_tokens")
             return [try template(field, isToken: isToken)]
+        case "BertProcessing", "RobertaProcessing":
+            // `trim_offsets` and `add_prefix_space` concern positions in the text.
+            try field.refuseKeys(besides: "type", "sep", "cls", "trim_offsets", "add_prefix_space")
+            let before = try token(field.required("cls"), isToken: isToken)
+            return [Frame(before: [before], after: [try token(field.required("sep"), isToken: isToken)])]
         default:
-            throw field.error(
-                "the post-processor \(type) is not supported; ByteLevel, TemplateProcessing and Sequence are.")
+            throw field.error("the post-processor \(type) is not supported.")
         }
+    }
+
+    /// A token, written as an array of its name and its id.
+    private static func token(_ field: TokenizerField, isToken: (Int32) -> Bool) throws -> Int32 {
+        let parts = try field.elements()
+        guard parts.count == 2 else { throw field.error("this has to be an array of a token and its id.") }
+        return try id(parts[1], isToken: isToken)
+    }
+
+    private static func id(_ field: TokenizerField, isToken: (Int32) -> Bool) throws -> Int32 {
+        let id = try field.tokenID()
+        guard isToken(id) else { throw field.error("there is no token with the id \(id).") }
+        return id
     }
 
     private static func template(
         _ field: TokenizerField, isToken: (Int32) -> Bool
-    ) throws -> (before: [Int32], after: [Int32]) {
-        var before: [Int32] = []
-        var after: [Int32] = []
+    ) throws -> Frame {
+        var frame = Frame(isTemplate: true)
         var textWasSeen = false
         for piece in try field.required("single").elements() {
             if let sequence = try piece.member("Sequence") {
@@ -52,16 +76,15 @@ struct PostProcessor: Sendable {
                     throw special.error("\(name) is not among the template's special_tokens.")
                 }
                 for idField in try token.required("ids").elements() {
-                    let id = try idField.tokenID()
-                    guard isToken(id) else { throw idField.error("there is no token with the id \(id).") }
-                    if textWasSeen { after.append(id) } else { before.append(id) }
+                    let id = try id(idField, isToken: isToken)
+                    if textWasSeen { frame.after.append(id) } else { frame.before.append(id) }
                 }
             } else {
                 throw piece.error("this has to hold a Sequence or a SpecialToken.")
             }
         }
         guard textWasSeen else { throw field.error("the template for one text does not hold the sequence A.") }
-        return (before, after)
+        return frame
     }
 
     /// The tokens of a text with the special tokens around them.

@@ -7,9 +7,9 @@ import Foundation
 ///     let tokens = try tokenizer.encode("How many?", addSpecialTokens: true)
 ///     let text = try tokenizer.decode(tokens, skipSpecialTokens: true)
 ///
-/// It supports byte-pair encoding models; the normalizers NFC and NFKC; the pre-tokenizers ByteLevel, Split and Digits;
-/// the post-processors ByteLevel and TemplateProcessing; the decoder ByteLevel; sequences of each of these; and added
-/// tokens. Other components are refused by name. `truncation` and `padding` are not applied: they describe batches of
+/// It supports byte-pair encoding models with all normalizers (except Precompiled), pre-tokenizers, post-processors and
+/// decoders of that format, and added tokens. docs/tokenizers.md says what differs. Other models (Unigram, WordPiece,
+/// WordLevel) are refused by name. `truncation` and `padding` are not applied: they describe batches of
 /// training, and a prompt is neither cut nor padded.
 public struct Tokenizer: Sendable {
     private let file: String
@@ -21,6 +21,8 @@ public struct Tokenizer: Sendable {
     private let unnormalizedTokens: AddedTokenFinder
     private let normalizedTokens: AddedTokenFinder
     private let names: TokenNames
+    /// The spellings of added tokens that decoding starts from, where they are not the contents.
+    private let decodedSpellings: [Int32: String]
 
     /// Reads a tokenizer.
     /// - Parameters:
@@ -58,9 +60,19 @@ public struct Tokenizer: Sendable {
         // If two are equal after normalization, a special one is found first.
         let tokens = added.map(\.1)
         let ordered = tokens.filter(\.isSpecial) + tokens.filter { !$0.isSpecial }
-        unnormalizedTokens = AddedTokenFinder(ordered.filter { !$0.isNormalized }) { Array($0.content.utf8) }
-        normalizedTokens = AddedTokenFinder(ordered.filter(\.isNormalized)) { [normalizer] token in
-            normalizer.normalize(Array(token.content.utf8)[...])
+        unnormalizedTokens = AddedTokenFinder(ordered.filter { !$0.isNormalized }.map { ($0, Array($0.content.utf8)) })
+        do throws(RegexPattern.Failure) {
+            var spellings: [(AddedToken, [UInt8])] = []
+            for token in ordered where token.isNormalized {
+                let content = NormalizedText(bytes: Array(token.content.utf8), beginsAtStart: true)
+                spellings.append((token, try normalizer.normalize(content).bytes))
+            }
+            normalizedTokens = AddedTokenFinder(spellings)
+            // Decoding undoes what normalization does, so it starts from normalized text.
+            decodedSpellings = Dictionary(
+                spellings.map { ($0.id, String(decoding: $1, as: UTF8.self)) }, uniquingKeysWith: { first, _ in first })
+        } catch {
+            throw TokenizerError("\(file): a pattern of the normalizer failed on an added token: \(error.message).")
         }
     }
 
@@ -94,42 +106,51 @@ public struct Tokenizer: Sendable {
                 case .token(let id):
                     tokens.append(id)
                 case .text(let range):
-                    let normalized = normalizer.normalize(bytes[range])
-                    for segment in normalized.withUnsafeBufferPointer(normalizedTokens.segments) {
-                        switch segment {
-                        case .token(let id):
-                            tokens.append(id)
-                        case .text(let range):
-                            let pieces = try preTokenizer.pieces(of: Array(normalized[range]), matchers: matchers)
-                            pieces.text.withUnsafeBufferPointer { text in
-                                for piece in pieces.ranges {
-                                    merging.append(UnsafeBufferPointer(rebasing: text[piece]), to: &tokens)
-                                }
-                            }
-                        }
-                    }
+                    let text = NormalizedText(bytes: Array(bytes[range]), beginsAtStart: range.lowerBound == 0)
+                    try append(normalizer.normalize(text), matchers, &merging, to: &tokens)
                 }
             }
         } catch {
-            throw TokenizerError("\(file): a pattern of the pre-tokenizer failed on this text: \(error.message).")
+            throw TokenizerError("\(file): a pattern of the tokenizer failed on this text: \(error.message).")
         }
         return addSpecialTokens ? postProcessor.addSpecialTokens(to: tokens) : tokens
+    }
+
+    /// Appends the tokens of normalized text.
+    private func append(
+        _ text: NormalizedText, _ matchers: [RegexMatcher?], _ merging: inout BPEMerging, to tokens: inout [Int32]
+    ) throws(RegexPattern.Failure) {
+        for segment in text.bytes.withUnsafeBufferPointer(normalizedTokens.segments) {
+            switch segment {
+            case .token(let id):
+                tokens.append(id)
+            case .text(let range):
+                let part = NormalizedText(
+                    bytes: Array(text.bytes[range]), beginsAtStart: text.beginsAtStart && range.lowerBound == 0)
+                let pieces = try preTokenizer.pieces(of: part, matchers: matchers)
+                pieces.text.withUnsafeBufferPointer { text in
+                    for piece in pieces.ranges {
+                        merging.append(UnsafeBufferPointer(rebasing: text[piece]), to: &tokens)
+                    }
+                }
+            }
+        }
     }
 
     /// The text of tokens. Bytes that are not UTF-8 become U+FFFD.
     /// - Throws: `TokenizerError` if there is no token with one of the ids.
     public func decode(_ tokens: some Sequence<Int32>, skipSpecialTokens: Bool) throws -> String {
+        var decoding = decoder.begin()
         var bytes: [UInt8] = []
-        var isFirst = true
         for token in tokens {
-            guard let content = self.token(token) else {
+            guard let spelling = decodedSpelling(token) else {
                 throw TokenizerError(
                     "\(file): there is no token with the id \(token); ids go from 0 to \(vocabularySize - 1).")
             }
             if skipSpecialTokens, isSpecial(token) { continue }
-            bytes += decoder.bytes(of: content, isFirst: isFirst)
-            isFirst = false
+            bytes += decoding.append(spelling)
         }
+        bytes += decoding.finish()
         return String(decoding: bytes, as: UTF8.self)
     }
 
@@ -143,6 +164,9 @@ public struct Tokenizer: Sendable {
 
     /// The spelling of a token in the tokenizer's file; nil if there is none with this id.
     public func token(_ id: Int32) -> String? { names.token(id) }
+
+    /// The spelling of a token that decoding starts from; nil if there is none with this id.
+    func decodedSpelling(_ id: Int32) -> String? { decodedSpellings[id] ?? names.token(id) }
 
     /// The id of a token by its spelling in the tokenizer's file, compared byte by byte; nil if there is none.
     public func id(of token: String) -> Int32? { names.id(of: token) }

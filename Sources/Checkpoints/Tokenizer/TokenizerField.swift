@@ -50,6 +50,33 @@ struct TokenizerField {
         return string
     }
 
+    /// A string in UTF-8.
+    func bytes() throws -> [UInt8] { Array(try string().utf8) }
+
+    /// A string of one character, in UTF-8.
+    func character() throws -> [UInt8] {
+        let text = try string()
+        guard text.unicodeScalars.count == 1 else { throw mismatch("a string of one character") }
+        return Array(text.utf8)
+    }
+
+    /// One of the names of `Choice`.
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(of choices: Choice.Type) throws -> Choice {
+        let name = try string()
+        guard let choice = Choice(rawValue: name) else {
+            throw error("\(name) is not one of \(choices.allCases.map(\.rawValue).joined(separator: ", ")).")
+        }
+        return choice
+    }
+
+    /// A whole number from 0 to 65535.
+    func count() throws -> Int {
+        guard case .number(let number) = value, let count = UInt16(exactly: number) else {
+            throw mismatch("a whole number from 0 to 65535")
+        }
+        return Int(count)
+    }
+
     func bool() throws -> Bool {
         guard case .bool(let bool) = value else { throw mismatch("true or false") }
         return bool

@@ -22,6 +22,27 @@ enum UTF8Scalars {
         return (decode(bytes, start..<position), start)
     }
 
+    /// The number of bytes at the end that could be the beginning of a character (Unicode, table 3-7).
+    static func incompleteSuffix(of bytes: [UInt8]) -> Int {
+        for length in 1...3 where length <= bytes.count {
+            let lead = bytes[bytes.count - length]
+            if lead & 0xC0 == 0x80 { continue }
+            guard lead >= 0xC2, lead <= 0xF4, Self.length(lead: lead) > length else { return 0 }
+            guard length > 1 else { return 1 }
+            let second = bytes[bytes.count - length + 1]
+            let allowed: ClosedRange<UInt8> =
+                switch lead {
+                case 0xE0: 0xA0...0xBF
+                case 0xED: 0x80...0x9F
+                case 0xF0: 0x90...0xBF
+                case 0xF4: 0x80...0x8F
+                default: 0x80...0xBF
+                }
+            return allowed.contains(second) ? length : 0
+        }
+        return 0
+    }
+
     private static func decode(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Unicode.Scalar {
         let lead = UInt32(bytes[range.lowerBound])
         guard range.count > 1 else { return Unicode.Scalar(UInt8(truncatingIfNeeded: lead)) }

@@ -3,7 +3,8 @@
 struct PreTokenizer: Sendable {
     private enum Step: Sendable {
         case split(RegexPattern, SplitBehavior, invert: Bool)
-        case digits(SplitBehavior)
+        /// Writes spaces as the character of Metaspace and puts it in front. The cutting is a step of its own.
+        case metaspace(Metaspace)
         case byteLevel(addPrefixSpace: Bool, RegexPattern?)
     }
 
@@ -11,6 +12,8 @@ struct PreTokenizer: Sendable {
     struct Pieces {
         var text: [UInt8]
         var ranges: [Range<Int>]
+        /// Whether the beginning of `text` is that of the whole text.
+        var beginsAtStart: Bool
     }
 
     private let steps: [Step]
@@ -35,36 +38,55 @@ struct PreTokenizer: Sendable {
             try field.refuseKeys(besides: "type", "add_prefix_space", "trim_offsets", "use_regex")
             let pattern = try field.bool("use_regex", default: true) ? RegexPattern(byteLevelPattern) : nil
             return [.byteLevel(addPrefixSpace: try field.required("add_prefix_space").bool(), pattern)]
+        case "Metaspace":
+            let metaspace = try Metaspace(field)
+            let replacement = try RegexPattern(literal: String(decoding: metaspace.replacement, as: UTF8.self))
+            return [.metaspace(metaspace)]
+                + (metaspace.splits ? [.split(replacement, .mergedWithNext, invert: false)] : [])
         case "Split":
             try field.refuseKeys(besides: "type", "pattern", "behavior", "invert")
-            let behaviorField = try field.required("behavior")
-            let name = try behaviorField.string()
-            guard let behavior = SplitBehavior(rawValue: name) else {
-                let known = SplitBehavior.allCases.map(\.rawValue).joined(separator: ", ")
-                throw behaviorField.error("\(name) is not one of \(known).")
-            }
-            let pattern = try pattern(field.required("pattern"))
+            let behavior = try field.required("behavior").choice(of: SplitBehavior.self)
+            let pattern = try field.required("pattern").pattern()
             return [.split(pattern, behavior, invert: try field.bool("invert", default: false))]
-        case "Digits":
-            try field.refuseKeys(besides: "type", "individual_digits")
-            return [.digits(try field.bool("individual_digits", default: false) ? .isolated : .contiguous)]
+        case "CharDelimiterSplit":
+            try field.refuseKeys(besides: "type", "delimiter")
+            let delimiter = String(decoding: try field.required("delimiter").character(), as: UTF8.self)
+            return [.split(try RegexPattern(literal: delimiter), .removed, invert: false)]
         default:
-            throw field.error("the pre-tokenizer \(type) is not supported; ByteLevel, Split, Digits and Sequence are.")
+            return try rules(field, type: type).map { rule in
+                .split(try RegexPattern(native: rule.pattern), rule.behavior, invert: rule.invert)
+            }
         }
     }
 
-    private static func pattern(_ field: TokenizerField) throws -> RegexPattern {
-        try field.refuseKeys(besides: "Regex", "String")
-        do throws(RegexPattern.Failure) {
-            switch (try? field.member("Regex")?.string(), try? field.member("String")?.string()) {
-            case (let regex?, nil): return try RegexPattern(regex)
-            case (nil, let text?): return try RegexPattern(literal: text)
-            default: break
-            }
-        } catch {
-            throw field.error("the pattern cannot be used: \(error.message).")
+    private static func rules(_ field: TokenizerField, type: String) throws -> [SplitRules.Rule] {
+        switch type {
+        case "Whitespace":
+            try field.refuseKeys(besides: "type")
+            return [SplitRules.words]
+        case "WhitespaceSplit":
+            try field.refuseKeys(besides: "type")
+            return [SplitRules.whiteSpace]
+        case "BertPreTokenizer":
+            try field.refuseKeys(besides: "type")
+            return [SplitRules.whiteSpace, SplitRules.punctuation(.isolated)]
+        case "UnicodeScripts":
+            try field.refuseKeys(besides: "type")
+            return [SplitRules.scripts]
+        case "Punctuation":
+            try field.refuseKeys(besides: "type", "behavior")
+            return [SplitRules.punctuation(try field.member("behavior")?.choice(of: SplitBehavior.self) ?? .isolated)]
+        case "Digits":
+            try field.refuseKeys(besides: "type", "individual_digits")
+            return [SplitRules.digits(try field.bool("individual_digits", default: false) ? .isolated : .contiguous)]
+        case "FixedLength":
+            try field.refuseKeys(besides: "type", "length")
+            let length = try field.member("length")?.count() ?? 5
+            guard length > 0 else { throw field.error("the length has to be at least 1.") }
+            return [SplitRules.fixedLength(length)]
+        default:
+            throw field.error("the pre-tokenizer \(type) is not supported.")
         }
-        throw field.error("this has to hold one string, under the key Regex or String.")
     }
 
     /// The matchers of this pre-tokenizer's patterns, for one thread; nil for a step without a pattern.
@@ -73,21 +95,23 @@ struct PreTokenizer: Sendable {
         for step in steps {
             switch step {
             case .split(let pattern, _, _), .byteLevel(_, let pattern?): matchers.append(try RegexMatcher(pattern))
-            case .digits, .byteLevel(_, nil): matchers.append(nil)
+            case .metaspace, .byteLevel(_, nil): matchers.append(nil)
             }
         }
         return matchers
     }
 
-    /// Cuts `text`, valid UTF-8, into pieces. `matchers` come from `makeMatchers`.
-    func pieces(of text: [UInt8], matchers: [RegexMatcher?]) throws(RegexPattern.Failure) -> Pieces {
-        var pieces = Pieces(text: text, ranges: text.isEmpty ? [] : [0..<text.count])
+    /// Cuts `text` into pieces. `matchers` come from `makeMatchers`.
+    func pieces(of text: NormalizedText, matchers: [RegexMatcher?]) throws(RegexPattern.Failure) -> Pieces {
+        let bytes = text.bytes
+        var pieces = Pieces(
+            text: bytes, ranges: bytes.isEmpty ? [] : [0..<bytes.count], beginsAtStart: text.beginsAtStart)
         for (step, matcher) in zip(steps, matchers) {
             switch step {
             case .split(_, let behavior, let invert):
                 if let matcher { try pieces.split(by: matcher, behavior, invert: invert) }
-            case .digits(let behavior):
-                pieces.splitDigits(behavior)
+            case .metaspace(let metaspace):
+                pieces.write(metaspace)
             case .byteLevel(let addPrefixSpace, _):
                 if addPrefixSpace { pieces.addPrefixSpaces() }
                 if let matcher { try pieces.split(by: matcher, .isolated, invert: false) }
@@ -110,27 +134,6 @@ extension PreTokenizer.Pieces {
                 end = match.upperBound
             }
             if end < piece.count { stretches.append(.init(range: end..<piece.count, isMatch: invert)) }
-        }
-    }
-
-    /// Cuts by the characters that Unicode counts as numbers (general category N).
-    fileprivate mutating func splitDigits(_ behavior: SplitBehavior) {
-        cut(behavior) { piece, stretches in
-            var position = 0
-            while position < piece.count {
-                let (scalar, end) = UTF8Scalars.scalar(at: position, in: piece)
-                let isNumber =
-                    switch scalar.properties.generalCategory {
-                    case .decimalNumber, .letterNumber, .otherNumber: true
-                    default: false
-                    }
-                if !isNumber, let last = stretches.indices.last, !stretches[last].isMatch {
-                    stretches[last].range = stretches[last].range.lowerBound..<end
-                } else {
-                    stretches.append(.init(range: position..<end, isMatch: isNumber))
-                }
-                position = end
-            }
         }
     }
 
@@ -157,23 +160,41 @@ extension PreTokenizer.Pieces {
 
     fileprivate mutating func addPrefixSpaces() {
         let space = UInt8(ascii: " ")
-        rewrite { piece, output in
+        rewrite { piece, _, output in
             if piece.first != space { output.append(space) }
             output.append(contentsOf: piece)
         }
     }
 
-    fileprivate mutating func writeInByteLevelAlphabet() {
-        rewrite { piece, output in ByteLevelAlphabet.append(piece, to: &output) }
+    fileprivate mutating func write(_ metaspace: Metaspace) {
+        let space = UInt8(ascii: " ")
+        rewrite { piece, isAtStart, output in
+            let prepends =
+                switch metaspace.scheme {
+                case .always: true
+                case .first: isAtStart
+                case .never: false
+                }
+            if prepends, piece.first != space, !piece.starts(with: metaspace.replacement) {
+                output += metaspace.replacement
+            }
+            for byte in piece { if byte == space { output += metaspace.replacement } else { output.append(byte) } }
+        }
     }
 
-    /// Replaces the text of each piece by the text that `append` writes for it.
-    private mutating func rewrite(_ append: (ArraySlice<UInt8>, inout [UInt8]) -> Void) {
+    fileprivate mutating func writeInByteLevelAlphabet() {
+        rewrite { piece, _, output in ByteLevelAlphabet.append(piece, to: &output) }
+    }
+
+    /// Replaces the text of each piece by the text that `append` writes for it, given whether the piece is at the start
+    /// of the whole text.
+    private mutating func rewrite(_ append: (ArraySlice<UInt8>, Bool, inout [UInt8]) -> Void) {
+        if let first = ranges.first, first.lowerBound > 0 { beginsAtStart = false }
         var output: [UInt8] = []
         output.reserveCapacity(text.count + text.count / 2)
         for index in ranges.indices {
             let start = output.count
-            append(text[ranges[index]], &output)
+            append(text[ranges[index]], beginsAtStart && index == 0, &output)
             ranges[index] = start..<output.count
         }
         text = output

@@ -21,6 +21,11 @@ final class RegexPattern: @unchecked Sendable {
         try self.init(compiling: translated, options: PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE)
     }
 
+    /// Compiles a pattern of this program, in the dialect of PCRE2.
+    convenience init(native pattern: String) throws(Failure) {
+        try self.init(compiling: pattern, options: PCRE2_UTF | PCRE2_UCP)
+    }
+
     /// Whether PCRE2 knows a script called `name`.
     private static func isScript(_ name: String) -> Bool {
         let isName = name.utf8.allSatisfy { (0x61...0x7A).contains($0 | 0x20) || $0 == UInt8(ascii: "_") }
