@@ -23,8 +23,17 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static const int32_t row_counts[] = {1, 8, 16, 32, 64, 128};
-enum { ROW_COUNTS = sizeof row_counts / sizeof row_counts[0], MAX_ROWS = 128, MAX_REPEATS = 101, STRIP = 32 };
+static const int32_t row_counts[] = {1, 8, 16, 32, 64, 128, 256};
+enum {
+    ROW_COUNTS = sizeof row_counts / sizeof row_counts[0],
+    MAX_ROWS = 256,
+    MAX_REPEATS = 101,
+    STRIP = 32,
+    /// With more rows the executor's products compute several strips together (instructions/product.c).
+    ROWS_OF_ONE_STRIP = 32,
+    /// The floats that a thread's sums need.
+    OUT_FLOATS = MAX_ROWS * ECH_STRIPS_AT_ONCE * STRIP,
+};
 
 /// Memory in huge pages if the system grants them, as for a plan's weights.
 static void *map(size_t bytes) {
@@ -65,18 +74,19 @@ static problem make_problem(int32_t format, int32_t n, int32_t k) {
     problem p = {.weight = {weights, bytes, format, n, k}, .x = map(x_bytes)};
     p.calls = bytes < (64 << 20) ? (int32_t)((64 << 20) / bytes) : 1;
     p.seconds = allocate((size_t)n / STRIP * sizeof *p.seconds);
-    p.out = map((size_t)MAX_ROWS * (size_t)n * sizeof(float));
+    p.out = map((size_t)omp_get_max_threads() * OUT_FLOATS * sizeof(float));
     fill(weights, (size_t)bytes);
     fill(p.x, x_bytes);
     return p;
 }
 
-static void multiply_strip(const problem *p, int isa, int32_t strip, int32_t rows) {
+/// Multiplies some strips. The sums go to the thread's scratch memory, as the executor's do.
+static void multiply_strips(const problem *p, int isa, int32_t strip, int32_t count, int32_t rows, float *out) {
     const ech_weight *weight = &p->weight;
     const int32_t tile = rows < ECH_TILE_ROWS ? rows : ECH_TILE_ROWS, first = strip * STRIP;
     const ech_view x = {p->x, ech_format_describe(weight->format)->input, weight->columns, tile, rows};
     const ech_strips whole = ech_strips_of(weight, &x);
-    const ech_strips part = ech_strips_part(&whole, first, STRIP, p->out + first, weight->rows);
+    const ech_strips part = ech_strips_part(&whole, first, count * STRIP, out, count * STRIP);
     ech_format_kernel(weight->format, isa)(&part);
 }
 
@@ -97,18 +107,20 @@ typedef struct {
 
 /// Times the product with some rows, or with 0 rows the reading of the weights.
 static timing time_pass(const problem *p, int isa, int threads, int32_t rows) {
-    const int32_t strips = p->weight.rows / STRIP;
+    const int32_t strips = p->weight.rows / STRIP, at_once = rows > ROWS_OF_ONE_STRIP ? ECH_STRIPS_AT_ONCE : 1;
     const double start = seconds();
 #pragma omp parallel num_threads(threads)
     {
         const int thread = omp_get_thread_num();
         ech_amx_thread_begin(isa, rows > 0 ? rows : 1);
         for (int32_t call = 0; call < p->calls; call++)
-            for (int32_t s = strips * thread / threads; s < strips * (thread + 1) / threads; s++) {
+            for (int32_t s = strips * thread / threads, end = strips * (thread + 1) / threads; s < end; s += at_once) {
+                const int32_t count = ech_min(at_once, end - s);
                 const double before = seconds();
                 if (rows == 0) read_strip(p, s);
-                else multiply_strip(p, isa, s, rows);
-                p->seconds[s] = seconds() - before;
+                else multiply_strips(p, isa, s, count, rows, p->out + (size_t)thread * OUT_FLOATS);
+                p->seconds[s] = (seconds() - before) / count;
+                for (int32_t i = 1; i < count; i++) p->seconds[s + i] = p->seconds[s];
             }
         ech_amx_thread_end(isa);
     }

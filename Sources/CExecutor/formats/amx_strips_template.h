@@ -9,11 +9,12 @@
 
 enum {
     CACHE_LINE = 64,
+    BLOCK_LINES = ECH_LINES_BLOCK_BYTES / CACHE_LINE,
     /// Blocks that all rows are multiplied with while their weights (32 KiB) stay in the first-level cache, which has
     /// 48 KiB on processors with AMX. The partial sums in between are stored and loaded exactly, and a bf16 product
     /// adds a block's sum to the accumulator as a whole, so this number changes no result.
     CHUNK_BLOCKS = 16,
-    /// The distance in bytes at which weights are prefetched while they come from memory.
+    /// The distance in bytes at which weights are prefetched if each is read once.
     AHEAD_BYTES = 16384,
 };
 
@@ -28,14 +29,15 @@ typedef struct {
     const char *weights;
     int32_t blocks;
     bool first;        ///< the sums start from zero rather than from what is stored
-    bool prefetch;     ///< the weights come from memory
     ptrdiff_t x_block; ///< bytes from one block of an input tile to the next
+    /// Where the weights to prefetch begin for the first block; the next block's follow ECH_LINES_BLOCK_BYTES later. It
+    /// is an address, because it may be past the weights' end.
+    uintptr_t ahead;
+    int32_t ahead_lines; ///< the number of cache lines that are prefetched for each block
 } chunk;
 
-AMX_TARGET static inline void prefetch_block(const char *weights) {
-    // An address, because it may be past the weights' end.
-    const uintptr_t ahead = (uintptr_t)weights + AHEAD_BYTES;
-    for (uintptr_t line = 0; line < ECH_LINES_BLOCK_BYTES; line += CACHE_LINE) amx_prefetch(ahead + line);
+AMX_TARGET static inline void prefetch(uintptr_t ahead, int32_t lines) {
+    for (int32_t line = 0; line < lines; line++) amx_prefetch(ahead + (uintptr_t)line * CACHE_LINE);
 }
 
 AMX_TARGET static void one_tile(const chunk *c, const char *x, sums_place place) {
@@ -47,14 +49,16 @@ AMX_TARGET static void one_tile(const chunk *c, const char *x, sums_place place)
         amx_load(SUMS_01, place.sums + ECH_PANEL_OUTPUTS, place.stride);
     }
     const char *weights = c->weights;
+    uintptr_t ahead = c->ahead;
     for (int32_t block = 0; block < c->blocks; block++) {
-        if (c->prefetch) prefetch_block(weights);
+        prefetch(ahead, c->ahead_lines);
         amx_load(X_0, x, AMX_ROW_BYTES);
         amx_load(W_0, weights, AMX_ROW_BYTES);
         AMX_MULTIPLY(SUMS_00, X_0, W_0);
         amx_load(W_1, weights + ECH_PANEL_BYTES, AMX_ROW_BYTES);
         AMX_MULTIPLY(SUMS_01, X_0, W_1);
         weights += ECH_LINES_BLOCK_BYTES;
+        ahead += ECH_LINES_BLOCK_BYTES;
         x += c->x_block;
     }
     amx_store(SUMS_00, place.sums, place.stride);
@@ -74,8 +78,9 @@ AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1,
         amx_load(SUMS_11, place1.sums + ECH_PANEL_OUTPUTS, place1.stride);
     }
     const char *weights = c->weights;
+    uintptr_t ahead = c->ahead;
     for (int32_t block = 0; block < c->blocks; block++) {
-        if (c->prefetch) prefetch_block(weights);
+        prefetch(ahead, c->ahead_lines);
         amx_load(X_0, x0, AMX_ROW_BYTES);
         amx_load(W_0, weights, AMX_ROW_BYTES);
         AMX_MULTIPLY(SUMS_00, X_0, W_0);
@@ -85,6 +90,7 @@ AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1,
         AMX_MULTIPLY(SUMS_10, X_1, W_0);
         AMX_MULTIPLY(SUMS_11, X_1, W_1);
         weights += ECH_LINES_BLOCK_BYTES;
+        ahead += ECH_LINES_BLOCK_BYTES;
         x0 += c->x_block;
         x1 += c->x_block;
     }
@@ -92,6 +98,19 @@ AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1,
     amx_store(SUMS_01, place0.sums + ECH_PANEL_OUTPUTS, place0.stride);
     amx_store(SUMS_10, place1.sums, place1.stride);
     amx_store(SUMS_11, place1.sums + ECH_PANEL_OUTPUTS, place1.stride);
+}
+
+/// The address of the weights that are prefetched while a strip's chunk is multiplied: those of the next strip or, from
+/// the last strip on, of the next chunk. Each pair of tiles prefetches its part of them, so that memory is read all the
+/// time and not in bursts. If a chunk is a whole strip, they are AHEAD_BYTES away.
+static uintptr_t next_weights(const ech_strips *strips, int32_t block, int32_t chunk_blocks, int32_t strip) {
+    const uintptr_t weights = (uintptr_t)strips->weights;
+    const uintptr_t strip_bytes = (uintptr_t)strips->blocks * ECH_LINES_BLOCK_BYTES;
+    const uintptr_t chunk_bytes = (uintptr_t)chunk_blocks * ECH_LINES_BLOCK_BYTES;
+    const uintptr_t chunk_start = weights + (uintptr_t)block * ECH_LINES_BLOCK_BYTES;
+    if (chunk_blocks == strips->blocks) return weights + (uintptr_t)strip * strip_bytes + AHEAD_BYTES;
+    if (strip + 1 < strips->strips) return chunk_start + (uintptr_t)(strip + 1) * strip_bytes;
+    return chunk_start + chunk_bytes;
 }
 
 /// Writes the sums of all rows and strips. Needs ech_amx_thread_begin(ECH_ISA_AMX, rows) on this thread.
@@ -103,6 +122,7 @@ AMX_TARGET static void amx_strips(const ech_strips *strips) {
     const int32_t height = ech_min(rows, ECH_TILE_ROWS);
     const int32_t tiles = (rows + height - 1) / height;
     const int32_t last_rows = rows - (tiles - 1) * height;
+    const int32_t pairs = (tiles + 1) / 2;
     const ptrdiff_t x_tile = (ptrdiff_t)height * blocks * ECH_ROW_BYTES;
 
     // The last tile is computed in full even if it has fewer rows. Rows do not mix, so the contents of unused rows do
@@ -118,12 +138,14 @@ AMX_TARGET static void amx_strips(const ech_strips *strips) {
             .blocks = ech_min(chunk_blocks, blocks - block),
             .first = block == 0,
             .x_block = (ptrdiff_t)height * ECH_ROW_BYTES,
+            .ahead_lines = (BLOCK_LINES + pairs - 1) / pairs,
         };
         for (int32_t strip = 0; strip < strips->strips; strip++) {
             c.weights = weights + ((ptrdiff_t)strip * blocks + block) * ECH_LINES_BLOCK_BYTES;
+            const uintptr_t next = next_weights(strips, block, chunk_blocks, strip);
             const sums_place last_place = {last[strip], ECH_STRIP * (ptrdiff_t)sizeof(float)};
             for (int32_t tile = 0; tile < tiles; tile += 2) {
-                c.prefetch = tile == 0;
+                c.ahead = next + (uintptr_t)(tile / 2 * c.ahead_lines * CACHE_LINE);
                 const char *x0 = x + tile * x_tile + block * c.x_block;
                 const bool pair = tile + 1 < tiles;
                 const bool ends_short = last_is_short && tile + 2 >= tiles;

@@ -54,7 +54,9 @@ enum { AMX_ROWS = 16, AMX_ROW_BYTES = 64 };
 #define amx_multiply_bf16(sums, a, b) _tile_dpbf16ps(sums, a, b)
 /// The same for signed bytes, four at a time, with sums in i32: sums[m][n] += a[m][4k + c] * b[k][4n + c].
 #define amx_multiply_int8(sums, a, b) _tile_dpbssd(sums, a, b)
-#define amx_prefetch(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
+/// Prefetches into the second-level cache. The first level has to keep the tiles of inputs that every strip reads
+/// again: with the hint for the first level 32 rows take 1.2 times the time of one row, with this one 1.05.
+#define amx_prefetch(address) _mm_prefetch((const char *)(address), _MM_HINT_T1)
 
 #else
 
