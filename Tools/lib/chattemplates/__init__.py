@@ -1,0 +1,1 @@
+"""Chat templates as Jinja2 renders them, for the tools that compare echelon with it."""
