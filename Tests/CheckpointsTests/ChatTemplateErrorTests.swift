@@ -10,19 +10,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("\n\n{{ 1 | shout }}", 3, "the filter 'shout'"),
-        ("{{ [] | map('shout') }}", 1, "the filter 'shout'"),
-        ("{% filter shout %}{% endfilter %}", 1, "the filter 'shout'"),
-        ("{% set x | shout %}{% endset %}", 1, "the filter 'shout'"),
-        ("a\n{% if x is\n shiny %}{% endif %}", 2, "the test 'shiny'"),
-        ("\n{{ [] | selectattr('a', 'shiny') }}", 2, "the test 'shiny'"),
-        ("\n{% include 'x' %}", 2, "the block 'include'"),
-        ("{% extends 'x' %}", 1, "the block 'extends'"),
-        ("{% call f() %}{% endcall %}", 1, "the block 'call'"),
-        ("{% for x in y recursive %}{% endfor %}", 1, "recursive"),
-        ("{{ joiner(',') }}", 1, "'joiner'"),
-        ("{{ f(*x) }}", 1, "'*'"),
-        ("{% macro m() %}{{ caller() }}{% endmacro %}", 1, "'caller'"),
+        ("\n{% shout %}", 2, "the block 'shout'"), ("{% do f() %}", 1, "the block 'do'"),
+        ("{% autoescape true %}{% endautoescape %}", 1, "'autoescape'"),
         ("{{ '\\N{BULLET}' }}", 1, "\\N"),
         ("{{ 99999999999999999999 }}", 1, "64 bits"),
         ("{{ 1 ? 2 }}", 1, "'?'"),
@@ -35,6 +24,24 @@ import Testing
         #expect(error.line == line)
         #expect(error.reason.contains(part), "\(error)")
         #expect(!error.isRaisedByTemplate)
+    }
+
+    @Test(arguments: [
+        ("\n\n{{ 1 | shout }}", 3, "no filter 'shout'"), ("{{ [1] | map('shout') | list }}", 1, "no filter 'shout'"),
+        ("{% filter shout %}{% endfilter %}", 1, "no filter 'shout'"),
+        ("{% set x | shout %}{% endset %}", 1, "no filter 'shout'"),
+        ("a\n{% if x is\n shiny %}{% endif %}", 2, "no test 'shiny'"),
+        ("\n{{ [1] | selectattr('a', 'shiny') | list }}", 2, "no test 'shiny'"),
+        ("\n{% include 'x' %}", 2, "the block 'include'"), ("{% extends 'x' %}", 1, "the block 'extends'"),
+        ("{{ shout() }}", 1, "'shout' is undefined"), ("{{ lipsum() }}", 1, "'lipsum'"),
+        ("{{ 'a'.encode() }}", 1, "'encode'"),
+    ])
+    func whatIsUnknownIsNamedWhenItIsReached(source: String, line: Int, part: String) throws {
+        let error = try error(source)
+        #expect(error.line == line, "\(error)")
+        #expect(error.reason.contains(part), "\(error)")
+        let behindBranch = try ChatTemplate("{% if false %}" + source + "{% endif %}a", name: "test.jinja")
+        #expect(try behindBranch.render(messages: [], addGenerationPrompt: false) == "a")
     }
 
     @Test(arguments: [
@@ -62,10 +69,10 @@ import Testing
 
     @Test(arguments: [
         ("\n{{ user.name }}", 2, "'user' is undefined"), ("\n\n{{ messages.x.y }}", 3, "'x'"),
-        ("{{ 'a'.swapcase() }}", 1, "'swapcase'"), ("{{ [].append(1) }}", 1, "'append'"),
-        ("{{ {}.update({}) }}", 1, "'update'"), ("{{ 1 / 0 }}", 1, "zero"), ("{{ '%s' % 1 }}", 1, "'%'"),
+        ("{{ [].append(1) }}", 1, "'append'"),
+        ("{{ {}.update({}) }}", 1, "'update'"), ("{{ 1 / 0 }}", 1, "zero"), ("{{ '%s' % () }}", 1, "'%'"),
         ("\n{% for x in 5 %}{% endfor %}", 2, "an integer"), ("{% for a, b in [[1]] %}{% endfor %}", 1, "1 values"),
-        ("{% set x = 1 %}\n{% set x.y = 1 %}", 2, "'x' is not a namespace"), ("\n{{ namespace() }}", 2, "a namespace"),
+        ("{% set x = 1 %}\n{% set x.y = 1 %}", 2, "'x' is not a namespace"), ("\n{{ joiner() }}", 2, "a function"),
         ("{{ 9223372036854775807 + 1 }}", 1, "64 bits"), ("{{ {[]: 1} }}", 1, "a list"),
         ("{{ [] | join | tojson(1, -2, 3) }}", 1, "iterated"),
         ("{{ range | tojson }}", 1, "a function"), ("{% macro m(a) %}{% endmacro %}\n{{ m(b=1) }}", 2, "'b'"),

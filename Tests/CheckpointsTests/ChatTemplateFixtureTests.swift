@@ -3,7 +3,8 @@ import Foundation
 import RepositoryFiles
 import Testing
 
-/// Templates rendered by Jinja2 with the settings of transformers; see Tools/fixtures/chat-templates.
+/// Templates rendered by Jinja2 with the settings of transformers; see Tools/fixtures/chat-templates and
+/// Tools/fixtures/chat-template-features.
 @Suite struct ChatTemplateFixtureTests {
     struct Case: Decodable {
         let name: String
@@ -59,13 +60,16 @@ import Testing
     }
 
     static func cases() throws -> [Case] {
-        let file = Repository.root.appending(path: "Tests/CheckpointsTests/Fixtures/chat_templates.json")
-        return try JSONDecoder().decode([Case].self, from: Data(contentsOf: file))
+        try ["chat_templates.json", "chat_template_features.json"].flatMap { name in
+            let file = Repository.root.appending(path: "Tests/CheckpointsTests/Fixtures/\(name)")
+            return try JSONDecoder().decode([Case].self, from: Data(contentsOf: file))
+        }
     }
 
     static func render(_ item: Case) throws -> String {
-        // The fixtures' strftime_now returns 2024-07-26 09:05:03, local time.
-        let parts = DateComponents(year: 2024, month: 7, day: 26, hour: 9, minute: 5, second: 3)
+        // The fixtures' strftime_now returns 2024-07-26 09:05:03.25, local time.
+        let parts = DateComponents(
+            year: 2024, month: 7, day: 26, hour: 9, minute: 5, second: 3, nanosecond: 250_000_000)
         return try ChatTemplate(item.template, name: item.name).render(
             messages: item.messages.map { ChatMessage(role: $0.role, content: $0.content) },
             addGenerationPrompt: item.addGenerationPrompt, variables: item.variables.mapValues(\.value),
@@ -74,7 +78,7 @@ import Testing
 
     @Test func rendersWhatJinja2Renders() throws {
         let cases = try Self.cases()
-        #expect(cases.count > 700)
+        #expect(cases.count > 1190)
         for item in cases {
             guard let text = item.text else { continue }
             do {
@@ -91,7 +95,7 @@ import Testing
 
     @Test func failsWhereJinja2Fails() throws {
         let failing = try Self.cases().filter { $0.fails == true }
-        #expect(failing.count >= 85)
+        #expect(failing.count >= 145)
         for item in failing {
             #expect(throws: ChatTemplateError.self, "\(item.name)") { try Self.render(item) }
         }

@@ -20,8 +20,8 @@ public struct ChatMessage: Sendable, Hashable {
 ///
 /// Templates are written in Jinja. This type supports the part of it that chat templates use, as transformers'
 /// `apply_chat_template` renders it (Jinja2's immutable sandbox with `trim_blocks`, `lstrip_blocks` and the loop
-/// controls). Other features are refused by name: blocks, filters and tests when the template is read, methods when
-/// they are called.
+/// controls). What is not supported is refused by name: tags when the template is read, and filters, tests and methods
+/// when they are reached, so that a branch not taken does not matter.
 ///
 /// Templates are untrusted: rendering always ends, with a bounded use of time, memory and stack.
 public struct ChatTemplate: Sendable {
@@ -29,7 +29,7 @@ public struct ChatTemplate: Sendable {
     public let name: String
     /// The variables of every rendering: the special tokens of `tokenizer_config.json`.
     public let standardVariables: [String: TemplateValue]
-    private let statements: [TemplateStatement]
+    private let parsed: ParsedTemplate
 
     /// Reads a template.
     ///
@@ -42,7 +42,7 @@ public struct ChatTemplate: Sendable {
         self.name = name
         self.standardVariables = standardVariables
         do {
-            statements = try TemplateParser.statements(of: source)
+            parsed = try TemplateParser.parse(source)
         } catch let fault as TemplateFault {
             throw fault.named(name)
         }
@@ -71,7 +71,7 @@ public struct ChatTemplate: Sendable {
         do {
             let budget = TemplateBudget()
             let values = try all.mapValues { try RenderValue($0, budget: budget, level: 0) }
-            return try TemplateEvaluator(variables: values, now: now).render(statements)
+            return try TemplateEvaluator(parsed, variables: values, now: now).render()
         } catch let fault as TemplateFault {
             throw fault.named(name)
         }

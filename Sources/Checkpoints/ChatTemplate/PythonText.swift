@@ -162,6 +162,12 @@ enum PythonText {
         return parts.map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// `str.rsplit` without a separator.
+    static func wordsFromRight(_ text: String, limit: Int) -> [String] {
+        words(string(text.unicodeScalars.reversed()), limit: limit)
+            .map { string($0.unicodeScalars.reversed()) }.reversed()
+    }
+
     /// `str.split` without a separator: at runs of whitespace, none at the ends.
     static func words(_ text: String, limit: Int) -> [String] {
         var parts: [String] = []
@@ -265,13 +271,18 @@ enum PythonText {
         return "\\" + letter + hexadecimal(scalar.value, width: width)
     }
 
+    /// `text` with escapes for all that is not ASCII, as `ascii` writes it.
+    static func escapingNonASCII(_ text: String) -> String {
+        text.unicodeScalars.reduce(into: "") { $0 += $1.isASCII ? String(Character($1)) : escape($1) }
+    }
+
     static func hexadecimal(_ value: UInt32, width: Int) -> String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 
     /// `str.isprintable` of one code point.
-    private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+    static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
         case .spaceSeparator: scalar == " "

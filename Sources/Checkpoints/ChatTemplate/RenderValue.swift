@@ -1,6 +1,7 @@
 /// A value during rendering: the Python values that templates can see.
 ///
-/// Values are immutable, as in the sandbox in which transformers renders; only a namespace's attributes can change.
+/// Values are immutable, as in the sandbox in which transformers renders. Namespaces, loops and functions are references:
+/// they stay the same object in a list or a variable.
 enum RenderValue {
     /// The value of a missing variable or attribute; the text says what is missing.
     case undefined(String)
@@ -17,9 +18,32 @@ enum RenderValue {
     case function(RenderFunction)
 
     enum SequenceKind {
-        case list, tuple, range
-        /// The result of `keys()`, `values()` and `items()`: it can be visited and counted, not indexed.
-        case view
+        case list, tuple
+        case range(RenderRange)
+        /// An element of what `groupby` returns: a tuple whose parts are also the attributes `grouper` and `list`.
+        case group
+        case view(View)
+
+        /// The results of `keys()`, `values()` and `items()`: they can be visited and counted, not indexed.
+        enum View: String { case keys, values, items }
+
+        /// Python's type; kinds of the same type can be equal.
+        enum PythonType { case list, tuple, range, view }
+
+        var type: PythonType {
+            switch self {
+            case .list: .list
+            case .tuple, .group: .tuple
+            case .range: .range
+            case .view: .view
+            }
+        }
+
+        var isView: Bool { type == .view }
+        /// Whether sequences of this kind can be joined, repeated and ordered.
+        var isGrowing: Bool { type == .list || type == .tuple }
+        /// The kind of a part of such a sequence, or of several of them.
+        var grown: SequenceKind { type == .list ? .list : .tuple }
     }
 
     /// Python's name of the type, for messages.
@@ -31,10 +55,13 @@ enum RenderValue {
         case .integer: "an integer"
         case .float: "a float"
         case .string: "a string"
-        case .sequence(.list, _): "a list"
-        case .sequence(.tuple, _): "a tuple"
-        case .sequence(.range, _): "a range"
-        case .sequence(.view, _): "a dictionary's view"
+        case .sequence(let kind, _):
+            switch kind.type {
+            case .list: "a list"
+            case .tuple: "a tuple"
+            case .range: "a range"
+            case .view: "a dictionary's view"
+            }
         case .stream: "a generator"
         case .dictionary: "a dictionary"
         case .namespace: "a namespace"
@@ -43,13 +70,15 @@ enum RenderValue {
         }
     }
 
-    /// The number of levels of lists and dictionaries.
+    /// The number of levels of values that hold values. A namespace starts anew, because the evaluator empties it.
     var depth: Int {
         switch self {
         case .sequence(_, let items): items.depth
         case .stream(let stream): stream.depth
         case .dictionary(let dictionary): dictionary.depth
-        default: 0
+        case .loop(let loop): loop.items.depth
+        case .function(let function): function.depth
+        case .undefined, .none, .boolean, .integer, .float, .string, .namespace: 0
         }
     }
 
@@ -58,7 +87,6 @@ enum RenderValue {
         switch self {
         case .string(let text): 1 + text.utf8.count / 64
         case .sequence(_, let items): items.weight
-        case .stream(let stream): stream.weight
         case .dictionary(let dictionary): dictionary.weight
         default: 1
         }
@@ -78,125 +106,9 @@ enum RenderValue {
         case .string(let text): !text.isEmpty
         case .sequence(_, let items): !items.elements.isEmpty
         case .dictionary(let dictionary): !dictionary.entries.isEmpty
-        case .loop(let loop): !loop.elements.isEmpty
+        case .loop(let loop): !loop.items.elements.isEmpty
         case .stream, .namespace, .function: true
         }
-    }
-}
-
-/// The elements of a sequence, with the numbers that bound a walk over them.
-struct RenderItems {
-    let elements: [RenderValue]
-    let depth: Int
-    let weight: Int
-
-    init(_ elements: [RenderValue], budget: TemplateBudget) throws {
-        try budget.make(bytes: elements.count * MemoryLayout<RenderValue>.stride)
-        (depth, weight) = try Self.measure(elements)
-        self.elements = elements
-    }
-
-    /// The depth and weight of something that holds `elements`. Refuses functions, namespaces and loops, because they
-    /// refer to values that can change and so could contain themselves.
-    static func measure(_ elements: some Sequence<RenderValue>) throws -> (depth: Int, weight: Int) {
-        var depth = 0
-        var weight = 1
-        for element in elements {
-            switch element {
-            case .namespace, .loop, .function:
-                throw TemplateFault("\(element.typeName) cannot be put into a list, a dictionary or a namespace")
-            default: break
-            }
-            depth = max(depth, element.depth)
-            weight += element.weight
-            guard weight <= TemplateLimits.valueWeight else {
-                throw TemplateFault("a list or dictionary holds more than \(TemplateLimits.valueWeight) values")
-            }
-        }
-        guard depth < TemplateLimits.valueDepth else {
-            throw TemplateFault("lists or dictionaries are nested more than \(TemplateLimits.valueDepth) levels deep")
-        }
-        return (depth + 1, weight)
-    }
-}
-
-/// The result of `map`, `select` and similar filters: it can be visited once and is always true.
-final class RenderStream {
-    private var items: RenderItems?
-    let depth: Int
-    let weight: Int
-
-    init(_ items: RenderItems) {
-        self.items = items
-        depth = items.depth
-        weight = items.weight
-    }
-
-    func take() -> [RenderValue] {
-        defer { items = nil }
-        return items?.elements ?? []
-    }
-}
-
-/// Keys and values in the order of insertion.
-struct RenderDictionary {
-    let entries: [(key: RenderValue, value: RenderValue)]
-    private let positions: [RenderValue: Int]
-    let depth: Int
-    let weight: Int
-
-    /// A key that occurs twice keeps its first place and its last value.
-    init(_ pairs: [(key: RenderValue, value: RenderValue)], budget: TemplateBudget) throws {
-        try budget.make(bytes: pairs.count * 4 * MemoryLayout<RenderValue>.stride)
-        (depth, weight) = try RenderItems.measure(pairs.lazy.flatMap { [$0.key, $0.value] })
-        var entries: [(key: RenderValue, value: RenderValue)] = []
-        var positions: [RenderValue: Int] = [:]
-        for pair in pairs {
-            guard pair.key.isHashable else {
-                throw TemplateFault("\(pair.key.typeName) cannot be a dictionary's key")
-            }
-            if let position = positions[pair.key] {
-                entries[position].value = pair.value
-            } else {
-                positions[pair.key] = entries.count
-                entries.append(pair)
-            }
-        }
-        self.entries = entries
-        self.positions = positions
-    }
-
-    subscript(key: RenderValue) -> RenderValue? {
-        key.isHashable ? positions[key].map { entries[$0].value } : nil
-    }
-}
-
-/// `namespace(…)`: attributes that a template can set from any scope.
-final class RenderNamespace {
-    private(set) var attributes: [String: RenderValue] = [:]
-
-    func set(_ name: String, to value: RenderValue) throws {
-        _ = try RenderItems.measure(CollectionOfOne(value))
-        attributes[name] = value
-    }
-}
-
-/// The variable `loop`: the progress of a `for`.
-final class RenderLoop {
-    let elements: [RenderValue]
-    var index = 0
-
-    init(_ elements: [RenderValue]) { self.elements = elements }
-}
-
-/// A value that a template can call.
-final class RenderFunction {
-    let name: String
-    let call: (TemplateEvaluator, RenderArguments) throws -> RenderValue
-
-    init(_ name: String, call: @escaping (TemplateEvaluator, RenderArguments) throws -> RenderValue) {
-        self.name = name
-        self.call = call
     }
 }
 
@@ -216,9 +128,14 @@ extension RenderValue: Hashable {
 
     var isHashable: Bool {
         switch self {
-        case .sequence(.tuple, let items): items.elements.allSatisfy(\.isHashable)
-        case .sequence(.list, _), .sequence(.view, _), .dictionary: false
-        default: true
+        case .sequence(let kind, let items):
+            switch kind.type {
+            case .list, .view: false
+            case .range: true
+            case .tuple: items.elements.allSatisfy(\.isHashable)
+            }
+        case .dictionary: false
+        case .undefined, .none, .boolean, .integer, .float, .string, .stream, .namespace, .loop, .function: true
         }
     }
 
@@ -227,7 +144,7 @@ extension RenderValue: Hashable {
         case (.undefined, .undefined), (.none, .none): return true
         case (.string(let a), .string(let b)): return a.utf8.elementsEqual(b.utf8)
         case (.sequence(let kind, let a), .sequence(let other, let b)):
-            return kind == other && a.elements == b.elements
+            return kind.type == other.type && a.elements == b.elements
         case (.dictionary(let a), .dictionary(let b)):
             return a.entries.count == b.entries.count
                 && a.entries.allSatisfy { entry in b[entry.key].map { $0 == entry.value } ?? false }

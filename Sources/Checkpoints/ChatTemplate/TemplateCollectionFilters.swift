@@ -16,17 +16,27 @@ extension TemplateFilters {
             if case .string(let text) = value {
                 return try evaluator.made(PythonText.string(text.unicodeScalars.reversed()))
             }
-            return try evaluator.stream(evaluator.elements(of: value).reversed())
+            let elements = try evaluator.elements(of: value)
+            return try evaluator.stream(over: value) { _ in elements.reversed() }
         },
         "items": Filter { evaluator, value, _ in
-            switch value {
-            case .undefined: return try evaluator.stream([])
-            case .dictionary(let dictionary): return try evaluator.stream(evaluator.pairs(of: dictionary))
-            default: throw TemplateFault("'items' needs a dictionary, not \(value.typeName)")
+            try evaluator.stream(over: value) { evaluator in
+                switch value {
+                case .undefined: return []
+                case .dictionary(let dictionary): return try evaluator.pairs(of: dictionary)
+                default: throw TemplateFault("'items' needs a dictionary, not \(value.typeName)")
+                }
             }
         },
+        "random": Filter { evaluator, value, _ in
+            switch value {
+            case .string, .sequence: break
+            default: throw TemplateFault("'random' needs a list, not \(value.typeName)")
+            }
+            return try evaluator.elements(of: value).randomElement() ?? .undefined("there is no item to choose from")
+        },
         "sort": Filter(["reverse", "case_sensitive", "attribute"]) { evaluator, value, arguments in
-            let keyed = try keyed(evaluator, value, caseSensitive: arguments[1], attribute: arguments[2])
+            let keyed = try keyedBySeveral(evaluator, value, caseSensitive: arguments[1], attributes: arguments[2])
             return try evaluator.list(sorted(evaluator, keyed, isReversed: arguments[0]?.isTrue ?? false))
         },
         "dictsort": Filter(["case_sensitive", "by", "reverse"]) { evaluator, value, arguments in
@@ -41,13 +51,16 @@ extension TemplateFilters {
             return try evaluator.list(sorted(evaluator, keyed, isReversed: arguments[2]?.isTrue ?? false))
         },
         "unique": Filter(["case_sensitive", "attribute"]) { evaluator, value, arguments in
-            var seen: Set<RenderValue> = []
-            let keyed = try keyed(evaluator, value, caseSensitive: arguments[0], attribute: arguments[1])
-            let kept = try keyed.filter { pair in
-                guard pair.key.isHashable else { throw TemplateFault("'unique' cannot compare \(pair.key.typeName)") }
-                return seen.insert(pair.key).inserted
+            try evaluator.stream(over: value) { evaluator in
+                var seen: Set<RenderValue> = []
+                let keyed = try keyed(evaluator, value, caseSensitive: arguments[0], attribute: arguments[1])
+                return try keyed.filter { pair in
+                    guard pair.key.isHashable else {
+                        throw TemplateFault("'unique' cannot compare \(pair.key.typeName)")
+                    }
+                    return seen.insert(pair.key).inserted
+                }.map(\.value)
             }
-            return try evaluator.stream(kept.map(\.value))
         },
         "min": Filter(["case_sensitive", "attribute"]) { evaluator, value, arguments in
             try extreme(evaluator, value, arguments, isMaximum: false)
@@ -64,7 +77,7 @@ extension TemplateFilters {
         },
     ]
 
-    private typealias Keyed = (key: RenderValue, value: RenderValue)
+    typealias Keyed = (key: RenderValue, value: RenderValue)
 
     private static func join(
         _ evaluator: TemplateEvaluator, _ value: RenderValue, _ arguments: [RenderValue?]
@@ -82,7 +95,7 @@ extension TemplateFilters {
 
     /// The elements of `value` with their keys for comparisons: themselves or an attribute, without case unless asked
     /// otherwise.
-    private static func keyed(
+    static func keyed(
         _ evaluator: TemplateEvaluator, _ value: RenderValue, caseSensitive: RenderValue?, attribute: RenderValue?
     ) throws -> [Keyed] {
         let attribute = evaluator.isNone(attribute) ? nil : attribute
@@ -95,8 +108,25 @@ extension TemplateFilters {
         }
     }
 
+    /// The same, but `attributes` may name several, separated by commas; the keys are lists then.
+    private static func keyedBySeveral(
+        _ evaluator: TemplateEvaluator, _ value: RenderValue, caseSensitive: RenderValue?, attributes: RenderValue?
+    ) throws -> [Keyed] {
+        guard case .string(let names)? = attributes, names.utf8.contains(0x2C) else {
+            return try keyed(evaluator, value, caseSensitive: caseSensitive, attribute: attributes)
+        }
+        let elements = try evaluator.list(evaluator.elements(of: value))
+        var keys: [[RenderValue]] = []
+        for name in PythonText.split(names, by: ",", limit: -1) {
+            let column = try keyed(evaluator, elements, caseSensitive: caseSensitive, attribute: .string(name))
+            if keys.isEmpty { keys = column.map { _ in [] } }
+            for (index, pair) in column.enumerated() { keys[index].append(pair.key) }
+        }
+        return try zip(keys, evaluator.elements(of: elements)).map { (try evaluator.list($0), $1) }
+    }
+
     /// Sorts so that elements with equal keys keep their order, in reverse too, as Python's sort does.
-    private static func sorted(
+    static func sorted(
         _ evaluator: TemplateEvaluator, _ keyed: [Keyed], isReversed: Bool
     ) throws -> [RenderValue] {
         try keyed.enumerated().sorted { left, right in

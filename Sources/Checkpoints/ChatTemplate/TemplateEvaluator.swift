@@ -1,42 +1,38 @@
 import Foundation
 
-/// An evaluator that renders parsed statements once.
+/// An evaluator that renders a parsed template once. Statements, loops and macros are in extensions.
 final class TemplateEvaluator {
     let budget = TemplateBudget()
     /// The time that `strftime_now` returns.
     let now: Date
-    private var output = ""
-    private var scope: TemplateScope
+    let template: ParsedTemplate
+    var output = ""
+    var scope: TemplateScope
+    /// The scope of the template's own variables, which blocks see.
+    let root: TemplateScope
     private var depth = 0
+    /// Scopes that a function keeps and namespaces. They can refer to themselves, so the evaluator empties them.
+    private var capturedScopes: [TemplateScope] = []
+    private var namespaces: [RenderNamespace] = []
 
-    init(variables: [String: RenderValue], now: Date) {
+    init(_ template: ParsedTemplate, variables: [String: RenderValue], now: Date) {
+        self.template = template
         self.now = now
         let globals = TemplateScope(parent: nil)
         globals.variables = TemplateFunctions.globals
-        scope = TemplateScope(parent: globals)
-        scope.variables = variables
+        root = TemplateScope(parent: globals)
+        root.variables = variables
+        scope = root
+        globals.variables["self"] = .function(blockReferences)
     }
 
-    func render(_ statements: [TemplateStatement]) throws -> String {
-        // Macros refer to the scope that refers to them.
-        defer { scope.variables = [:] }
-        _ = try execute(statements)
-        return output
-    }
-
-    // MARK: Statements
-
-    /// The way in which a run of statements ended.
-    private enum Flow { case normal, breakLoop, continueLoop }
-
-    private func execute(_ statements: [TemplateStatement]) throws -> Flow {
-        try deeper {
-            for statement in statements {
-                let flow = try execute(statement)
-                if flow != .normal { return flow }
-            }
-            return .normal
+    func render() throws -> String {
+        defer {
+            for scope in capturedScopes + [root] { scope.variables = [:] }
+            for namespace in namespaces { namespace.clear() }
         }
+        _ = try execute(template.statements)
+        return output
     }
 
     /// Recursion of every kind passes here, so that the stack cannot overflow.
@@ -49,163 +45,37 @@ final class TemplateEvaluator {
         return try action()
     }
 
-    private func execute(_ statement: TemplateStatement) throws -> Flow {
-        try budget.visit()
-        switch statement {
-        case .text(let text): try append(text, to: &output)
-        case .output(let expression): try write(expression)
-        case .conditional(let branches, let otherwise): return try choose(branches, otherwise)
-        case .loop(let loop): return try run(loop)
-        case .breakLoop: return .breakLoop
-        case .continueLoop: return .continueLoop
-        case .assign(let target, let expression, let line):
-            let value = try evaluate(expression)
-            try atLine(line) { try assign(value, to: target) }
-        case .assignAttribute(let namespace, let attribute, let expression, let line):
-            let value = try evaluate(expression)
-            try atLine(line) { try assign(value, to: attribute, of: namespace) }
-        case .assignBlock(let name, let attribute, let filters, let body, let line):
-            let (flow, text) = try captured(body)
-            guard flow == .normal else { return flow }
-            let value = try apply(filters, to: .string(text))
-            try atLine(line) {
-                try attribute.map { try assign(value, to: $0, of: name) } ?? assign(value, to: .name(name))
-            }
-        case .filterBlock(let filters, let body):
-            let (flow, text) = try captured(body)
-            guard flow == .normal else { return flow }
-            try append(self.text(of: apply(filters, to: .string(text))), to: &output)
-        case .with(let values, let body): return try with(values, body)
-        case .scoped(let body): return try scoped { try execute(body) }
-        case .macro(let macro): scope.variables[macro.name] = .function(function(for: macro))
-        }
-        return .normal
-    }
-
-    private func write(_ expression: TemplateExpression) throws {
-        let value = try evaluate(expression)
-        try atLine(expression.line) { try append(text(of: value), to: &output) }
-    }
-
-    private func choose(
-        _ branches: [(condition: TemplateExpression, body: [TemplateStatement])], _ otherwise: [TemplateStatement]
-    ) throws -> Flow {
-        for branch in branches where try evaluate(branch.condition).isTrue { return try execute(branch.body) }
-        return try execute(otherwise)
-    }
-
-    private func with(
-        _ values: [(name: String, value: TemplateExpression)], _ body: [TemplateStatement]
-    ) throws -> Flow {
-        // Each value sees the scope outside, not the values before it.
-        let evaluated = try values.map { ($0.name, try evaluate($0.value)) }
-        return try scoped {
-            for (name, value) in evaluated { scope.variables[name] = value }
-            return try execute(body)
-        }
-    }
-
-    private func run(_ loop: TemplateLoop) throws -> Flow {
-        let iterable = try evaluate(loop.iterable)
-        var elements = try atLine(loop.line) { try self.elements(of: iterable) }
-        if let condition = loop.condition {
-            elements = try elements.filter { element in
-                try budget.visit()
-                return try scoped {
-                    try atLine(loop.line) { try assign(element, to: loop.target) }
-                    return try evaluate(condition).isTrue
-                }
-            }
-        }
-        guard !elements.isEmpty else { return try scoped { try execute(loop.otherwise) } }
-        let state = RenderLoop(elements)
-        for (index, element) in elements.enumerated() {
-            try budget.visit()
-            state.index = index
-            let flow = try scoped {
-                scope.variables["loop"] = .loop(state)
-                try atLine(loop.line) { try assign(element, to: loop.target) }
-                return try execute(loop.body)
-            }
-            if flow == .breakLoop { break }
-        }
-        return .normal
-    }
-
-    /// Runs statements in a separate scope and returns the text that they write.
-    private func captured(_ body: [TemplateStatement]) throws -> (Flow, String) {
-        let outer = output
-        output = ""
-        defer { output = outer }
-        let flow = try scoped { try execute(body) }
-        return (flow, output)
-    }
-
     // MARK: Scopes
 
-    private func scoped<Result>(_ action: () throws -> Result) rethrows -> Result {
+    func scoped<Result>(_ action: () throws -> Result) rethrows -> Result {
         try scoped(in: TemplateScope(parent: scope), action)
     }
 
-    private func scoped<Result>(in inner: TemplateScope, _ action: () throws -> Result) rethrows -> Result {
+    func scoped<Result>(in inner: TemplateScope, _ action: () throws -> Result) rethrows -> Result {
         let outer = scope
         scope = inner
-        defer {
-            inner.variables = [:]
-            scope = outer
-        }
+        defer { scope = outer }
         return try action()
     }
 
-    private func assign(_ value: RenderValue, to target: TemplateTarget) throws {
-        switch target {
-        case .name(let name): scope.variables[name] = value
-        case .tuple(let targets):
-            let elements = try elements(of: value)
-            guard elements.count == targets.count else {
-                throw TemplateFault("\(elements.count) values cannot be assigned to \(targets.count) names")
-            }
-            for (target, element) in zip(targets, elements) { try assign(element, to: target) }
-        }
+    /// The current scope, for a function that keeps it.
+    func capturedScope() throws -> TemplateScope {
+        try budget.make(bytes: TemplateLimits.referenceBytes)
+        if capturedScopes.last !== scope { capturedScopes.append(scope) }
+        return scope
     }
 
-    private func assign(_ value: RenderValue, to attribute: String, of name: String) throws {
-        guard case .namespace(let namespace)? = scope.find(name) else {
-            throw TemplateFault("'\(name)' is not a namespace, so that its attribute '\(attribute)' cannot be set")
-        }
-        try namespace.set(attribute, to: value)
-    }
-
-    // MARK: Macros
-
-    private func function(for macro: TemplateMacro) -> RenderFunction {
-        let definition = scope
-        return RenderFunction(macro.name) { evaluator, arguments in
-            try evaluator.run(macro, definedIn: definition, arguments)
-        }
-    }
-
-    private func run(
-        _ macro: TemplateMacro, definedIn definition: TemplateScope, _ arguments: RenderArguments
-    ) throws -> RenderValue {
-        let values = try arguments.bind(macro.parameters.map(\.name), of: "the macro '\(macro.name)'")
-        let outer = output
-        output = ""
-        defer { output = outer }
-        return try scoped(in: TemplateScope(parent: definition)) {
-            for (parameter, value) in zip(macro.parameters, values) {
-                let missing = RenderValue.undefined("the parameter '\(parameter.name)' was not given")
-                scope.variables[parameter.name] = try value ?? parameter.standard.map(evaluate) ?? missing
-            }
-            _ = try execute(macro.body)
-            return .string(output)
-        }
+    func makeNamespace() throws -> RenderNamespace {
+        try budget.make(bytes: TemplateLimits.referenceBytes)
+        let namespace = RenderNamespace()
+        namespaces.append(namespace)
+        return namespace
     }
 
     // MARK: Expressions
 
     /// Adds this line to an error without a line.
-    private func atLine<Result>(_ line: Int, _ action: () throws -> Result) throws -> Result {
+    func atLine<Result>(_ line: Int, _ action: () throws -> Result) throws -> Result {
         do {
             return try action()
         } catch var fault as TemplateFault where fault.line == nil {
@@ -312,22 +182,45 @@ final class TemplateEvaluator {
 
     // MARK: Calls
 
-    private func evaluated(_ arguments: TemplateCallArguments) throws -> RenderArguments {
-        RenderArguments(
+    func evaluated(_ arguments: TemplateCallArguments) throws -> RenderArguments {
+        var result = RenderArguments(
             positional: try arguments.positional.map(evaluate),
             named: try arguments.named.map { ($0.name, try evaluate($0.value)) })
+        if let spread = try arguments.spread.map(evaluate) { result.positional += try elements(of: spread) }
+        if let spread = try arguments.spreadNamed.map(evaluate) {
+            guard case .dictionary(let dictionary) = spread else {
+                throw TemplateFault("'**' needs a dictionary, not \(spread.typeName)")
+            }
+            for (key, value) in dictionary.entries {
+                let name = try string(key, "a key after '**'")
+                guard !result.named.contains(where: { $0.name == name }) else {
+                    throw TemplateFault("the argument '\(name)' is given twice")
+                }
+                result.named.append((name, value))
+            }
+        }
+        return result
     }
 
     private func call(_ callee: TemplateExpression, _ arguments: TemplateCallArguments) throws -> RenderValue {
-        let value = try evaluate(callee)
-        switch value {
-        case .function(let function): return try function.call(self, evaluated(arguments))
+        try call(evaluate(callee), evaluated(arguments))
+    }
+
+    func call(_ callee: RenderValue, _ arguments: RenderArguments) throws -> RenderValue {
+        switch callee {
+        case .function(let function) where function.isCallable: return try function.call(self, arguments)
+        case .loop(let loop):
+            guard let recurse = loop.recurse else {
+                throw TemplateFault("'loop' is only called in a loop that is marked as 'recursive'")
+            }
+            let values = try arguments.bind(["iterable"], required: 1, of: "'loop'")
+            return try recurse(self, values[0] ?? .none)
         case .undefined(let reason): throw TemplateFault("\(reason), and cannot be called")
-        default: throw TemplateFault("\(value.typeName) cannot be called")
+        default: throw TemplateFault("\(callee.typeName) cannot be called")
         }
     }
 
-    private func apply(_ filters: [TemplateFilterCall], to start: RenderValue) throws -> RenderValue {
+    func apply(_ filters: [TemplateFilterCall], to start: RenderValue) throws -> RenderValue {
         try filters.reduce(start) { value, filter in try atLine(filter.line) { try apply(filter, to: value) } }
     }
 
@@ -350,36 +243,5 @@ final class TemplateScope {
             scope = current.parent
         }
         return nil
-    }
-}
-
-/// Evaluated arguments of a call, a filter or a test.
-struct RenderArguments {
-    var positional: [RenderValue] = []
-    var named: [(name: String, value: RenderValue)] = []
-
-    /// The arguments in the order of `parameters`, nil for absent ones; refuses those that fit no parameter.
-    func bind(_ parameters: [String], of callee: String) throws -> [RenderValue?] {
-        guard positional.count <= parameters.count else {
-            throw TemplateFault("\(callee) takes \(parameters.count) arguments, not \(positional.count)")
-        }
-        var values: [RenderValue?] = positional + Array(repeating: nil, count: parameters.count - positional.count)
-        for (name, value) in named {
-            guard let index = parameters.firstIndex(of: name) else {
-                throw TemplateFault("\(callee) has no parameter '\(name)'")
-            }
-            guard values[index] == nil else { throw TemplateFault("\(callee) is given '\(name)' twice") }
-            values[index] = value
-        }
-        return values
-    }
-
-    /// The same as `bind(_:of:)`, but the first `required` arguments have to be given.
-    func bind(_ parameters: [String], required: Int, of callee: String) throws -> [RenderValue?] {
-        let values = try bind(parameters, of: callee)
-        for (parameter, value) in zip(parameters, values).prefix(required) where value == nil {
-            throw TemplateFault("\(callee) needs the argument '\(parameter)'")
-        }
-        return values
     }
 }

@@ -172,15 +172,13 @@ extension TemplateParser {
         }
     }
 
-    private func named(_ name: String, line: Int) throws -> TemplateExpression {
+    private mutating func named(_ name: String, line: Int) throws -> TemplateExpression {
         switch name {
         case "true", "True": return try TemplateExpression(.boolean(true), line: line)
         case "false", "False": return try TemplateExpression(.boolean(false), line: line)
         case "none", "None": return try TemplateExpression(.none, line: line)
         default:
-            if isInMacro, ["varargs", "kwargs", "caller"].contains(name) {
-                throw TemplateFault("'\(name)' of a macro is not supported", line: line)
-            }
+            if let special = TemplateMacro.Special(rawValue: name) { specials.insert(special) }
             return try TemplateExpression(.name(name), line: line)
         }
     }
@@ -271,9 +269,6 @@ extension TemplateParser {
 
     private mutating func call(_ callee: TemplateExpression) throws -> TemplateExpression {
         let line = current.line
-        if case .name(let name) = callee.kind, ["cycler", "joiner", "lipsum"].contains(name) {
-            throw TemplateFault("the function '\(name)' is not supported", line: line)
-        }
         let arguments = try nested { try $0.callArguments() }
         return try TemplateExpression(.call(callee, arguments), line: line, children: [callee] + arguments.expressions)
     }
@@ -286,26 +281,36 @@ extension TemplateParser {
             if !isFirst { try expect(symbol: ",") }
             isFirst = false
             if isSymbol(")") { break }
-            let line = current.line
-            if isSymbol("*") || isSymbol("**") {
-                throw TemplateFault("spreading arguments with \(current.shown) is not supported", line: line)
-            }
-            if case .name(let name) = current.kind, next.kind == .symbol("=") {
-                advance()
-                advance()
-                guard !arguments.named.contains(where: { $0.name == name }) else {
-                    throw TemplateFault("the argument '\(name)' is given twice", line: line)
-                }
-                arguments.named.append((name, try expression()))
-            } else {
-                guard arguments.named.isEmpty else {
-                    throw TemplateFault("an argument without a name follows one with a name", line: line)
-                }
-                arguments.positional.append(try expression())
-            }
+            try argument(of: &arguments)
         }
         advance()
         return arguments
+    }
+
+    private mutating func argument(of arguments: inout TemplateCallArguments) throws {
+        let line = current.line
+        func refuse(_ isRefused: Bool, _ reason: String) throws {
+            if isRefused { throw TemplateFault(reason, line: line) }
+        }
+        let hasSpread = arguments.spread != nil
+        let hasSpreadNamed = arguments.spreadNamed != nil
+        if take(symbol: "**") {
+            try refuse(hasSpreadNamed, "a call has two arguments with '**'")
+            arguments.spreadNamed = try expression()
+        } else if take(symbol: "*") {
+            try refuse(hasSpread || hasSpreadNamed, "an argument with '*' follows another one or one with '**'")
+            arguments.spread = try expression()
+        } else if case .name(let name) = current.kind, next.kind == .symbol("=") {
+            try refuse(hasSpreadNamed, "an argument follows one with '**'")
+            try refuse(arguments.named.contains { $0.name == name }, "the argument '\(name)' is given twice")
+            advance()
+            advance()
+            arguments.named.append((name, try expression()))
+        } else {
+            try refuse(!arguments.named.isEmpty, "an argument without a name follows one with a name")
+            try refuse(hasSpread || hasSpreadNamed, "an argument follows one with '*' or '**'")
+            arguments.positional.append(try expression())
+        }
     }
 
     // MARK: Filters and tests
@@ -313,30 +318,8 @@ extension TemplateParser {
     mutating func filterCall() throws -> TemplateFilterCall {
         let line = current.line
         let name = try expectName("a filter's name")
-        guard TemplateFilters.isKnown(name) else {
-            throw TemplateFault("the filter '\(name)' is not supported", line: line)
-        }
         let arguments = isSymbol("(") ? try nested { try $0.callArguments() } : TemplateCallArguments()
-        try checkNames(in: arguments, of: name)
         return TemplateFilterCall(name: name, arguments: arguments, line: line)
-    }
-
-    /// Refuses an unknown filter or test that is named in a filter's arguments, as in `map("nosuch")`.
-    private func checkNames(in arguments: TemplateCallArguments, of filter: String) throws {
-        let position: Int
-        switch filter {
-        case "map", "select", "reject": position = 0
-        case "selectattr", "rejectattr": position = 1
-        default: return
-        }
-        guard arguments.positional.indices.contains(position) else { return }
-        let argument = arguments.positional[position]
-        guard case .string(let name) = argument.kind else { return }
-        let isKnown = filter == "map" ? TemplateFilters.isKnown(name) : TemplateTests.isKnown(name)
-        guard isKnown else {
-            throw TemplateFault(
-                "the \(filter == "map" ? "filter" : "test") '\(name)' is not supported", line: argument.line)
-        }
     }
 
     /// `is [not] name [argument | (arguments)]`
@@ -344,9 +327,6 @@ extension TemplateParser {
         let line = advance().line
         let isNegated = take(word: "not")
         let name = try expectName("a test's name")
-        guard TemplateTests.isKnown(name) else {
-            throw TemplateFault("the test '\(name)' is not supported", line: line)
-        }
         var arguments = TemplateCallArguments()
         if isSymbol("(") {
             arguments = try nested { try $0.callArguments() }

@@ -1,6 +1,6 @@
-/// The filters of Jinja2 that chat templates use, with Jinja2's parameters, and `tojson` as transformers defines it.
+/// The filters of Jinja2 with Jinja2's parameters, and `tojson` as transformers defines it.
 enum TemplateFilters {
-    static func isKnown(_ name: String) -> Bool { table[name] != nil || variadic.contains(name) }
+    static func isKnown(_ name: String) -> Bool { table[name] != nil || variadic[name] != nil }
 
     static func apply(
         _ name: String, to value: RenderValue, _ arguments: RenderArguments, evaluator: TemplateEvaluator
@@ -14,14 +14,13 @@ enum TemplateFilters {
             let bound = try arguments.bind(filter.parameters, required: filter.required, of: "the filter '\(name)'")
             return try filter.body(evaluator, value, bound)
         }
-        switch name {
-        case "map": return try map(evaluator, value, arguments)
-        case "select", "reject": return try select(evaluator, value, arguments, keeps: name == "select")
-        default: return try selectByAttribute(evaluator, value, arguments, name)
-        }
+        guard let filter = variadic[name] else { throw TemplateFault("there is no filter '\(name)'") }
+        return try filter(evaluator, value, arguments)
     }
 
     typealias Body = @Sendable (TemplateEvaluator, RenderValue, [RenderValue?]) throws -> RenderValue
+
+    typealias VariadicBody = @Sendable (TemplateEvaluator, RenderValue, RenderArguments) throws -> RenderValue
 
     struct Filter: Sendable {
         let parameters: [String]
@@ -36,53 +35,83 @@ enum TemplateFilters {
     }
 
     private static let table: [String: Filter] =
-        texts.merging(numbers) { first, _ in first }.merging(collections) { first, _ in first }
+        [texts, numbers, collections, groups, markup, foldings].reduce(into: [:]) { table, part in
+            table.merge(part) { first, _ in first }
+        }
 
-    /// Filters that pass arguments on to another filter or test.
-    private static let variadic: Set = ["map", "select", "reject", "selectattr", "rejectattr"]
+    /// Filters that pass arguments on: to another filter, to a test, to a format.
+    private static let variadic: [String: VariadicBody] = [
+        "map": map,
+        "select": { try select($0, $1, $2, keeps: true) },
+        "reject": { try select($0, $1, $2, keeps: false) },
+        "selectattr": { try selectByAttribute($0, $1, $2, keeps: true) },
+        "rejectattr": { try selectByAttribute($0, $1, $2, keeps: false) },
+        "format": format,
+    ]
 
     // MARK: Filters that apply others
+
+    /// A stream of what `produce` makes of the elements of `value`: of none, and of whatever else is false, nothing.
+    private static func lazily(
+        _ evaluator: TemplateEvaluator, over value: RenderValue,
+        _ produce: @escaping (TemplateEvaluator, [RenderValue]) throws -> [RenderValue]
+    ) throws -> RenderValue {
+        try evaluator.stream(over: value) { evaluator in
+            value.isTrue ? try produce(evaluator, evaluator.elements(of: value)) : []
+        }
+    }
 
     private static func map(
         _ evaluator: TemplateEvaluator, _ value: RenderValue, _ arguments: RenderArguments
     ) throws -> RenderValue {
-        let elements = try evaluator.elements(of: value)
-        guard arguments.positional.isEmpty else {
-            let name = try evaluator.string(arguments.positional[0], "the filter of 'map'")
-            guard isKnown(name) else { throw TemplateFault("the filter '\(name)' is not supported") }
-            let rest = RenderArguments(positional: Array(arguments.positional.dropFirst()), named: arguments.named)
-            // map("map", "map", …) recurses as often as it has arguments.
-            return try evaluator.deeper {
-                try evaluator.stream(elements.map { try apply(name, to: $0, rest, evaluator: evaluator) })
+        try lazily(evaluator, over: value) { evaluator, elements in
+            guard arguments.positional.isEmpty else {
+                let name = try evaluator.string(arguments.positional[0], "the filter of 'map'")
+                let rest = RenderArguments(positional: Array(arguments.positional.dropFirst()), named: arguments.named)
+                return try elements.map { try apply(name, to: $0, rest, evaluator: evaluator) }
             }
+            let bound = try arguments.bind(["attribute", "default"], required: 1, of: "the filter 'map'")
+            let attribute = bound[0] ?? .none
+            let standard = evaluator.isNone(bound[1]) ? nil : bound[1]
+            return try elements.map { try evaluator.attribute(at: attribute, of: $0, otherwise: standard) }
         }
-        let bound = try arguments.bind(["attribute", "default"], required: 1, of: "the filter 'map'")
-        let attribute = bound[0] ?? .none
-        return try evaluator.stream(
-            elements.map { try evaluator.attribute(at: attribute, of: $0, otherwise: bound[1]) })
     }
 
     private static func select(
         _ evaluator: TemplateEvaluator, _ value: RenderValue, _ arguments: RenderArguments, keeps: Bool
     ) throws -> RenderValue {
-        try evaluator.stream(
-            evaluator.elements(of: value).filter { element in
-                try holds(evaluator, element, arguments.positional[...], arguments.named) == keeps
-            })
+        try lazily(evaluator, over: value) { evaluator, elements in
+            try elements.filter { try holds(evaluator, $0, arguments.positional[...], arguments.named) == keeps }
+        }
     }
 
     private static func selectByAttribute(
-        _ evaluator: TemplateEvaluator, _ value: RenderValue, _ arguments: RenderArguments, _ filter: String
+        _ evaluator: TemplateEvaluator, _ value: RenderValue, _ arguments: RenderArguments, keeps: Bool
     ) throws -> RenderValue {
-        guard let attribute = arguments.positional.first else {
-            throw TemplateFault("the filter '\(filter)' needs an attribute's name")
-        }
-        return try evaluator.stream(
-            evaluator.elements(of: value).filter { element in
+        try lazily(evaluator, over: value) { evaluator, elements in
+            guard let attribute = arguments.positional.first else {
+                throw TemplateFault("'selectattr' and 'rejectattr' need an attribute's name")
+            }
+            return try elements.filter { element in
                 let found = try evaluator.attribute(at: attribute, of: element)
-                let isMatch = try holds(evaluator, found, arguments.positional.dropFirst(), arguments.named)
-                return isMatch == (filter == "selectattr")
-            })
+                return try holds(evaluator, found, arguments.positional.dropFirst(), arguments.named) == keeps
+            }
+        }
+    }
+
+    private static func format(
+        _ evaluator: TemplateEvaluator, _ value: RenderValue, _ arguments: RenderArguments
+    ) throws -> RenderValue {
+        guard arguments.positional.isEmpty || arguments.named.isEmpty else {
+            throw TemplateFault("the filter 'format' takes values with names or without, not both")
+        }
+        let format = try evaluator.text(of: value)
+        let pairs = arguments.named.map { (key: RenderValue.string($0.name), value: $0.value) }
+        let values =
+            pairs.isEmpty
+            ? try evaluator.tuple(arguments.positional)
+            : .dictionary(try RenderDictionary(pairs, budget: evaluator.budget))
+        return try PercentFormat.text(format, values, evaluator)
     }
 
     /// Whether `value` passes the test named first in `arguments`, or is true if none is named.

@@ -17,6 +17,10 @@ enum TemplateLimits {
     static let steps = 2_000_000
     /// The maximum number of bytes of text and elements made in one rendering, including dropped ones.
     static let bytes = 256 << 20
+    /// The maximum width and precision of a number or a text that is formatted.
+    static let formatWidth = 100_000
+    /// The number of bytes charged for a namespace, or for a scope that a function keeps.
+    static let referenceBytes = 256
     /// The maximum number of elements of a `range`, that of Jinja2's sandbox (`MAX_RANGE`).
     static let rangeLength = 100_000
 }

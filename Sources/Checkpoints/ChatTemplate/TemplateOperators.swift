@@ -32,13 +32,14 @@ enum TemplateOperators {
             try evaluator.budget.make(bytes: a.utf8.count + b.utf8.count)
             return .string(a + b)
         case (.add, .sequence(let kind, let a), .sequence(let other, let b))
-        where kind == other && (kind == .list || kind == .tuple):
-            return .sequence(kind, try RenderItems(a.elements + b.elements, budget: evaluator.budget))
+        where kind.type == other.type && kind.isGrowing:
+            return .sequence(
+                kind.grown, try RenderItems(a.elements + b.elements, budget: evaluator.budget))
         case (.multiply, _, _):
             if let count = right.wholeNumber { return try repeated(left, count, evaluator) }
             if let count = left.wholeNumber { return try repeated(right, count, evaluator) }
-        case (.remainder, .string, _):
-            throw TemplateFault("formatting a string with '%' is not supported; join with '~' instead")
+        case (.remainder, .string(let format), _):
+            return try PercentFormat.text(format, right, evaluator)
         default: break
         }
         throw mismatch(operation.rawValue, left, right)
@@ -115,11 +116,11 @@ enum TemplateOperators {
         case .string(let text):
             try check(text.utf8.count)
             return .string(PythonText.repeated(text, count))
-        case .sequence(let kind, let items) where kind == .list || kind == .tuple:
+        case .sequence(let kind, let items) where kind.isGrowing:
             guard !items.elements.isEmpty else { return value }
             try check(items.elements.count * MemoryLayout<RenderValue>.stride)
             let elements = (0..<count).flatMap { _ in items.elements }
-            return .sequence(kind, try RenderItems(elements, budget: evaluator.budget))
+            return .sequence(kind.grown, try RenderItems(elements, budget: evaluator.budget))
         default: throw mismatch("*", value)
         }
     }
@@ -173,7 +174,7 @@ enum TemplateOperators {
             let isBefore = a.utf8.lexicographicallyPrecedes(b.utf8)
             return isBefore || (orEqual && left == right)
         case (.sequence(let kind, let a), .sequence(let other, let b))
-        where kind == other && (kind == .list || kind == .tuple):
+        where kind.type == other.type && kind.isGrowing:
             for (x, y) in zip(a.elements, b.elements) {
                 try evaluator.budget.visit(min(x.weight, y.weight))
                 if x != y { return try isLess(x, y, evaluator, symbol: symbol, orEqual: orEqual) }

@@ -1,21 +1,24 @@
-/// A parser that turns a template's tokens into statements and refuses unsupported features by name.
+/// A parser that turns a template's tokens into statements.
 ///
-/// The grammar is that of Jinja2's parser (the "Template Designer Documentation" of Jinja 3.1) without inheritance,
-/// includes, recursive loops and call blocks.
+/// The grammar is that of Jinja2's parser (the "Template Designer Documentation" of Jinja 3.1). Filters, tests and
+/// functions are looked up when they are reached, so that an unknown one in a branch not taken does not matter.
 struct TemplateParser {
     private let tokens: [TemplateToken]
     private var index = 0
     private var nesting = 0
     /// The number of loops around the current statement, for `break` and `continue`.
     private var loops = 0
-    var isInMacro = false
+    /// The special variables that the innermost macro has named so far.
+    var specials: Set<TemplateMacro.Special> = []
+    private var blocks: [String: TemplateBlock] = [:]
 
-    static func statements(of source: String) throws -> [TemplateStatement] {
+    static func parse(_ source: String) throws -> ParsedTemplate {
         guard source.utf8.count <= TemplateLimits.sourceBytes else {
             throw TemplateFault("it is longer than \(TemplateLimits.sourceBytes >> 10) KiB")
         }
         var parser = TemplateParser(tokens: try TemplateLexer.tokens(of: source))
-        return try parser.body(of: nil).statements
+        let statements = try parser.body(of: nil).statements
+        return ParsedTemplate(statements: statements, blocks: parser.blocks)
     }
 
     private init(tokens: [TemplateToken]) {
@@ -136,9 +139,16 @@ struct TemplateParser {
         case "if": return try conditional(line: line)
         case "for": return try loop(line: line)
         case "set": return try assignment(line: line)
+        case "print": return try print()
         case "macro": return try macro(line: line)
+        case "call": return try callBlock(line: line)
         case "with": return try with(line: line)
-        case "generation": return .scoped(try block("generation", line: line, end: "endgeneration"))
+        case "block": return try namedBlock(line: line)
+        case "autoescape": return try autoescape(line: line)
+        case "generation":
+            // transformers renders the body as a macro's.
+            let body = try withoutLoops { try $0.block("generation", line: line, end: "endgeneration") }
+            return .scoped(body)
         case "filter":
             let filters = try filterChain()
             return .filterBlock(filters, try block("filter", line: line, end: "endfilter"))
@@ -146,10 +156,16 @@ struct TemplateParser {
             guard loops > 0 else { throw TemplateFault("'\(word)' stands outside of a loop", line: line) }
             try expectBlockEnd()
             return word == "break" ? .breakLoop : .continueLoop
-        case "elif", "else", "endif", "endfor", "endset", "endmacro", "endfilter", "endwith", "endgeneration":
-            let reason = opening.map { "the '\($0.name)' block of line \($0.line) is still open" } ?? "no block is open"
-            throw TemplateFault("'\(word)' does not belong here: \(reason)", line: line)
+        case "include", "import", "from", "extends":
+            while current.kind != .blockEnd, current.kind != .end { advance() }
+            try expectBlockEnd()
+            return .otherTemplate(word, line: line)
         default:
+            if word.hasPrefix("end") || word == "elif" || word == "else" {
+                let reason =
+                    opening.map { "the '\($0.name)' block of line \($0.line) is still open" } ?? "no block is open"
+                throw TemplateFault("'\(word)' does not belong here: \(reason)", line: line)
+            }
             throw TemplateFault("the block '\(word)' is not supported", line: line)
         }
     }
@@ -177,7 +193,7 @@ struct TemplateParser {
         guard take(word: "in") else { throw unexpected(needing: "'in'") }
         let iterable = try tuple(withChoice: false)
         let condition = take(word: "if") ? try expression() : nil
-        if isWord("recursive") { throw TemplateFault("recursive loops are not supported", line: line) }
+        let isRecursive = take(word: "recursive")
         try expectBlockEnd()
         loops += 1
         let part: (statements: [TemplateStatement], end: String)
@@ -194,17 +210,20 @@ struct TemplateParser {
         return .loop(
             TemplateLoop(
                 target: target, iterable: iterable, condition: condition, body: part.statements, otherwise: otherwise,
-                line: line))
+                isRecursive: isRecursive, line: line))
     }
 
-    private mutating func target() throws -> TemplateTarget {
+    /// - Parameter withAttributes: whether attributes of namespaces are targets, as in `set` outside of brackets.
+    private mutating func target(withAttributes: Bool = false) throws -> TemplateTarget {
         func one(_ parser: inout TemplateParser) throws -> TemplateTarget {
             if parser.take(symbol: "(") {
                 let inner = try parser.nested { try $0.target() }
                 try parser.expect(symbol: ")")
                 return inner
             }
-            return .name(try parser.targetName())
+            let name = try parser.targetName()
+            guard withAttributes, parser.take(symbol: ".") else { return .name(name) }
+            return .attribute(namespace: name, try parser.expectName("an attribute's name"))
         }
         let first = try one(&self)
         guard isSymbol(",") else { return first }
@@ -226,21 +245,27 @@ struct TemplateParser {
     }
 
     private mutating func assignment(line: Int) throws -> TemplateStatement {
-        let target = try target()
-        var attribute: String?
-        if case .name = target, take(symbol: ".") { attribute = try expectName("an attribute's name") }
+        let target = try target(withAttributes: true)
         if take(symbol: "=") {
             let value = try tuple()
             try expectBlockEnd()
-            if let attribute, case .name(let namespace) = target {
-                return .assignAttribute(namespace: namespace, attribute: attribute, value, line: line)
-            }
             return .assign(target, value, line: line)
         }
-        guard case .name(let name) = target else { throw unexpected(needing: "'='") }
+        if case .tuple = target { throw unexpected(needing: "'='") }
         let filters = take(symbol: "|") ? try filterChain() : []
-        let body = try block("set", line: line, end: "endset")
-        return .assignBlock(name, attribute: attribute, filters, body, line: line)
+        return .assignBlock(target, filters, try block("set", line: line, end: "endset"), line: line)
+    }
+
+    /// `{% print a, b %}`, which writes its values without blanks between them.
+    private mutating func print() throws -> TemplateStatement {
+        let line = current.line
+        var values: [TemplateExpression] = []
+        while current.kind != .blockEnd {
+            if !values.isEmpty { try expect(symbol: ",") }
+            values.append(try expression())
+        }
+        advance()
+        return .output(try TemplateExpression(.joined(values), line: line, children: values))
     }
 
     private mutating func filterChain() throws -> [TemplateFilterCall] {
@@ -249,10 +274,25 @@ struct TemplateParser {
         return filters
     }
 
+    // MARK: Macros and blocks
+
+    /// Parses something that Jinja2 compiles to a function of its own: no loop goes around it.
+    private mutating func withoutLoops<Result>(_ parse: (inout TemplateParser) throws -> Result) rethrows -> Result {
+        let outer = loops
+        loops = 0
+        defer { loops = outer }
+        return try parse(&self)
+    }
+
     private mutating func macro(line: Int) throws -> TemplateStatement {
         let name = try targetName()
+        let parameters = try parameters(line: line)
+        return .macro(try macro(named: name, parameters, keyword: "macro", line: line))
+    }
+
+    private mutating func parameters(line: Int) throws -> [TemplateMacro.Parameter] {
         try expect(symbol: "(")
-        var parameters: [(name: String, standard: TemplateExpression?)] = []
+        var parameters: [TemplateMacro.Parameter] = []
         while !isSymbol(")") {
             if !parameters.isEmpty { try expect(symbol: ",") }
             if isSymbol(")") { break }
@@ -264,22 +304,69 @@ struct TemplateParser {
             parameters.append((parameter, standard))
         }
         advance()
-        let (outerLoops, wasInMacro) = (loops, isInMacro)
-        (loops, isInMacro) = (0, true)
-        defer { (loops, isInMacro) = (outerLoops, wasInMacro) }
-        let body = try block("macro", line: line, end: "endmacro")
-        return .macro(TemplateMacro(name: name, parameters: parameters, body: body, line: line))
+        return parameters
+    }
+
+    private mutating func macro(
+        named name: String, _ parameters: [TemplateMacro.Parameter], keyword: String, line: Int
+    ) throws -> TemplateMacro {
+        let outer = specials
+        specials = []
+        let body = try withoutLoops { try $0.block(keyword, line: line, end: "end\(keyword)") }
+        let caller = TemplateMacro.Special.caller
+        if specials.contains(caller), parameters.contains(where: { $0.name == caller.rawValue && $0.standard == nil }) {
+            throw TemplateFault("the parameter 'caller' needs a default", line: line)
+        }
+        let own = specials.filter { special in !parameters.contains { $0.name == special.rawValue } }
+        specials.formUnion(outer)
+        return TemplateMacro(name: name, parameters: parameters, specials: own, body: body, line: line)
+    }
+
+    private mutating func callBlock(line: Int) throws -> TemplateStatement {
+        let parameters = isSymbol("(") ? try parameters(line: line) : []
+        let call = try expression()
+        guard case .call(let callee, let arguments) = call.kind else {
+            throw TemplateFault("'call' needs a call, such as {% call name(1) %}", line: line)
+        }
+        let caller = try macro(named: "caller", parameters, keyword: "call", line: line)
+        return .callBlock(caller: caller, callee: callee, arguments, line: line)
+    }
+
+    private mutating func namedBlock(line: Int) throws -> TemplateStatement {
+        let name = try expectName("a block's name")
+        let isScoped = take(word: "scoped")
+        let isRequired = take(word: "required")
+        try expectBlockEnd()
+        let body = try withoutLoops { parser in
+            try parser.body(of: Opening(name: "block", line: line, ends: ["endblock"])).statements
+        }
+        _ = take(word: name)
+        try expectBlockEnd()
+        let block = TemplateBlock(name: name, isScoped: isScoped, isRequired: isRequired, body: body, line: line)
+        guard blocks.updateValue(block, forKey: name) == nil else {
+            throw TemplateFault("the block '\(name)' is defined twice", line: line)
+        }
+        return .block(block)
+    }
+
+    /// Only `{% autoescape false %}`, which is how chat templates are rendered anyway.
+    private mutating func autoescape(line: Int) throws -> TemplateStatement {
+        let flag = try expression()
+        guard case .boolean(false) = flag.kind else {
+            throw TemplateFault("'autoescape' is only supported with 'false'", line: line)
+        }
+        return .scoped(try block("autoescape", line: line, end: "endautoescape"))
     }
 
     private mutating func with(line: Int) throws -> TemplateStatement {
-        var values: [(name: String, value: TemplateExpression)] = []
+        var values: [(target: TemplateTarget, value: TemplateExpression)] = []
         while current.kind != .blockEnd {
             if !values.isEmpty { try expect(symbol: ",") }
-            let name = try targetName()
+            let target = try target()
             try expect(symbol: "=")
-            values.append((name, try expression()))
+            values.append((target, try expression()))
         }
-        return .with(values, try block("with", line: line, end: "endwith"))
+        return .with(values, try block("with", line: line, end: "endwith"), line: line)
     }
 }
 

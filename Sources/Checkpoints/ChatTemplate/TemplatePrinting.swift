@@ -5,11 +5,15 @@ extension TemplateEvaluator {
         switch value {
         case .undefined: return ""
         case .string(let text): return text
-        default:
-            var result = ""
-            try print(value, into: &result)
-            return result
+        default: return try representation(of: value)
         }
+    }
+
+    /// Python's `repr` of a value.
+    func representation(of value: RenderValue) throws -> String {
+        var result = ""
+        try print(value, into: &result)
+        return result
     }
 
     private func print(_ value: RenderValue, into result: inout String) throws {
@@ -21,10 +25,7 @@ extension TemplateEvaluator {
         case .integer(let number): try append(String(number), to: &result)
         case .float(let number): try append(PythonText.float(number), to: &result)
         case .string(let text): try append(PythonText.quoted(text), to: &result)
-        case .sequence(.list, let items):
-            try print(items, "[", "]", into: &result)
-        case .sequence(.tuple, let items):
-            try print(items, "(", items.elements.count == 1 ? ",)" : ")", into: &result)
+        case .sequence(let kind, let items): try print(kind, items, into: &result)
         case .dictionary(let dictionary):
             try append("{", to: &result)
             for (index, entry) in dictionary.entries.enumerated() {
@@ -34,8 +35,36 @@ extension TemplateEvaluator {
                 try print(entry.value, into: &result)
             }
             try append("}", to: &result)
-        case .sequence, .stream, .namespace, .loop, .function:
-            throw TemplateFault("\(value.typeName) cannot be printed")
+        case .namespace(let namespace):
+            let pairs = namespace.attributes.map { (key: RenderValue.string($0.name), value: $0.value) }
+            try append("<Namespace ", to: &result)
+            // A namespace can hold itself.
+            try deeper { try print(.dictionary(RenderDictionary(pairs, budget: budget)), into: &result) }
+            try append(">", to: &result)
+        case .loop(let loop):
+            try append("<LoopContext \(loop.index + 1)/\(loop.items.elements.count)>", to: &result)
+        case .function(let function):
+            guard let shown = function.shown else { throw unprintable(value) }
+            try append(shown, to: &result)
+        case .stream: throw unprintable(value)
+        }
+    }
+
+    /// The fault for a value whose text would be an address in memory.
+    private func unprintable(_ value: RenderValue) -> TemplateFault {
+        TemplateFault("\(value.typeName) cannot be printed")
+    }
+
+    private func print(
+        _ kind: RenderValue.SequenceKind, _ items: RenderItems, into result: inout String
+    ) throws {
+        switch kind {
+        case .list: try print(items, "[", "]", into: &result)
+        case .tuple, .group: try print(items, "(", items.elements.count == 1 ? ",)" : ")", into: &result)
+        case .view(let view): try print(items, "dict_\(view.rawValue)([", "])", into: &result)
+        case .range(let range):
+            let step = range.step == 1 ? "" : ", \(range.step)"
+            try append("range(\(range.start), \(range.stop)\(step))", to: &result)
         }
     }
 
@@ -68,8 +97,12 @@ extension TemplateEvaluator {
         .sequence(.tuple, try RenderItems(elements, budget: budget))
     }
 
-    func stream(_ elements: [RenderValue]) throws -> RenderValue {
-        .stream(RenderStream(try RenderItems(elements, budget: budget)))
+    /// A stream of what `produce` makes of `source` once somebody visits it.
+    func stream(
+        over source: RenderValue, _ produce: @escaping (TemplateEvaluator) throws -> [RenderValue]
+    ) throws -> RenderValue {
+        // The evaluator does not keep its values alive, and outlives them.
+        .stream(try RenderStream(over: source) { [unowned self] in try deeper { try produce(self) } })
     }
 
     func list(_ texts: [String]) throws -> RenderValue {
@@ -85,7 +118,7 @@ extension TemplateEvaluator {
             try budget.make(bytes: text.utf8.count * MemoryLayout<RenderValue>.stride)
             return text.unicodeScalars.map { .string(String(Character($0))) }
         case .sequence(_, let items): return items.elements
-        case .stream(let stream): return stream.take()
+        case .stream(let stream): return try stream.take()
         case .dictionary(let dictionary): return dictionary.entries.map(\.key)
         default: throw TemplateFault("\(value.typeName) cannot be iterated over")
         }

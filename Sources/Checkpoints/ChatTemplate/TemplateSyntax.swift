@@ -66,12 +66,16 @@ final class TemplateExpression: Sendable {
     }
 }
 
-/// Arguments of a call, a filter or a test.
+/// Arguments of a call, a filter or a test: `(a, name=b, *spread, **spreadNamed)`.
 struct TemplateCallArguments: Sendable {
     var positional: [TemplateExpression] = []
     var named: [(name: String, value: TemplateExpression)] = []
+    var spread: TemplateExpression?
+    var spreadNamed: TemplateExpression?
 
-    var expressions: [TemplateExpression] { positional + named.map(\.value) }
+    var expressions: [TemplateExpression] {
+        positional + named.map(\.value) + [spread, spreadNamed].compactMap { $0 }
+    }
 }
 
 /// `| name(arguments)`
@@ -81,10 +85,18 @@ struct TemplateFilterCall: Sendable {
     let line: Int
 }
 
-/// The target of an assignment: one name, or one target for each element of the value.
+/// The target of an assignment: one name, an attribute of a namespace, or one target for each element of the value.
 indirect enum TemplateTarget: Sendable {
     case name(String)
+    case attribute(namespace: String, String)
     case tuple([TemplateTarget])
+}
+
+/// A parsed template.
+struct ParsedTemplate: Sendable {
+    let statements: [TemplateStatement]
+    /// The `block` statements by name, wherever they stand.
+    let blocks: [String: TemplateBlock]
 }
 
 /// A parsed statement.
@@ -96,40 +108,89 @@ indirect enum TemplateStatement: Sendable {
     case breakLoop
     case continueLoop
     case assign(TemplateTarget, TemplateExpression, line: Int)
-    case assignAttribute(namespace: String, attribute: String, TemplateExpression, line: Int)
-    /// `{% set name | filters %}body{% endset %}`, or with an attribute of the namespace `name`
-    case assignBlock(String, attribute: String?, [TemplateFilterCall], [TemplateStatement], line: Int)
+    /// `{% set target | filters %}body{% endset %}`
+    case assignBlock(TemplateTarget, [TemplateFilterCall], [TemplateStatement], line: Int)
     /// `{% filter filters %}body{% endfilter %}`
     case filterBlock([TemplateFilterCall], [TemplateStatement])
-    /// `{% with name = value, … %}body{% endwith %}`
-    case with([(name: String, value: TemplateExpression)], [TemplateStatement])
+    /// `{% with target = value, … %}body{% endwith %}`
+    case with([(target: TemplateTarget, value: TemplateExpression)], [TemplateStatement], line: Int)
     /// A body in its own scope: `{% generation %}`, with which transformers marks the assistant's text.
     case scoped([TemplateStatement])
     case macro(TemplateMacro)
+    /// `{% call(parameters) callee(arguments) %}body{% endcall %}`: the body is the macro `caller` of the call.
+    case callBlock(caller: TemplateMacro, callee: TemplateExpression, TemplateCallArguments, line: Int)
+    case block(TemplateBlock)
+    /// `include`, `import`, `from` and `extends`: they need another template, and a chat template has none.
+    case otherTemplate(String, line: Int)
 }
 
 /// `{% for target in iterable if condition %}body{% else %}otherwise{% endfor %}`
-struct TemplateLoop: Sendable {
+final class TemplateLoop: Sendable {
     let target: TemplateTarget
     let iterable: TemplateExpression
     let condition: TemplateExpression?
     let body: [TemplateStatement]
     let otherwise: [TemplateStatement]
+    let isRecursive: Bool
     let line: Int
+
+    init(
+        target: TemplateTarget, iterable: TemplateExpression, condition: TemplateExpression?,
+        body: [TemplateStatement], otherwise: [TemplateStatement], isRecursive: Bool, line: Int
+    ) {
+        self.target = target
+        self.iterable = iterable
+        self.condition = condition
+        self.body = body
+        self.otherwise = otherwise
+        self.isRecursive = isRecursive
+        self.line = line
+    }
 }
 
 /// `{% macro name(parameters) %}body{% endmacro %}`
 final class TemplateMacro: Sendable {
+    typealias Parameter = (name: String, standard: TemplateExpression?)
+
+    /// The variables that a macro has only if its body names them.
+    enum Special: String, Sendable, CaseIterable {
+        /// The positional arguments that fit no parameter.
+        case varargs
+        /// The named arguments that fit no parameter.
+        case kwargs
+        /// The body of the `call` block that calls the macro.
+        case caller
+    }
+
     let name: String
-    let parameters: [(name: String, standard: TemplateExpression?)]
+    let parameters: [Parameter]
+    let specials: Set<Special>
     let body: [TemplateStatement]
     let line: Int
 
-    init(
-        name: String, parameters: [(name: String, standard: TemplateExpression?)], body: [TemplateStatement], line: Int
-    ) {
+    init(name: String, parameters: [Parameter], specials: Set<Special>, body: [TemplateStatement], line: Int) {
         self.name = name
         self.parameters = parameters
+        self.specials = specials
+        self.body = body
+        self.line = line
+    }
+}
+
+/// `{% block name %}body{% endblock %}`: a part that `self.name()` writes again.
+final class TemplateBlock: Sendable {
+    let name: String
+    /// Whether the body sees the variables around it, and not only those of the template.
+    let isScoped: Bool
+    /// Whether only another template could give the body.
+    let isRequired: Bool
+    let body: [TemplateStatement]
+    let line: Int
+
+    init(name: String, isScoped: Bool, isRequired: Bool, body: [TemplateStatement], line: Int) {
+        self.name = name
+        self.isScoped = isScoped
+        self.isRequired = isRequired
         self.body = body
         self.line = line
     }

@@ -1,11 +1,11 @@
-/// The tests of Jinja2 that chat templates use, as in `value is defined`.
+/// The tests of Jinja2, as in `value is defined`.
 enum TemplateTests {
     static func isKnown(_ name: String) -> Bool { table[name] != nil }
 
     static func apply(
         _ name: String, to value: RenderValue, _ arguments: RenderArguments, evaluator: TemplateEvaluator
     ) throws -> Bool {
-        guard let test = table[name] else { throw TemplateFault("the test '\(name)' is not supported") }
+        guard let test = table[name] else { throw TemplateFault("there is no test '\(name)'") }
         let bound = try arguments.bind(test.parameters, required: test.parameters.count, of: "the test '\(name)'")
         return try test.body(evaluator, value, bound.map { $0 ?? .none })
     }
@@ -25,10 +25,10 @@ enum TemplateTests {
         }
 
         init(
-            _ parameter: String,
+            _ parameter: String?,
             _ body: @escaping @Sendable (TemplateEvaluator, RenderValue, [RenderValue]) throws -> Bool
         ) {
-            parameters = [parameter]
+            parameters = [parameter].compactMap { $0 }
             self.body = body
         }
     }
@@ -49,14 +49,22 @@ enum TemplateTests {
             "mapping": Test { if case .dictionary = $0 { true } else { false } },
             "sequence": Test(isSequence),
             "iterable": Test(isIterable),
-            "callable": Test { if case .function = $0 { true } else { false } },
+            "callable": Test(isCallable),
+            "filter": Test { if case .string(let name) = $0 { TemplateFilters.isKnown(name) } else { false } },
+            "test": Test { if case .string(let name) = $0 { isKnown(name) } else { false } },
             "even": Test { try remainder($0, .integer(2)) == 0 },
             "odd": Test { try remainder($0, .integer(2)) == 1 },
             "divisibleby": Test("num") { _, value, arguments in try remainder(value, arguments[0]) == 0 },
-            "lower": Test { PythonText.isCased(try text($0)) { $0.properties.isLowercase } },
-            "upper": Test { PythonText.isCased(try text($0)) { $0.properties.isUppercase } },
+            "lower": Test(nil) { evaluator, value, _ in
+                PythonText.isCased(try evaluator.text(of: value)) { $0.properties.isLowercase }
+            },
+            "upper": Test(nil) { evaluator, value, _ in
+                PythonText.isCased(try evaluator.text(of: value)) { $0.properties.isUppercase }
+            },
             "in": Test(.isIn),
-            "sameas": Test("other") { _, value, arguments in try isSame(value, arguments[0]) },
+            // Chat templates are rendered without escaping.
+            "escaped": Test { _ in false },
+            "sameas": Test("other") { _, value, arguments in isSame(value, arguments[0]) },
         ]
         let comparisons: [(TemplateExpression.Comparison, [String])] = [
             (.equal, ["eq", "equalto", "=="]), (.notEqual, ["ne", "!="]), (.less, ["lt", "lessthan", "<"]),
@@ -72,7 +80,7 @@ enum TemplateTests {
     private static func isSequence(_ value: RenderValue) -> Bool {
         switch value {
         case .undefined, .string, .dictionary: true
-        case .sequence(let kind, _): kind != .view
+        case .sequence(let kind, _): !kind.isView
         default: false
         }
     }
@@ -80,6 +88,15 @@ enum TemplateTests {
     private static func isIterable(_ value: RenderValue) -> Bool {
         switch value {
         case .undefined, .string, .dictionary, .sequence, .stream, .loop: true
+        default: false
+        }
+    }
+
+    /// Whether a value can be called. A missing value can, as far as Python knows, and fails then.
+    private static func isCallable(_ value: RenderValue) -> Bool {
+        switch value {
+        case .undefined, .loop: true
+        case .function(let function): function.isCallable
         default: false
         }
     }
@@ -93,21 +110,29 @@ enum TemplateTests {
         return abs(number % by)
     }
 
-    private static func text(_ value: RenderValue) throws -> String {
-        guard case .string(let text) = value else {
-            throw TemplateFault("letters can only be tested in a string, not in \(value.typeName)")
+    /// Whether two arrays share their memory. Empty ones have none, and count as different objects.
+    private static func isSame<Element>(_ elements: [Element], _ others: [Element]) -> Bool {
+        guard !elements.isEmpty, elements.count == others.count else { return false }
+        return elements.withUnsafeBufferPointer { a in
+            others.withUnsafeBufferPointer { a.baseAddress == $0.baseAddress }
         }
-        return text
     }
 
-    /// Identity, for the values on whose identity a template can rely.
-    private static func isSame(_ value: RenderValue, _ other: RenderValue) throws -> Bool {
+    /// Identity. Numbers and short texts have one object for each value, as Python's constants do.
+    private static func isSame(_ value: RenderValue, _ other: RenderValue) -> Bool {
         switch (value, other) {
-        case (.none, .none): true
+        case (.none, .none), (.undefined, .undefined): true
         case (.boolean(let a), .boolean(let b)): a == b
+        case (.integer(let a), .integer(let b)): a == b
+        case (.float(let a), .float(let b)): a == b
+        case (.string, .string): value == other
+        case (.sequence(_, let a), .sequence(_, let b)): isSame(a.elements, b.elements)
+        case (.dictionary(let a), .dictionary(let b)): isSame(a.entries, b.entries)
+        case (.stream(let a), .stream(let b)): a === b
         case (.namespace(let a), .namespace(let b)): a === b
-        case (_, .none), (.none, _), (_, .boolean), (.boolean, _): false
-        default: throw TemplateFault("'sameas' is only supported for none, booleans and namespaces; use '=='")
+        case (.loop(let a), .loop(let b)): a === b
+        case (.function(let a), .function(let b)): a === b
+        default: false
         }
     }
 }

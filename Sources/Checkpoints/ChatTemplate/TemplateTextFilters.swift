@@ -131,7 +131,7 @@ extension TemplateFilters {
         case .string(let text): text.unicodeScalars.count
         case .sequence(_, let items): items.elements.count
         case .dictionary(let dictionary): dictionary.entries.count
-        case .loop(let loop): loop.elements.count
+        case .loop(let loop): loop.items.elements.count
         default: throw TemplateFault("\(value.typeName) has no length")
         }
     }
@@ -155,7 +155,7 @@ extension TemplateFilters {
     }
 
     /// The number that Python's `float` reads from a text.
-    private static func float(_ value: RenderValue) -> Double? {
+    static func float(_ value: RenderValue) -> Double? {
         guard case .string(let text) = value else { return nil }
         let digits = withoutUnderscores(PythonText.strip(text, .both)).lowercased()
         switch digits.drop(while: { "+-".contains($0) }) {
