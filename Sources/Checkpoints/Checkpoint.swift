@@ -8,7 +8,7 @@ public struct Checkpoint: Sendable {
     /// The folder's path or the given name, for messages.
     public let name: String
     public let configuration: HuginnConfiguration
-    /// The sampling defaults; the standard ones if there is no `generation_config.json`.
+    /// The defaults for generation: those of `generation_config.json` or, if there is none, of `config.json`.
     public let generation: GenerationConfiguration
     private let documents: [CheckpointDocument: MappedFile]
     private let weights: CheckpointWeights
@@ -40,9 +40,8 @@ public struct Checkpoint: Sendable {
             throw CheckpointError("\(source.name): has no config.json; give the folder of a checkpoint")
         }
         self.configuration = try HuginnConfiguration(json: configuration.text(), name: configuration.name)
-        generation =
-            try documents[.generationConfiguration]
-            .map { try GenerationConfiguration(json: $0.text(), name: $0.name) } ?? GenerationConfiguration()
+        let defaults = documents[.generationConfiguration] ?? configuration
+        generation = try GenerationConfiguration(json: defaults.text(), name: defaults.name)
         weights = try CheckpointWeights(source)
         try checkQueryKeyBias(configuration.name)
     }

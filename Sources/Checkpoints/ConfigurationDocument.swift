@@ -70,15 +70,28 @@ struct ConfigurationDocument {
         guard case .array(let values)? = self[key] else {
             return try integer(key, in: range).map { [$0] }
         }
-        return try values.map { value in
-            guard let integer = value.integer, range.contains(integer) else {
-                throw error(
-                    key,
-                    "lists \(value.description), and numbers from \(range.lowerBound) to \(range.upperBound) are needed"
-                )
+        return try values.map { try element($0, key, in: range) }
+    }
+
+    /// Lists of whole numbers, each in `range`; nil if the key is absent.
+    func lists(_ key: String, in range: ClosedRange<Int>) throws -> [[Int]]? {
+        guard let value = self[key] else { return nil }
+        guard case .array(let lists) = value else { throw mismatch(key, value, "a list of lists") }
+        return try lists.map { list in
+            guard case .array(let values) = list, !values.isEmpty else {
+                throw error(key, "lists \(list.description), and lists of numbers are needed")
             }
-            return integer
+            return try values.map { try element($0, key, in: range) }
         }
+    }
+
+    private func element(_ value: OrderedJSON, _ key: String, in range: ClosedRange<Int>) throws -> Int {
+        guard let integer = value.integer, range.contains(integer) else {
+            throw error(
+                key,
+                "lists \(value.description), and numbers from \(range.lowerBound) to \(range.upperBound) are needed")
+        }
+        return integer
     }
 
     /// A number for which `isValid` holds; nil if the key is absent.
@@ -103,6 +116,12 @@ struct ConfigurationDocument {
         guard let value = self[key] else { return nil }
         guard case .string(let text) = value else { throw mismatch(key, value, "a string") }
         return text
+    }
+
+    /// One string or a list of them; nil if the key is absent.
+    func oneOrMoreTexts(_ key: String) throws -> [String]? {
+        if case .string(let text)? = self[key] { return [text] }
+        return try texts(key)
     }
 
     /// The strings of a list; nil if the key is absent.

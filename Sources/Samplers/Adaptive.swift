@@ -74,7 +74,7 @@ public struct Adaptive: SequenceSampler {
         promptCount = prompt.count
         tokens = prompt
         depths = [Int](repeating: 0, count: prompt.count)
-        rowTokens = RowTokens(settings: generation, shape: shape)
+        rowTokens = RowTokens(settings: generation, promptCount: prompt.count, shape: shape)
         initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
         states = initialStates.states(.initialState, positions: 0..<prompt.count, step: 0)
         if generation.maxNewTokens == 0 { finishReason = .length }

@@ -42,7 +42,7 @@ public struct Autoregressive: SequenceSampler {
         self.generation = generation
         self.promptCount = prompt.count
         self.tokens = prompt
-        self.rowTokens = RowTokens(settings: generation, shape: shape)
+        self.rowTokens = RowTokens(settings: generation, promptCount: prompt.count, shape: shape)
         self.initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
         if generation.maxNewTokens == 0 { finishReason = .length }
     }

@@ -53,7 +53,7 @@ public struct DiffusionForcing: SequenceSampler {
         self.promptCount = prompt.count
         self.tokens = prompt
         self.draftedTokens = prompt
-        self.rowTokens = RowTokens(settings: generation, shape: shape)
+        self.rowTokens = RowTokens(settings: generation, promptCount: prompt.count, shape: shape)
         self.initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
         self.wavefrontLimit = max(settings.maxWavefront, 2)
         self.awaitsPrefill = settings.prefill
@@ -165,7 +165,8 @@ public struct DiffusionForcing: SequenceSampler {
         // sampling.md, step D4.
         let firstRow = max(tokens.count - 1 - start, 0)
         let draft = try rowTokens.choose(
-            firstRow..<rows, of: call, from: result, sequence: draftedTokens, step: statistics.steps)
+            firstRow..<rows, of: call, from: result, sequence: draftedTokens, step: statistics.steps,
+            following: true)
 
         // sampling.md, step D3: the call has run the recurrences.
         for position in start..<start + rows { recurrences[position] += settings.innerRecurrence }

@@ -48,7 +48,7 @@ public struct LosslessWavefront: SequenceSampler {
         promptCount = prompt.count
         tokens = prompt
         draftedTokens = prompt
-        rowTokens = RowTokens(settings: generation, shape: shape)
+        rowTokens = RowTokens(settings: generation, promptCount: prompt.count, shape: shape)
         initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
         start = prompt.count
         states = Latents(width: shape.width)

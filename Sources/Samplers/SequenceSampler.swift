@@ -243,6 +243,8 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
     public var initScale: Float = 1
     /// The rules by which tokens are chosen from logits.
     public var choice = TokenChoice.greedy
+    /// The rules that forbid tokens or demand one.
+    public var rules = TokenRules()
     /// The seed of all random numbers; see ``CounterRandom``.
     public var seed: UInt64 = 0
     /// The relative change of a state over one recurrence below which a position of the prompt has settled and takes no
@@ -257,6 +259,7 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
         try checkSetting("init scale", initScale, in: 0...Float.infinity)
         if let prefillThreshold { try checkSetting("prefill threshold", prefillThreshold, in: 0...Float.infinity) }
         try choice.validate()
+        try rules.validate()
     }
 
     /// Checks a prompt against a model, and these settings.

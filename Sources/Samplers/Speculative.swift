@@ -62,7 +62,7 @@ public struct Speculative: SequenceSampler {
         self.generation = generation
         promptCount = prompt.count
         tokens = prompt
-        rowTokens = RowTokens(settings: generation, shape: shape)
+        rowTokens = RowTokens(settings: generation, promptCount: prompt.count, shape: shape)
         initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
         states = Latents(width: shape.width)
         embeddings = Latents(width: shape.width)

@@ -2,16 +2,16 @@ import Foundation
 
 /// The rules by which a token is chosen from logits.
 ///
-/// The order is: the repetition penalty on the logits, the temperature, the softmax, then the filters. Each of top-k,
-/// top-p and min-p keeps some of the most probable tokens, and ties go to the smaller id. The filter that keeps the
-/// fewest decides. The kept probabilities are renormalized once, at the end.
+/// The order is: the repetition penalty on the logits, the temperature, the softmax, then top-k, top-p and min-p. Each
+/// filter keeps some of the most probable tokens that the one before it has kept, with probabilities renormalized among
+/// them. Ties go to the smaller id.
 public struct TokenChoice: Hashable, Sendable, Codable {
     /// 0 chooses the token of the largest logit; otherwise logits are divided by this.
     public var temperature: Float = 0
     /// Keeps the k most probable tokens; 0 keeps all.
     public var topK = 0
-    /// Keeps the most probable tokens until their probabilities reach this sum, the one that reaches it included.
-    /// 1 keeps all.
+    /// Keeps the most probable tokens until their probabilities reach this fraction of the sum of those that top-k has
+    /// kept, the one that reaches it included. 1 keeps all.
     public var topP: Float = 1
     /// Keeps tokens with at least this fraction of the largest probability. 0 keeps all.
     public var minP: Float = 0
@@ -91,11 +91,11 @@ public struct TokenChoice: Hashable, Sendable, Codable {
             return draw(weights.indices.lazy.map { Candidate(token: Int32($0), weight: weights[$0]) }, total, uniform)
         }
 
-        // sampling.md, step T3. Tokens with a probability below (1 − p)/V hold less than 1 − p together. The others
-        // reach p without them, so they need no sorting. The factor keeps a token at the very limit from being lost to
-        // rounding.
+        // sampling.md, step T3. Without top-k, tokens with a probability below (1 − p)/V hold less than 1 − p together.
+        // The others reach p without them, so they need no sorting, and neither do those that min-p drops. The factor
+        // keeps a token at the very limit from being lost to rounding.
         let outside = topP < 1 ? Double(1 - topP) * total / Double(weights.count) * 0.999 : 0
-        var floor = max(outside, Double(minP))
+        var floor = topK > 0 ? 0 : max(outside, Double(minP))
         var kept: [Candidate] = []
         for (token, weight) in weights.enumerated() where weight >= floor && weight > 0 {
             kept.append(Candidate(token: Int32(token), weight: weight))
@@ -106,13 +106,15 @@ public struct TokenChoice: Hashable, Sendable, Codable {
         }
         keepTopK(&kept)
         if topP < 1 {
+            let whole = topK > 0 ? kept.reduce(0) { $0 + $1.weight } : total
             var sum = 0.0
             let reaching = kept.firstIndex { candidate in
                 sum += candidate.weight
-                return sum >= Double(topP) * total
+                return sum >= Double(topP) * whole
             }
             if let reaching { kept.removeSubrange((reaching + 1)...) }
         }
+        kept.removeAll { $0.weight < Double(minP) }
         return draw(kept, kept.reduce(0) { $0 + $1.weight }, uniform)
     }
 

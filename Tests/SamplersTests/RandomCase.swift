@@ -20,7 +20,18 @@ struct RandomCase {
         (0..<number(1...5, 100)).map { Int32(number(0...vocabulary - 1, 101 + $0)) }
     }
 
-    /// Lengths, stop tokens, temperatures and penalties of all kinds.
+    /// Rules that leave some of 12 tokens in every place.
+    private func rules() -> TokenRules {
+        var rules = TokenRules()
+        rules.suppressed = [Int32(number(0...11, 120))]
+        rules.suppressedAtBegin = [Int32(number(0...11, 121))]
+        rules.forbiddenSequences = [[Int32(number(0...11, 122)), Int32(number(0...11, 123))]]
+        rules.noRepeatNGram = number(0...1, 124) * 2
+        rules.minNewTokens = number(0...6, 125)
+        return rules
+    }
+
+    /// Lengths, stop tokens, rules, temperatures and penalties of all kinds.
     func generation() -> GenerationSettings {
         var generation = GenerationSettings()
         generation.maxNewTokens = number(0...24, 110)
@@ -29,6 +40,7 @@ struct RandomCase {
         generation.choice.repetitionPenalty = number(0...1, 114) == 0 ? 1 : 1.5
         generation.initScale = Float(number(0...1, 115))
         generation.seed = UInt64(seed) * 7
+        if number(0...1, 116) == 0 { generation.rules = rules() }
         return generation
     }
 }

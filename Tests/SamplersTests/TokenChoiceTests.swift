@@ -96,11 +96,24 @@ import Testing
             }, [0, 1, 0, 0, 0])
     }
 
-    @Test func `filters are of the probabilities before any of them, and the narrowest holds`() {
-        // Top-k leaves ¾. Top-p 0.8 is not reached by it and removes nothing.
+    @Test func `each filter is of the probabilities that the one before it has left, renormalized`() {
+        // Top-k leaves ½ and ¼, which are ⅔ and ⅓. Top-p 0.6 is reached by the first alone, though ½ is less.
         expectShares(
             shares(logits) {
-                $0.temperature = 1; $0.topK = 2; $0.topP = 0.8
+                $0.temperature = 1; $0.topK = 2; $0.topP = 0.6
+            }, [0, 1, 0, 0, 0])
+        expectShares(
+            shares(logits) {
+                $0.temperature = 1; $0.topK = 2; $0.topP = 0.7
+            }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
+        // Top-k leaves ½, ¼ and ⅛. What min-p would drop counts for the sum of top-p: 0.85 of it needs all three.
+        expectShares(
+            shares(logits) {
+                $0.temperature = 1; $0.topK = 3; $0.topP = 0.86; $0.minP = 0.3
+            }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
+        expectShares(
+            shares(logits) {
+                $0.temperature = 1; $0.topK = 3; $0.topP = 0.85; $0.minP = 0.2
             }, [0, 2.0 / 3, 0, 1.0 / 3, 0])
         expectShares(
             shares(logits) {

@@ -56,25 +56,31 @@ struct Generate: ParsableCommand {
         let promptTokens = try prompt.tokens(tools.get, prompting)
         // A prompt of tokens works without a tokenizer; the result is then printed as numbers.
         let textTools = try? tools.get()
-        let defaults = try plan.generationConfiguration()
+        let defaults = try sampling.defaults(of: plan)
         let compiled = plan.contents.settings
         let model = try opening.model(
-            plan, context: sampling.positions(after: promptTokens.count, compiled, defaults: defaults),
+            plan, context: try sampling.positions(after: promptTokens.count, compiled, defaults: defaults),
             cacheBudget: sampling.cacheBudget(compiled))
-        let spec = try sampling.spec(model, defaults: defaults)
+        let spec = try sampling.spec(model, defaults: defaults, promptCount: promptTokens.count)
         let sampler = try spec.sampler(of: promptTokens, shape: model.shape)
         if let measured = spec.measuredInnerRecurrence { Terminal.note(measured.text) }
 
         let start = ContinuousClock.now
         var output = GeneratedText(
             textTools, stops: sampling.ignoreEos ? [] : Set(defaults.stopTokens), streams: stream)
+        var stopStrings = try StopStrings(
+            sampling.ignoreEos ? [] : defaults.stopStrings, textTools, prompt: promptTokens)
+        var endsText = false
         var records: [StepRecord] = []
         var progress = ProgressLine("generating")
         let ended = try Generation.run([sampler], on: model) { event in
-            try output.add(event.newTokens)
+            for token in event.newTokens where !endsText {
+                try output.add([token])
+                endsText = stopStrings?.endsText(with: token) ?? false
+            }
             if trace != nil, let record = event.record { records.append(record) }
             if !stream { progress.show("\(output.tokens.count) tokens") }
-            return !Interrupt.isRequested
+            return !Interrupt.isRequested && !endsText
         }[0]
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         progress.clear()
@@ -85,12 +91,12 @@ struct Generate: ParsableCommand {
             try Terminal.write(ReportJSON.text(of: steps), to: trace)
         }
         let report = GenerationReport(
-            tokens: ended.generated, text: output.text, promptTokens: promptTokens, steps: ended.statistics.steps,
+            tokens: output.tokens, text: output.text, promptTokens: promptTokens, steps: ended.statistics.steps,
             recurrences: ended.statistics.recurrences,
             passes: .init(ended.statistics), drafts: ended.statistics.drafts,
             restarts: ended.statistics.restarts, seconds: seconds,
-            tokensPerSecond: seconds > 0 ? Double(ended.generated.count) / seconds : 0,
-            stopReason: ended.finishReason, settings: settings(spec, model))
+            tokensPerSecond: seconds > 0 ? Double(output.tokens.count) / seconds : 0,
+            stopReason: endsText ? .stop : ended.finishReason, settings: settings(spec, model))
         if json {
             try Terminal.writeJSON(report)
         } else {

@@ -3,13 +3,6 @@ import Plans
 
 /// The checkpoint's configurations, which a plan carries as documents.
 extension Plan {
-    /// The checkpoint's defaults for generation.
-    func generationConfiguration() throws -> GenerationConfiguration {
-        let name = CheckpointDocument.generationConfiguration.rawValue
-        guard let json = contents.documents[name] else { return GenerationConfiguration() }
-        return try GenerationConfiguration(json: json, name: name)
-    }
-
     /// The configuration of the model.
     func huginnConfiguration() throws -> HuginnConfiguration {
         let name = CheckpointDocument.configuration.rawValue

@@ -155,8 +155,11 @@ struct SamplingOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "Seed of all random numbers.")
     var seed: UInt64 = 0
 
-    @Flag(help: "Continue after stop tokens.")
+    @Flag(help: "Continue after stop tokens and stop strings.")
     var ignoreEos = false
+
+    @Flag(help: "Ignore the checkpoint's generation_config.json, but for its stop tokens.")
+    var ignoreGenerationConfig = false
 
     func validate() throws {
         if sampler == .diffusion, let kvBudget, kvBudget != 1 {
@@ -231,9 +234,11 @@ struct SamplingOptions: ParsableArguments {
     /// - Parameters:
     ///   - model: the model that will run, whose plan gives defaults.
     ///   - defaults: the checkpoint's defaults for generation.
-    func spec(_ model: PlanModel, defaults: GenerationConfiguration) throws -> SamplerSpec {
+    ///   - promptCount: the number of tokens in the prompt.
+    func spec(_ model: PlanModel, defaults: GenerationConfiguration, promptCount: Int) throws -> SamplerSpec {
         let compiled = model.plan.contents.settings
-        var spec = SamplerSpec(generation: generation(defaults), settings: .diffusion(diffusion(compiled)))
+        var spec = SamplerSpec(
+            generation: try generation(defaults, promptCount: promptCount), settings: .diffusion(diffusion(compiled)))
         switch sampler {
         case .diffusion: break
         case .autoregressive: spec.settings = .autoregressive(autoregressive(compiled))
@@ -251,22 +256,6 @@ struct SamplingOptions: ParsableArguments {
             spec.settings = .lossless(settings)
         }
         return spec
-    }
-
-    func generation(_ defaults: GenerationConfiguration) -> GenerationSettings {
-        var settings = GenerationSettings()
-        settings.maxNewTokens = maxNewTokens ?? defaults.maxNewTokens ?? settings.maxNewTokens
-        settings.stopTokens = Set(defaults.stopTokens.compactMap(Int32.init(exactly:)))
-        settings.ignoreStopTokens = ignoreEos
-        settings.initScale = initScale
-        settings.prefillThreshold = prefillThreshold
-        settings.seed = seed
-        settings.choice.temperature = temperature ?? (defaults.isGreedy ? 0 : Float(defaults.temperature))
-        settings.choice.topK = topK ?? defaults.topK ?? 0
-        settings.choice.topP = topP ?? Float(defaults.topP)
-        settings.choice.minP = minP ?? Float(defaults.minP)
-        settings.choice.repetitionPenalty = repetitionPenalty ?? Float(defaults.repetitionPenalty)
-        return settings
     }
 
     func diffusion(_ compiled: PlanSettings) -> DiffusionSettings {

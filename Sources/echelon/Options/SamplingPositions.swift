@@ -8,8 +8,9 @@ extension SamplingOptions {
     ///   - promptCount: The number of tokens in the prompt.
     ///   - compiled: The settings of the plan, which give defaults.
     ///   - defaults: The checkpoint's defaults for generation.
-    func positions(after promptCount: Int, _ compiled: PlanSettings, defaults: GenerationConfiguration) -> Int {
-        let last = promptCount.clamped + generation(defaults).maxNewTokens.clamped
+    func positions(after promptCount: Int, _ compiled: PlanSettings, defaults: GenerationConfiguration) throws -> Int {
+        let settings = try generation(defaults, promptCount: promptCount)
+        let last = promptCount.clamped + settings.maxNewTokens.clamped
         return switch sampler {
         case .diffusion: last + diffusion(compiled).maxWavefront.clamped + 1
         case .autoregressive, .adaptive, .speculative: max(1, last)

@@ -127,11 +127,11 @@ struct Profile: ParsableCommand {
         switch work {
         case .generation(let prompt):
             let tokens = try prompt.tokens({ try TextTools(plan.contents.documents) }, prompting)
-            let defaults = try plan.generationConfiguration()
-            let positions = sampling.positions(after: tokens.count, plan.contents.settings, defaults: defaults)
+            let defaults = try sampling.defaults(of: plan)
+            let positions = try sampling.positions(after: tokens.count, plan.contents.settings, defaults: defaults)
             model = try opening.model(plan, context: positions, cacheBudget: budget)
             run = ProfileRun(model, maxEvents: maxEvents)
-            let spec = try sampling.spec(model, defaults: defaults)
+            let spec = try sampling.spec(model, defaults: defaults, promptCount: tokens.count)
             let sampler = try spec.sampler(of: tokens, shape: model.shape)
             if let measured = spec.measuredInnerRecurrence { Terminal.note(measured.text) }
             (recorder, generated) = try run.generation(sampler, kind: spec.kind)
