@@ -27,6 +27,26 @@ import Testing
         #expect(try decoded.json(String.self) == text)
     }
 
+    @Test func `with --json-lines each line is a text of its own`() throws {
+        let lines = [text, "a\nb", ""].map {
+            String(decoding: (try? JSONEncoder().encode($0)) ?? Data(), as: UTF8.self)
+        }
+        let input = Data(lines.joined(separator: "\n").utf8)
+        let ids = try EchelonCommand.run(["tokenize", TestModels.wordmath, "--json-lines"], input: input).succeeded()
+        let alone = try EchelonCommand.run("tokenize", TestModels.wordmath, text, "--json").succeeded()
+        #expect(ids.text.split(separator: "\n").count == 3)
+        #expect(ids.text.hasPrefix(alone.text))
+        let back = try EchelonCommand.run(
+            ["tokenize", TestModels.wordmath, "--json-lines", "--decode"], input: ids.output
+        ).succeeded()
+        let texts = try back.text.split(separator: "\n").map {
+            try JSONDecoder().decode(String.self, from: Data($0.utf8))
+        }
+        #expect(texts == [text, "a\nb", ""])
+        try EchelonCommand.run(["tokenize", TestModels.wordmath, "--json-lines"], input: Data("[1]".utf8))
+            .expectRefusal("a string in JSON")
+    }
+
     @Test func `the recorded prompt is the template's text, special tokens named`() throws {
         let row = try GoldenWordProblems().rows[0]
         let decoded = try EchelonCommand.run("tokenize", TestModels.wordmath, "--decode", list(row.prompt_tokens))

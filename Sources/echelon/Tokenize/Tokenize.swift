@@ -11,6 +11,7 @@ struct Tokenize: ParsableCommand {
               echelon tokenize huginn.plan "Hello there"
               echelon tokenize tokenizer.json --decode "17 273 220"
               echelon tokenize huginn.plan --json < book.txt > tokens.json
+              echelon tokenize huginn.plan --json-lines < texts.jsonl
             """)
 
     @Argument(help: "A plan, a checkpoint folder or a tokenizer.json.")
@@ -25,6 +26,13 @@ struct Tokenize: ParsableCommand {
     @Flag(help: "Print the ids as one JSON array; with --decode, the text as a JSON string.")
     var json = false
 
+    @Flag(
+        help: """
+            Take each line as a text in the form of a JSON string or, with --decode, as a JSON array of ids, and print a \
+            line of JSON for it.
+            """)
+    var jsonLines = false
+
     @Flag(inversion: .prefixedNo, help: "Add the special tokens that the tokenizer puts around a text.")
     var specialTokens = true
 
@@ -33,7 +41,17 @@ struct Tokenize: ParsableCommand {
     private func tokenize() throws {
         let tokenizer = try openTokenizer()
         let input = try text ?? Terminal.input()
-        if decode {
+        if jsonLines {
+            for line in input.split(separator: "\n") {
+                if decode {
+                    let ids = try Self.value(of: line, "an array of token ids", [Int32].self)
+                    try Terminal.writeJSON(tokenizer.decode(ids, skipSpecialTokens: false))
+                } else {
+                    let text = try Self.value(of: line, "a string", String.self)
+                    try Terminal.writeJSON(tokenizer.encode(text, addSpecialTokens: specialTokens))
+                }
+            }
+        } else if decode {
             guard let list = TokenList(argument: input) else {
                 throw CommandError("The token ids to decode have to be whole numbers, such as 17 273 220.")
             }
@@ -46,6 +64,16 @@ struct Tokenize: ParsableCommand {
             } else {
                 try Terminal.write(tokens.map(String.init).joined(separator: " ") + "\n")
             }
+        }
+    }
+
+    private static func value<Value: Decodable>(of line: Substring, _ kind: String, _ type: Value.Type) throws -> Value
+    {
+        do {
+            return try JSONDecoder().decode(type, from: Data(line.utf8))
+        } catch {
+            throw CommandError(
+                "With --json-lines each line has to be \(kind) in JSON, and this is not: \(line.prefix(80))")
         }
     }
 

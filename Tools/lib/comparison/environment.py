@@ -13,23 +13,33 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def enter(folder, threads):
+def enter(folder, threads=None, packages=PACKAGES):
     """Continues in a Python that has the packages, this one or that of `folder`, with this number of threads for all.
 
     Libraries read these variables when they are loaded, so this has to come first; it may start the program again.
     """
     for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]:
-        os.environ[name] = str(threads)
-    if all(importlib.util.find_spec(package) for package in PACKAGES):
+        if threads is not None:
+            os.environ[name] = str(threads)
+    if all(importlib.util.find_spec(package) for package in packages):
         return
     python = folder / "bin/python"
     if pathlib.Path(sys.prefix) == folder:
-        sys.exit(f"{', '.join(PACKAGES)} cannot be imported from {folder}; remove that folder and try again.")
-    if not python.exists() or subprocess.run([python, "-c", "import torch, numpy"], capture_output=True).returncode != 0:
-        print(f"installing {', '.join(PACKAGES)} into {folder}", file=sys.stderr)
+        sys.exit(f"{', '.join(packages)} cannot be imported from {folder}; remove that folder and try again.")
+    imports = f"import {', '.join(packages)}"
+    if not python.exists() or subprocess.run([python, "-c", imports], capture_output=True).returncode != 0:
+        print(f"installing {', '.join(packages)} into {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
     os.execv(python, [str(python), *sys.argv])
+
+
+def binary(root):
+    """The newest echelon that was built."""
+    built = [path for kind in ["release", "debug"] if (path := root / f".build/{kind}/echelon").exists()]
+    if not built:
+        sys.exit("There is no echelon under .build: run `swift build --product echelon` first.")
+    return max(built, key=lambda path: path.stat().st_mtime)
 
 
 def machine():
