@@ -17,13 +17,29 @@ import Testing
         }
     }
 
-    @Test(arguments: ["Precompiled", "NFX"])
+    @Test(arguments: ["NFX", "Bert"])
     func otherNormalizers(type: String) {
         var file = SmallTokenizerFile()
         file.normalizer = #"{"type": "\#(type)"}"#
         expectRefusal(file.json, ["normalizer", type, "not supported"])
         file.normalizer = #"{"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "\#(type)"}]}"#
         expectRefusal(file.json, ["normalizer.normalizers[1]", type, "not supported"])
+    }
+
+    @Test(arguments: [
+        ("?", "base64"), ("", "base64"), ("/////w==", "size"), ("CAAAAAAAAAA=", "size"), ("BAAAAAAAAAD/", "UTF-8"),
+    ])
+    func damagedCharacterMaps(map: String, message: String) {
+        var file = SmallTokenizerFile()
+        file.normalizer = #"{"type": "Precompiled", "precompiled_charsmap": "\#(map)"}"#
+        expectRefusal(file.json, ["normalizer.precompiled_charsmap", message])
+    }
+
+    @Test func aCharacterMapWhoseTrieLeadsOutOfIt() throws {
+        // One unit, whose children would be far behind the end.
+        var file = SmallTokenizerFile()
+        file.normalizer = #"{"type": "Precompiled", "precompiled_charsmap": "BAAAAAD///9hAA=="}"#
+        #expect(try file.tokenizer().encode("abc", addSpecialTokens: false) == [4])
     }
 
     @Test(arguments: ["Delimiter", "Words"])

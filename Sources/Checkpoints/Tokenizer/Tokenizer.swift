@@ -7,10 +7,10 @@ import Foundation
 ///     let tokens = try tokenizer.encode("How many?", addSpecialTokens: true)
 ///     let text = try tokenizer.decode(tokens, skipSpecialTokens: true)
 ///
-/// It supports byte-pair encoding models with all normalizers (except Precompiled), pre-tokenizers, post-processors and
-/// decoders of that format, and added tokens. docs/tokenizers.md says what differs. Other models (Unigram, WordPiece,
-/// WordLevel) are refused by name. `truncation` and `padding` are not applied: they describe batches of
-/// training, and a prompt is neither cut nor padded.
+/// It supports byte-pair encoding models with all normalizers, pre-tokenizers, post-processors and decoders of that
+/// format, and added tokens. docs/tokenizers.md says what differs. Other models (Unigram, WordPiece, WordLevel) are
+/// refused by name. `truncation` and `padding` are not applied: they describe batches of training, and a prompt is
+/// neither cut nor padded.
 public struct Tokenizer: Sendable {
     private let file: String
     private let normalizer: TextNormalizer

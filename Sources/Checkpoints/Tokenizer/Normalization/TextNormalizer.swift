@@ -9,6 +9,7 @@ struct TextNormalizer: Sendable {
         case strip(left: Bool, right: Bool)
         case replace(RegexPattern, by: [UInt8])
         case prepend([UInt8])
+        case precompiled(PrecompiledMap)
         /// Writes bytes in the alphabet of byte-level vocabularies.
         case byteLevel
     }
@@ -71,6 +72,9 @@ struct TextNormalizer: Sendable {
             try field.refuseKeys(besides: "type", "pattern", "content")
             let content = try field.required("content").bytes()
             return [.replace(try field.required("pattern").pattern(), by: content)]
+        case "Precompiled":
+            try field.refuseKeys(besides: "type", "precompiled_charsmap")
+            return [.precompiled(try PrecompiledMap(field.required("precompiled_charsmap")))]
         case "BertNormalizer":
             return try bertSteps(field)
         default:
@@ -105,6 +109,7 @@ struct TextNormalizer: Sendable {
             case .strip(let left, let right): text.strip(left: left, right: right)
             case .replace(let pattern, let content): try text.replace(pattern, by: content)
             case .prepend(let prefix): text.bytes.insert(contentsOf: prefix, at: 0)
+            case .precompiled(let map): map.apply(&text)
             case .byteLevel:
                 var output: [UInt8] = []
                 ByteLevelAlphabet.append(text.bytes, to: &output)
