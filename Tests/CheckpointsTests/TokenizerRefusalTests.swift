@@ -26,6 +26,15 @@ import Testing
         expectRefusal(file.json, ["normalizer.normalizers[1]", type, "not supported"])
     }
 
+    @Test func anUnknownTokenThatIsMissingMattersOnlyWhereItIsNeeded() throws {
+        var file = SmallTokenizerFile()
+        file.modelSettings = #""unk_token": "<unk>","#
+        let tokenizer = try file.tokenizer()
+        #expect(try tokenizer.encode("abc a", addSpecialTokens: false) == [4, 5, 0])
+        let error = #expect(throws: TokenizerError.self) { try tokenizer.encode("abx", addSpecialTokens: false) }
+        #expect(error?.description.contains("unk_token <unk>") == true)
+    }
+
     @Test(arguments: [
         ("?", "base64"), ("", "base64"), ("/////w==", "size"), ("CAAAAAAAAAA=", "size"), ("BAAAAAAAAAD/", "UTF-8"),
     ])
@@ -75,8 +84,6 @@ import Testing
         expectRefusal(file.json, ["model", "future"])
         file.modelSettings = #""dropout": 0.1,"#
         expectRefusal(file.json, ["model.dropout", "dropout"])
-        file.modelSettings = #""unk_token": "<unk>","#
-        expectRefusal(file.json, ["model.unk_token", "<unk>"])
         file.modelSettings = ""
         file.extra = #""version": "2.0","#
         expectRefusal(file.json, ["version", "more than once"])

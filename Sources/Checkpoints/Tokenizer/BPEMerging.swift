@@ -12,6 +12,9 @@ struct BPEMerging {
     private static let longestKnownPiece = 64
     private static let maxKnownPieces = 1 << 17
 
+    /// Whether a character needed the token for unknown characters, which the model names but lacks.
+    private(set) var lacksUnknownToken = false
+
     private var symbols: [Symbol] = []
     private var candidates = Heap<UInt64>()
 
@@ -84,6 +87,8 @@ struct BPEMerging {
                 } else if let unknown = model.unknown {
                     if unknownIsPending, !unknown.fuses { append(unknown.token) }
                     unknownIsPending = true
+                } else if model.missingUnknown != nil {
+                    lacksUnknownToken = true
                 }
             }
         }

@@ -24,6 +24,9 @@ struct BPEModel: Sendable {
     /// The suffix of the last character of a piece.
     let endOfWordSuffix: [UInt8]
     let unknown: Unknown?
+    /// The name of the token for unknown characters if it is not in the vocabulary. Byte-level models often name one that
+    /// is not, and do without it.
+    let missingUnknown: String?
     /// The tokens for the 256 bytes of characters that are not tokens, if the model has them; -1 for a byte without a
     /// token.
     let byteFallback: [Int32]?
@@ -46,11 +49,11 @@ struct BPEModel: Sendable {
         (vocabulary, tokens) = try Self.readVocabulary(field.required("vocab"))
 
         let fuses = try field.bool("fuse_unk", default: false)
-        unknown = try field.member("unk_token").map { [vocabulary] field in
-            let token = try field.string()
-            guard let id = vocabulary.value(of: token) else { throw field.error("\(token) is not in the vocabulary.") }
-            return Unknown(token: id, fuses: fuses)
+        let unknownName = try field.member("unk_token")?.string()
+        unknown = unknownName.flatMap { [vocabulary] name in
+            vocabulary.value(of: name).map { Unknown(token: $0, fuses: fuses) }
         }
+        missingUnknown = unknown == nil ? unknownName : nil
         byteFallback = try field.bool("byte_fallback", default: false) ? Self.byteTokens(vocabulary) : nil
         try readMerges(field.required("merges"))
     }

@@ -90,17 +90,17 @@ public struct Tokenizer: Sendable {
 
     /// The tokens of a text. Added tokens that are written in the text are recognized, special ones too.
     /// - Parameter addSpecialTokens: whether to add the special tokens of the tokenizer's template.
-    /// - Throws: `TokenizerError` if the text is longer than 2 GiB, or if a pattern of the tokenizer takes unreasonably
-    ///   long on it.
+    /// - Throws: `TokenizerError` if the text is longer than 2 GiB, if a pattern of the tokenizer takes unreasonably long
+    ///   on it, or if it needs an unknown token that is not in the vocabulary.
     public func encode(_ text: String, addSpecialTokens: Bool) throws -> [Int32] {
         let bytes = Array(text.utf8)
         guard bytes.count <= Int(Int32.max) else {
             throw TokenizerError("A text of \(bytes.count) bytes cannot be encoded; the most is 2 GiB.")
         }
         var tokens: [Int32] = []
+        var merging = BPEMerging(model: model)
         do throws(RegexPattern.Failure) {
             let matchers = try preTokenizer.makeMatchers()
-            var merging = BPEMerging(model: model)
             for segment in bytes.withUnsafeBufferPointer(unnormalizedTokens.segments) {
                 switch segment {
                 case .token(let id):
@@ -112,6 +112,9 @@ public struct Tokenizer: Sendable {
             }
         } catch {
             throw TokenizerError("\(file): a pattern of the tokenizer failed on this text: \(error.message).")
+        }
+        if merging.lacksUnknownToken, let name = model.missingUnknown {
+            throw TokenizerError("\(file): the text has characters without a token, and unk_token \(name) is none.")
         }
         return addSpecialTokens ? postProcessor.addSpecialTokens(to: tokens) : tokens
     }
