@@ -1,12 +1,3 @@
-/// Makes one piece of all.
-struct FuseStage: DecodingStage {
-    mutating func receive(_ fragment: DecodedFragment, to output: inout [DecodedFragment]) {
-        output.append(part: fragment.text)
-    }
-
-    mutating func finish(to output: inout [DecodedFragment]) { output.append(piece: []) }
-}
-
 /// Puts a space between two tokens. This is the meaning of a file without a decoder.
 struct SpaceStage: DecodingStage {
     private var isFirst = true
