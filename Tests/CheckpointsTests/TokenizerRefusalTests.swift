@@ -44,11 +44,31 @@ import Testing
         expectRefusal(file.json, ["normalizer.precompiled_charsmap", message])
     }
 
-    @Test func aCharacterMapWhoseTrieLeadsOutOfIt() throws {
-        // One unit, whose children would be far behind the end.
+    /// A map of `a` to the text at a place in the results, which are "é".
+    private func characterMap(place: UInt32, root: UInt32 = 256 << 10) -> String {
+        var units = [UInt32](repeating: 0, count: 354)
+        units[0] = root
+        units[256 ^ 0x61] = 1 << 10 | 1 << 8 | 0x61
+        units[256 ^ 0x61 ^ 1] = 1 << 31 | place
+        var bytes = [UInt32(units.count * 4)].flatMap { word in (0..<4).map { UInt8(word >> ($0 * 8) & 0xFF) } }
+        bytes += units.flatMap { word in (0..<4).map { UInt8(word >> ($0 * 8) & 0xFF) } } + [0xC3, 0xA9, 0]
+        return Data(bytes).base64EncodedString()
+    }
+
+    @Test func aCharacterMapThatPointsWhereNothingIsMapsNothing() throws {
         var file = SmallTokenizerFile()
-        file.normalizer = #"{"type": "Precompiled", "precompiled_charsmap": "BAAAAAD///9hAA=="}"#
-        #expect(try file.tokenizer().encode("abc", addSpecialTokens: false) == [4])
+        file.vocabulary = #"{"a": 0, "é": 1}"#
+        file.merges = "[]"
+        file.preTokenizer = "null"
+        for (map, expected): (String, [Int32]) in [
+            (characterMap(place: 0), [1]),
+            (characterMap(place: 1), [0]),  // the middle of a character
+            (characterMap(place: 3), [0]), (characterMap(place: 1 << 30), [0]),
+            (characterMap(place: 0, root: 0xFFFF_FC00), [0]),
+        ] {
+            file.normalizer = #"{"type": "Precompiled", "precompiled_charsmap": "\#(map)"}"#
+            #expect(try file.tokenizer().encode("a", addSpecialTokens: false) == expected)
+        }
     }
 
     @Test(arguments: ["Delimiter", "Words"])

@@ -64,7 +64,9 @@ struct PrecompiledMap: Sendable {
             let hasValue = unit >> 8 & 1 == 1
             if hasValue {
                 let start = Int(units[node] & 0x7FFF_FFFF)
-                return results.indices.contains(start) ? results[start...].prefix { $0 != 0 } : nil
+                // A damaged map may point into the middle of a character.
+                guard results.indices.contains(start), results[start] & 0xC0 != 0x80 else { return nil }
+                return results[start...].prefix { $0 != 0 }
             }
         }
         return nil
