@@ -23,5 +23,6 @@ struct Echelon: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             Generate.self, Compile.self, Inspect.self, Opt.self, Bench.self, Profile.self, Logits.self, Tokenize.self,
+            Template.self,
         ])
 }

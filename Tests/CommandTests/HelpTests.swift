@@ -10,7 +10,9 @@ import Testing
 @Suite struct HelpTests {
     private static let folder = Repository.root.appending(path: "Tests/CommandTests/Help")
 
-    @Test(arguments: ["echelon", "generate", "compile", "inspect", "opt", "bench", "profile", "logits", "tokenize"])
+    @Test(arguments: [
+        "echelon", "generate", "compile", "inspect", "opt", "bench", "profile", "logits", "tokenize", "template",
+    ])
     func `help is worded as recorded`(_ command: String) throws {
         let arguments = (command == "echelon" ? [] : [command]) + ["--help"]
         let help = try EchelonCommand.run(arguments).succeeded().text

@@ -63,11 +63,23 @@ public struct ChatTemplate: Sendable {
         messages: [ChatMessage], addGenerationPrompt: Bool, variables: [String: TemplateValue] = [:],
         now: Date = Date()
     ) throws -> String {
-        var all: [String: TemplateValue] = ["tools": .none, "documents": .none]
-        all.merge(standardVariables) { $1 }
-        all.merge(variables) { $1 }
+        var all = variables
         all["messages"] = .list(messages.map { ["role": .string($0.role), "content": .string($0.content)] })
         all["add_generation_prompt"] = .boolean(addGenerationPrompt)
+        return try render(variables: all, now: now)
+    }
+
+    /// Renders variables, the conversation among them.
+    ///
+    /// - Parameters:
+    ///   - variables: `messages`, and others by name. `tools` and `documents` are none and `add_generation_prompt` is
+    ///     false, unless given.
+    ///   - now: the time that `strftime_now` returns.
+    /// - Throws: `ChatTemplateError` if the template refuses the messages or fails on them.
+    public func render(variables: [String: TemplateValue], now: Date = Date()) throws -> String {
+        var all: [String: TemplateValue] = ["tools": .none, "documents": .none, "add_generation_prompt": false]
+        all.merge(standardVariables) { $1 }
+        all.merge(variables) { $1 }
         do {
             let budget = TemplateBudget()
             let values = try all.mapValues { try RenderValue($0, budget: budget, level: 0) }
