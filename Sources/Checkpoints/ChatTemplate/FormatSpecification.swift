@@ -56,7 +56,7 @@ struct FormatSpecification {
     func text(of value: RenderValue, _ evaluator: TemplateEvaluator) throws -> String {
         if source.isEmpty { return try evaluator.text(of: value) }
         switch value {
-        case .string(let text): return try string(text)
+        case .string(let text), .markup(let text): return try string(text)
         case .integer, .boolean:
             guard let number = value.wholeNumber else { throw Self.fault(source) }
             return try integer(number)

@@ -55,7 +55,7 @@ struct PrettyPrinter {
         case .boolean: 1
         case .float: 2
         case .integer: 3
-        case .string: 4
+        case .string, .markup: 4
         case .sequence: 5
         case .undefined, .stream, .dictionary, .namespace, .loop, .function: 6
         }

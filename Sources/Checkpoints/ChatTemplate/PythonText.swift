@@ -54,7 +54,18 @@ enum PythonText {
     }
 
     static func lower(_ text: some StringProtocol) -> String {
-        text.unicodeScalars.reduce(into: "") { $0 += $1.properties.lowercaseMapping }
+        let scalars = Array(text.unicodeScalars)
+        return scalars.indices.reduce(into: "") { result, index in
+            let isFinal = scalars[index] == "\u{3A3}" && isFinalSigma(scalars, at: index)
+            result += isFinal ? "\u{3C2}" : scalars[index].properties.lowercaseMapping
+        }
+    }
+
+    /// Whether the letter at `index` ends a word, where a sigma has another form (Unicode, section 3.13, Final_Sigma).
+    private static func isFinalSigma(_ text: [Unicode.Scalar], at index: Int) -> Bool {
+        func isCased(_ scalar: Unicode.Scalar?) -> Bool { scalar?.properties.isCased ?? false }
+        return isCased(text[..<index].last { !$0.properties.isCaseIgnorable })
+            && !isCased(text[(index + 1)...].first { !$0.properties.isCaseIgnorable })
     }
 
     static func capitalize(_ text: String) -> String {

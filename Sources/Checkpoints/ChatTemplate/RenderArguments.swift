@@ -3,6 +3,12 @@ struct RenderArguments {
     var positional: [RenderValue] = []
     var named: [(name: String, value: RenderValue)] = []
 
+    /// The arguments with ordinary text in place of escaped text.
+    var withoutMarkup: RenderArguments {
+        RenderArguments(
+            positional: positional.map(\.withoutMarkup), named: named.map { ($0.name, $0.value.withoutMarkup) })
+    }
+
     /// The arguments in the order of `parameters`, nil for absent ones; refuses those that fit no parameter.
     func bind(_ parameters: [String], of callee: String) throws -> [RenderValue?] {
         guard positional.count <= parameters.count else {

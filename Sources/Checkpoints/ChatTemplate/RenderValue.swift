@@ -10,6 +10,8 @@ enum RenderValue {
     case integer(Int)
     case float(Double)
     case string(String)
+    /// Text that is escaped for HTML already, the result of `escape` and `safe`: what is added to it is escaped.
+    case markup(String)
     case sequence(SequenceKind, RenderItems)
     case stream(RenderStream)
     case dictionary(RenderDictionary)
@@ -54,7 +56,7 @@ enum RenderValue {
         case .boolean: "a boolean"
         case .integer: "an integer"
         case .float: "a float"
-        case .string: "a string"
+        case .string, .markup: "a string"
         case .sequence(let kind, _):
             switch kind.type {
             case .list: "a list"
@@ -78,18 +80,23 @@ enum RenderValue {
         case .dictionary(let dictionary): dictionary.depth
         case .loop(let loop): loop.items.depth
         case .function(let function): function.depth
-        case .undefined, .none, .boolean, .integer, .float, .string, .namespace: 0
+        case .undefined, .none, .boolean, .integer, .float, .string, .markup, .namespace: 0
         }
     }
 
     /// The number of values inside this one, as often as they occur. A long text counts as several.
     var weight: Int {
         switch self {
-        case .string(let text): 1 + text.utf8.count / 64
+        case .string(let text), .markup(let text): 1 + text.utf8.count / 64
         case .sequence(_, let items): items.weight
         case .dictionary(let dictionary): dictionary.weight
         default: 1
         }
+    }
+
+    /// The value, as an ordinary text if it is escaped text.
+    var withoutMarkup: RenderValue {
+        if case .markup(let text) = self { .string(text) } else { self }
     }
 
     var isUndefined: Bool {
@@ -103,7 +110,7 @@ enum RenderValue {
         case .boolean(let value): value
         case .integer(let value): value != 0
         case .float(let value): value != 0
-        case .string(let text): !text.isEmpty
+        case .string(let text), .markup(let text): !text.isEmpty
         case .sequence(_, let items): !items.elements.isEmpty
         case .dictionary(let dictionary): !dictionary.entries.isEmpty
         case .loop(let loop): !loop.items.elements.isEmpty
@@ -135,13 +142,15 @@ extension RenderValue: Hashable {
             case .tuple: items.elements.allSatisfy(\.isHashable)
             }
         case .dictionary: false
-        case .undefined, .none, .boolean, .integer, .float, .string, .stream, .namespace, .loop, .function: true
+        case .undefined, .none, .boolean, .integer, .float, .string, .markup, .stream, .namespace, .loop, .function:
+            true
         }
     }
 
     static func == (left: RenderValue, right: RenderValue) -> Bool {
         switch (left, right) {
         case (.undefined, .undefined), (.none, .none): return true
+        case (.markup, _), (_, .markup): return left.withoutMarkup == right.withoutMarkup
         case (.string(let a), .string(let b)): return a.utf8.elementsEqual(b.utf8)
         case (.sequence(let kind, let a), .sequence(let other, let b)):
             return kind.type == other.type && a.elements == b.elements
@@ -161,7 +170,7 @@ extension RenderValue: Hashable {
 
     func hash(into hasher: inout Hasher) {
         switch self {
-        case .string(var text):
+        case .string(var text), .markup(var text):
             text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
         case .sequence(_, let items):
             for element in items.elements { element.hash(into: &hasher) }

@@ -70,6 +70,7 @@ extension TemplateFilters {
         },
         "sum": Filter(["attribute", "start"]) { evaluator, value, arguments in
             let attribute = evaluator.isNone(arguments[0]) ? nil : arguments[0]
+            if case .string? = arguments[1] { throw TemplateFault("'sum' does not add texts; use 'join'") }
             return try evaluator.elements(of: value).reduce(arguments[1] ?? .integer(0)) { sum, element in
                 let term = try attribute.map { try evaluator.attribute(at: $0, of: element) } ?? element
                 return try TemplateOperators.arithmetic(.add, sum, term, evaluator: evaluator)

@@ -10,6 +10,8 @@ enum TemplateFilters {
         } else {
             try evaluator.budget.visit(value.weight)
         }
+        let value = keepingMarkup.contains(name) ? value : value.withoutMarkup
+        let arguments = arguments.withoutMarkup
         if let filter = table[name] {
             let bound = try arguments.bind(filter.parameters, required: filter.required, of: "the filter '\(name)'")
             return try filter.body(evaluator, value, bound)
@@ -38,6 +40,9 @@ enum TemplateFilters {
         [texts, numbers, collections, groups, markup, foldings].reduce(into: [:]) { table, part in
             table.merge(part) { first, _ in first }
         }
+
+    /// Filters that tell escaped text from other text.
+    private static let keepingMarkup: Set = ["escape", "e", "safe", "string", "default", "d", "list", "first", "last"]
 
     /// Filters that pass arguments on: to another filter, to a test, to a format.
     private static let variadic: [String: VariadicBody] = [

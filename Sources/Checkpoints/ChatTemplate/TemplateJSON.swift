@@ -3,8 +3,8 @@
 struct TemplateJSON {
     let evaluator: TemplateEvaluator
     let escapesNonASCII: Bool
-    /// The number of blanks for each level; nil writes everything in one line.
-    let indent: Int?
+    /// The blanks, or another text, for each level; nil writes everything in one line.
+    let indent: String?
     let itemSeparator: String
     let keySeparator: String
     let sortsKeys: Bool
@@ -19,7 +19,7 @@ struct TemplateJSON {
         try evaluator.budget.visit()
         switch value {
         case .none, .boolean, .integer, .float: try evaluator.append(scalar(value), to: &result)
-        case .string(let text): try evaluator.append(quoted(text), to: &result)
+        case .string(let text), .markup(let text): try evaluator.append(quoted(text), to: &result)
         case .sequence(.list, let items), .sequence(.tuple, let items):
             try write("[", items.elements, "]", level: level, into: &result) { element, result in
                 try write(element, level: level + 1, into: &result)
@@ -51,7 +51,7 @@ struct TemplateJSON {
     private func breakLine(level: Int, into result: inout String) throws {
         guard let indent else { return }
         // `level` is bounded by the depth of values, `indent` by the filter.
-        try evaluator.append("\n" + String(repeating: " ", count: max(0, indent) * level), to: &result)
+        try evaluator.append("\n" + PythonText.repeated(indent, level), to: &result)
     }
 
     private func entries(of dictionary: RenderDictionary) throws -> [(key: String, value: RenderValue)] {
@@ -63,7 +63,7 @@ struct TemplateJSON {
 
     private func key(_ value: RenderValue) throws -> String {
         switch value {
-        case .string(let text): return text
+        case .string(let text), .markup(let text): return text
         case .none, .boolean, .integer, .float: return scalar(value)
         default: throw TemplateFault("\(value.typeName) cannot be a key in JSON")
         }

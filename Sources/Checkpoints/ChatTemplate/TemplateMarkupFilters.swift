@@ -1,9 +1,16 @@
-/// Filters for HTML and URLs. Their results are ordinary texts.
+/// Filters for HTML and URLs.
 extension TemplateFilters {
     static let markup: [String: Filter] = {
-        let escape = Filter { evaluator, value, _ in try evaluator.made(HTMLText.escaped(evaluator.text(of: value))) }
+        let force = Filter { evaluator, value, _ in
+            let text = HTMLText.escaped(try evaluator.text(of: value))
+            try evaluator.budget.make(bytes: text.utf8.count)
+            return .markup(text)
+        }
+        let escape = Filter { evaluator, value, arguments in
+            if case .markup = value { value } else { try force.body(evaluator, value, arguments) }
+        }
         return [
-            "escape": escape, "e": escape, "forceescape": escape,
+            "escape": escape, "e": escape, "forceescape": force,
             "striptags": Filter { evaluator, value, _ in
                 try evaluator.made(HTMLText.strippingTags(evaluator.text(of: value)))
             },

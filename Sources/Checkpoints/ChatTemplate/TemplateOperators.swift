@@ -28,6 +28,7 @@ enum TemplateOperators {
         if let a = left.wholeNumber, let b = right.wholeNumber { return try integers(operation, a, b) }
         if let a = left.number, let b = right.number { return .float(try floats(operation, a, b)) }
         switch (operation, left, right) {
+        case (_, .markup, _), (_, _, .markup): return try markup(operation, left, right, evaluator)
         case (.add, .string(let a), .string(let b)):
             try evaluator.budget.make(bytes: a.utf8.count + b.utf8.count)
             return .string(a + b)
@@ -43,6 +44,28 @@ enum TemplateOperators {
         default: break
         }
         throw mismatch(operation.rawValue, left, right)
+    }
+
+    /// Arithmetic with escaped text: ordinary text that is added to it, or formatted by it, is escaped.
+    private static func markup(
+        _ operation: TemplateExpression.Arithmetic, _ left: RenderValue, _ right: RenderValue,
+        _ evaluator: TemplateEvaluator
+    ) throws -> RenderValue {
+        func escaped(_ value: RenderValue) -> RenderValue {
+            if case .string(let text) = value { .string(HTMLText.escaped(text)) } else { value.withoutMarkup }
+        }
+        let operands: (RenderValue, RenderValue)
+        switch (operation, left, right) {
+        case (.add, _, _): operands = (escaped(left), escaped(right))
+        case (.remainder, .markup(let format), .sequence(let kind, let items)) where kind.type == .tuple:
+            operands = (.string(format), try evaluator.tuple(items.elements.map(escaped)))
+        case (.remainder, .markup(let format), _): operands = (.string(format), escaped(right))
+        default:
+            return try arithmetic(operation, left.withoutMarkup, right.withoutMarkup, evaluator: evaluator)
+        }
+        let result = try arithmetic(operation, operands.0, operands.1, evaluator: evaluator)
+        if case .string(let text) = result { return .markup(text) }
+        return result
     }
 
     private static func integers(_ operation: TemplateExpression.Arithmetic, _ a: Int, _ b: Int) throws -> RenderValue {
@@ -146,6 +169,7 @@ enum TemplateOperators {
         _ operation: TemplateExpression.Comparison, _ left: RenderValue, _ right: RenderValue,
         evaluator: TemplateEvaluator
     ) throws -> Bool {
+        let (left, right) = (left.withoutMarkup, right.withoutMarkup)
         switch operation {
         case .equal, .notEqual:
             try evaluator.budget.visit(min(left.weight, right.weight))
@@ -167,7 +191,7 @@ enum TemplateOperators {
         try evaluator.budget.visit()
         if let a = left.wholeNumber, let b = right.wholeNumber { return orEqual ? a <= b : a < b }
         if let a = left.number, let b = right.number { return orEqual ? a <= b : a < b }
-        switch (left, right) {
+        switch (left.withoutMarkup, right.withoutMarkup) {
         case (.string(let a), .string(let b)):
             try evaluator.budget.visit(min(left.weight, right.weight))
             // The order of UTF-8 bytes is that of code points.

@@ -4,7 +4,7 @@ extension TemplateEvaluator {
     func text(of value: RenderValue) throws -> String {
         switch value {
         case .undefined: return ""
-        case .string(let text): return text
+        case .string(let text), .markup(let text): return text
         default: return try representation(of: value)
         }
     }
@@ -25,6 +25,7 @@ extension TemplateEvaluator {
         case .integer(let number): try append(String(number), to: &result)
         case .float(let number): try append(PythonText.float(number), to: &result)
         case .string(let text): try append(PythonText.quoted(text), to: &result)
+        case .markup(let text): try append("Markup(\(PythonText.quoted(text)))", to: &result)
         case .sequence(let kind, let items): try print(kind, items, into: &result)
         case .dictionary(let dictionary):
             try append("{", to: &result)
@@ -114,7 +115,7 @@ extension TemplateEvaluator {
     func elements(of value: RenderValue) throws -> [RenderValue] {
         switch value {
         case .undefined: return []
-        case .string(let text):
+        case .string(let text), .markup(let text):
             try budget.make(bytes: text.utf8.count * MemoryLayout<RenderValue>.stride)
             return text.unicodeScalars.map { .string(String(Character($0))) }
         case .sequence(_, let items): return items.elements
@@ -134,7 +135,7 @@ extension TemplateEvaluator {
     }
 
     func string(_ value: RenderValue, _ name: String) throws -> String {
-        guard case .string(let text) = value else {
+        guard case .string(let text) = value.withoutMarkup else {
             throw TemplateFault("'\(name)' must be a string, not \(value.typeName)")
         }
         return text

@@ -12,6 +12,7 @@ extension TemplateEvaluator {
         // As in Python, true and false are the indices 1 and 0 of a sequence.
         var index = key
         if case .boolean(let flag) = key { index = .integer(flag ? 1 : 0) }
+        let value = value.withoutMarkup
         switch (value, index) {
         case (.undefined(let reason), _):
             throw TemplateFault("\(reason), and has no items")
@@ -45,7 +46,8 @@ extension TemplateEvaluator {
         case .namespace(let namespace): return namespace[name]
         case .loop(let loop): return try TemplateLoopAttributes.attribute(name, of: loop)
         case .function(let function): return try function.attributes(name)
-        case .string(let text): return try TemplateStringMethods.method(name, of: text).map(RenderValue.function)
+        case .string(let text), .markup(let text):
+            return try TemplateStringMethods.method(name, of: text).map(RenderValue.function)
         case .integer, .float, .boolean: return TemplateNumberMethods.member(name, of: value)
         case .sequence, .dictionary: return try TemplateCollectionMethods.member(name, of: value)
         case .none, .stream: return nil
@@ -74,7 +76,7 @@ extension TemplateEvaluator {
             return (from, to, min(max(by, -count - 1), count + 1))
         }
         switch value {
-        case .string(let text):
+        case .string(let text), .markup(let text):
             try budget.visit(text: text)
             let scalars = Array(text.unicodeScalars)
             let (from, to, by) = try bounds(scalars.count)

@@ -5,6 +5,9 @@ enum TemplateTests {
     static func apply(
         _ name: String, to value: RenderValue, _ arguments: RenderArguments, evaluator: TemplateEvaluator
     ) throws -> Bool {
+        if name == "escaped", case .markup = value { return true }
+        let value = value.withoutMarkup
+        let arguments = arguments.withoutMarkup
         guard let test = table[name] else { throw TemplateFault("there is no test '\(name)'") }
         let bound = try arguments.bind(test.parameters, required: test.parameters.count, of: "the test '\(name)'")
         return try test.body(evaluator, value, bound.map { $0 ?? .none })
@@ -62,7 +65,7 @@ enum TemplateTests {
                 PythonText.isCased(try evaluator.text(of: value)) { $0.properties.isUppercase }
             },
             "in": Test(.isIn),
-            // Chat templates are rendered without escaping.
+            // Escaped text does not come here.
             "escaped": Test { _ in false },
             "sameas": Test("other") { _, value, arguments in isSame(value, arguments[0]) },
         ]

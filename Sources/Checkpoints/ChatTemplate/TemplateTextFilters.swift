@@ -23,9 +23,10 @@ extension TemplateFilters {
                 try evaluator.made(PythonText.capitalize(evaluator.text(of: value)))
             },
             "title": Filter { evaluator, value, _ in try evaluator.made(title(evaluator.text(of: value))) },
-            "string": Filter { evaluator, value, _ in .string(try evaluator.text(of: value)) },
-            // Chat templates are rendered without escaping, so there is nothing to exempt from it.
-            "safe": Filter { evaluator, value, _ in .string(try evaluator.text(of: value)) },
+            "string": Filter { evaluator, value, _ in
+                if case .markup = value { value } else { .string(try evaluator.text(of: value)) }
+            },
+            "safe": Filter { evaluator, value, _ in .markup(try evaluator.text(of: value)) },
             "replace": Filter(["old", "new", "count"], required: 2) { evaluator, value, arguments in
                 let texts = try arguments.prefix(2).map { argument in
                     RenderValue.string(try evaluator.text(of: argument ?? .none))
@@ -82,8 +83,13 @@ extension TemplateFilters {
     private static func json(
         _ evaluator: TemplateEvaluator, _ value: RenderValue, _ arguments: [RenderValue?]
     ) throws -> RenderValue {
-        let indent = evaluator.isNone(arguments[1]) ? nil : try arguments[1].map { try evaluator.integer($0, "indent") }
-        guard indent ?? 0 <= 1000 else { throw TemplateFault("an indentation is wider than 1000 blanks") }
+        var indent: String?
+        if case .string(let text)? = arguments[1] {
+            indent = text
+        } else if let width = arguments[1], !evaluator.isNone(width) {
+            indent = PythonText.repeated(" ", min(max(0, try evaluator.integer(width, "indent")), 1001))
+        }
+        guard indent?.utf8.count ?? 0 <= 1000 else { throw TemplateFault("an indentation is wider than 1000 blanks") }
         var separators = [indent == nil ? ", " : ",", ": "]
         if let given = arguments[2], !evaluator.isNone(given) {
             separators = try evaluator.elements(of: given).map { try evaluator.string($0, "a separator") }
@@ -178,9 +184,13 @@ extension TemplateFilters {
     ) throws -> RenderValue {
         guard let number = value.number else { throw TemplateFault("'round' needs a number, not \(value.typeName)") }
         let precision = try arguments[0].map { try evaluator.integer($0, "precision") } ?? 0
-        guard (0...15).contains(precision) else { throw TemplateFault("a precision must lie between 0 and 15") }
+        guard (-15...15).contains(precision) else { throw TemplateFault("a precision must lie between -15 and 15") }
         let scale = pow(10, Double(precision))
         switch try evaluator.optionalString(arguments[1], "method") ?? "common" {
+        case "common" where precision < 0:
+            let rounded = (number * scale).rounded(.toNearestOrEven) / scale
+            if case .float = value { return .float(rounded) }
+            return .integer(Int(exactly: rounded.rounded()) ?? 0)
         case "common":
             if case .float = value { return .float(Double(String(format: "%.\(precision)f", number)) ?? number) }
             return value
