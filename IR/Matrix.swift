@@ -90,9 +90,10 @@ struct Matrix {
 
     /// The column of each row's largest element, the first if several are equal; `i32[rows]`.
     func argmax() -> Tensor {
-        let columns = (0..<rows).map { index in
+        let columns = (0..<rows).map { index -> Int32 in
             let row = Array(row(index))
-            return Int32(row.indices.dropFirst().reduce(0) { best, column in row[column] > row[best] ? column : best })
+            guard row.allSatisfy({ $0 < .infinity }), let largest = row.max(), largest > -.infinity else { return -1 }
+            return Int32(row.firstIndex(of: largest) ?? -1)
         }
         return Tensor(columns, shape: [rows])
     }

@@ -216,7 +216,8 @@ extension Opcode {
         case .argmax:
             OpcodeTraits(
                 form(["x"], results: ["t"]),
-                "t[i] = the column of the largest element of x[i], the first of equals; `i32[rows]`.",
+                "t[i] = the column of the largest element of x[i], the first of equals; −1 if an element is NaN or +∞, or all "
+                    + "are −∞; `i32[rows]`.",
                 summary: "The column of the largest element.",
                 family: .other, division: .rows, storable: [], flops: .perOperandColumn(1))
         case .relativeDifference:

@@ -445,20 +445,26 @@ static void test_argmax(void) {
         float *row = x + i * WIDTH;
         if (i == 1) row[40] = row[17] = row[74] = 2; // the first of equals
         if (i == 2)
-            for (int j = 0; j < WIDTH; j++) row[j] = NAN; // nothing to choose from
-        if (i == 3) row[0] = NAN;                         // a NaN hides nothing
+            for (int j = 0; j < WIDTH; j++) row[j] = NAN;
+        if (i == 3) row[0] = NAN;
         if (i == 4)
             for (int j = 0; j < WIDTH; j++) row[j] = -INFINITY;
         if (i == 5) row[74] = INFINITY;
         if (i == 6)
             for (int j = 0; j < WIDTH; j++) row[j] = -1; // zeros of padding never win
-        expected[i] = 0;
+        if (i == 7) row[74] = NAN;
+        if (i == 8) row[33] = INFINITY;
+        if (i == 9) row[0] = -INFINITY; // any other number is larger
+        expected[i] = -1;
         float best = -INFINITY;
         for (int j = 0; j < WIDTH; j++)
             if (row[j] > best) {
                 best = row[j];
                 expected[i] = j;
             }
+        // There is no largest of what is no number.
+        for (int j = 0; j < WIDTH; j++)
+            if (!(row[j] < INFINITY)) expected[i] = -1;
     }
     tape t = {0};
     ech_instruction *argmax = tape_add(&t, ECH_ARGMAX);
@@ -537,7 +543,7 @@ int main(void) {
     run_test("silu holds far from zero", test_silu_far_from_zero);
     run_test("silu is precise to a few units in the last place", test_silu_precision);
     run_test("rope turns interleaved pairs", test_rope);
-    run_test("argmax takes the first of equals and survives NaN", test_argmax);
+    run_test("argmax takes the first of equals, and no column of a row with NaN or infinity", test_argmax);
     run_test("relative_difference compares norms", test_relative_difference);
     run_test("an output may take its input's place", test_output_in_place_of_input);
     return tests_finished();

@@ -137,6 +137,20 @@ import Testing
         #expect(results == [Self.column([1, 2, 0])])
     }
 
+    @Test func `argmax of what is no number is −1`() throws {
+        let results = try Self.run(
+            "%t = argmax %x : i32[rows]", returns: "%t : i32[rows]",
+            parameters: [
+                (
+                    "x",
+                    Self.rows([
+                        [1, .nan, 5], [.infinity, 1, 2], [-.infinity, -.infinity, -.infinity], [-.infinity, -9, -10],
+                    ])
+                )
+            ])
+        #expect(results == [Self.column([-1, -1, -1, 1])])
+    }
+
     @Test func `relative difference is the distance over the first one's norm`() throws {
         let results = try Self.run(
             "%d = relative_difference %a, %b : f32[rows]", returns: "%d : f32[rows]",

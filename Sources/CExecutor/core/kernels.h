@@ -43,9 +43,15 @@ static inline int64_t ech_attention_scratch(int64_t dim16) {
     return ECH_ROW_BLOCK * (2 * dim16 + ECH_ATTENTION_BLOCK) + ECH_ATTENTION_BLOCK * dim16;
 }
 
-/// One step of an argmax. Outputs come in any order; the first of equal ones counts.
+/// One step of an argmax, which starts at −∞ and column -1. Outputs come in any order; the first of equal ones counts.
+/// A NaN or +∞ makes the result +∞ and -1 for good: there is no largest number.
 static inline void ech_better(float value, int32_t index, float *best, int32_t *best_index) {
-    if (!(value > *best) && !(value == *best && index < *best_index)) return;
+    if (!(value < __builtin_inff())) {
+        value = __builtin_inff();
+        index = -1;
+    } else if (!(value > *best) && !(value == *best && index < *best_index)) {
+        return;
+    }
     *best = value;
     *best_index = index;
 }

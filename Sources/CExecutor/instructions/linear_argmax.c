@@ -25,7 +25,7 @@ void ech_run_linear_argmax(ech_walk *walk, const ech_instruction *instruction) {
     int32_t *columns = best_columns(run, walk->thread);
     for (int32_t i = 0; i < rows; i++) {
         values[i] = -__builtin_inff();
-        columns[i] = 0;
+        columns[i] = -1;
     }
     const ech_loop loop = ech_product_begin_loop(walk, instruction, &p, outputs);
     for (ech_outputs next; ech_next_outputs(&loop, &p, outputs, &next);) {
@@ -37,7 +37,7 @@ void ech_run_linear_argmax(ech_walk *walk, const ech_instruction *instruction) {
     const ech_range combined = ech_range_of(rows, walk->thread, walk->threads);
     for (int64_t i = combined.begin; i < combined.end; i++) {
         float value = -__builtin_inff();
-        out[i] = 0;
+        out[i] = -1;
         for (int thread = 0; thread < walk->threads; thread++)
             ech_better(best_values(run, thread)[i], best_columns(run, thread)[i], &value, &out[i]);
     }

@@ -193,17 +193,17 @@ KERNEL_TARGET static void silu_gate(const float *gate, ptrdiff_t gate_stride, co
     }
 }
 
-// A comparison with a NaN is false: a NaN is never the largest, and the result of a row of NaNs is its first column.
+// A comparison with a NaN is false, so a NaN counts as not below the best and is looked at.
 KERNEL_TARGET static void best_of(const float *values, ptrdiff_t stride, int32_t rows, int32_t count, int32_t first,
                                   float *best, int32_t *index) {
     for (int32_t i = 0; i < rows; i++) {
         const float *x = values + i * stride;
         FOR_COLUMNS(count) {
-            v16i above = load_first(x + c, n) >= splat(best[i]);
-            // The zeros that pad the last columns may be above, but the loop does not look at them.
+            v16i below = load_first(x + c, n) < splat(best[i]);
+            // The zeros that pad the last columns may not be below, but the loop does not look at them.
             int32_t lanes[16], any = 0;
-            memcpy(lanes, &above, sizeof lanes);
-            for (int j = 0; j < 16; j++) any |= lanes[j];
+            memcpy(lanes, &below, sizeof lanes);
+            for (int j = 0; j < 16; j++) any |= ~lanes[j];
             if (!any) continue;
             for (int32_t j = 0; j < ech_min(n, 16); j++) ech_better(x[c + j], first + c + j, &best[i], &index[i]);
         }
@@ -213,7 +213,7 @@ KERNEL_TARGET static void best_of(const float *values, ptrdiff_t stride, int32_t
 KERNEL_TARGET static void row_argmax(const ech_row_work *work) {
     FOR_ROWS(work) {
         float value = -__builtin_inff();
-        int32_t column = 0;
+        int32_t column = -1;
         best_of(reader(&work->in[0], i), 0, 1, work->in[0].width, 0, &value, &column);
         ((int32_t *)work->out[0].data)[i] = column;
     }
