@@ -31,9 +31,11 @@ public struct StoredType: RawRepresentable, Hashable, Sendable {
     ///   elements do not fill the last byte.
     public func byteCount(ofShape shape: [Int]) -> Int? {
         guard let bitCount, let elements = Self.elementCount(ofShape: shape) else { return nil }
-        let (bits, overflow) = elements.multipliedReportingOverflow(by: bitCount)
-        guard !overflow, bits % 8 == 0 else { return nil }
-        return bits / 8
+        // Whole bytes are counted as bytes, because the bits of a large tensor may not fit.
+        let isPacked = bitCount % 8 != 0
+        let (size, overflow) = elements.multipliedReportingOverflow(by: isPacked ? bitCount : bitCount / 8)
+        guard !overflow, !isPacked || size % 8 == 0 else { return nil }
+        return isPacked ? size / 8 : size
     }
 
     /// The product of the extents; nil if one is negative or the product does not fit in an `Int`.
