@@ -1,4 +1,3 @@
-import Foundation
 import Safetensors
 
 /// The source of a checkpoint's files: a folder, or memory.
@@ -15,14 +14,11 @@ enum CheckpointFiles {
 
     /// - Throws: ``CheckpointError`` if the folder is missing or is not a folder.
     init(folder path: String) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw CheckpointError("\(path): there is no such folder; give the folder of a checkpoint")
+        switch FilePath.kind(of: path) {
+        case .folder: self = .folder(path)
+        case .file: throw CheckpointError("\(path): is a file; give the folder of a checkpoint")
+        case nil: throw CheckpointError("\(path): there is no such folder; give the folder of a checkpoint")
         }
-        guard isFolder.boolValue else {
-            throw CheckpointError("\(path): is a file; give the folder of a checkpoint")
-        }
-        self = .folder(path)
     }
 
     /// The names of all files, in no order.
@@ -30,7 +26,7 @@ enum CheckpointFiles {
     func names() throws -> [String] {
         switch self {
         case .folder(let folder):
-            guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+            guard let names = FilePath.names(in: folder) else {
                 throw CheckpointError("\(folder): cannot be listed; check its permissions")
             }
             return names
@@ -43,10 +39,9 @@ enum CheckpointFiles {
     func file(_ name: String) throws -> MappedFile? {
         switch self {
         case .folder(let folder):
-            let path = (folder as NSString).appendingPathComponent(name)
+            let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
             // A dangling link counts as existing, so that the error names it.
-            let isThere = (try? FileManager.default.attributesOfItem(atPath: path)) != nil
-            return isThere ? try MappedFile(path: path) : nil
+            return FilePath.exists(path) ? try MappedFile(path: path) : nil
         case .memory(_, let files):
             return files[name]
         }

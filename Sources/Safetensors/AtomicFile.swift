@@ -32,7 +32,7 @@ public final class AtomicFile: ByteSink {
     public init(path: String, reserving byteCount: Int = 0) throws {
         guard !path.isEmpty else { throw FileError("The name of the file to write is empty; give a path") }
         var status = stat()
-        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+        if FilePath.withCString(path, { stat($0, &status) }) == 0, status.st_mode & S_IFMT != S_IFREG {
             let kind = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file"
             throw FileError("\(path): is \(kind), and cannot be replaced by a file; give another name")
         }
@@ -41,7 +41,9 @@ public final class AtomicFile: ByteSink {
         // Register the path before creating the file, so that a signal in between cannot leave it behind.
         let place = UnfinishedFiles.add(temporaryPath)
         // The usual mode of new files; the user's umask restricts it.
-        let descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        let descriptor = FilePath.withCString(temporaryPath) {
+            open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        }
         guard descriptor >= 0 else {
             let code = errno
             UnfinishedFiles.remove(place)
@@ -64,7 +66,7 @@ public final class AtomicFile: ByteSink {
     deinit {
         pending.deallocate()
         if descriptor >= 0 { close(descriptor) }
-        if !isCommitted { unlink(temporaryPath) }
+        if !isCommitted { _ = FilePath.withCString(temporaryPath) { unlink($0) } }
         UnfinishedFiles.remove(place)
     }
 
@@ -134,13 +136,14 @@ public final class AtomicFile: ByteSink {
         guard ftruncate(descriptor, off_t(count)) == 0, fsync(descriptor) == 0 else {
             throw FileError(path: path, "cannot be written", code: errno)
         }
-        guard rename(temporaryPath, path) == 0 else {
+        let renamed = FilePath.withCString(temporaryPath) { old in FilePath.withCString(path) { rename(old, $0) } }
+        guard renamed == 0 else {
             throw FileError(path: path, "cannot be put in place", code: errno)
         }
         isCommitted = true
         // The name is part of the folder's data, so the folder is synced too. Some file systems cannot sync a folder,
         // and the file is complete either way.
-        let folderDescriptor = open(Self.folder(of: path) + "/", O_RDONLY | O_CLOEXEC)
+        let folderDescriptor = FilePath.withCString(Self.folder(of: path) + "/") { open($0, O_RDONLY | O_CLOEXEC) }
         if folderDescriptor >= 0 {
             fsync(folderDescriptor)
             close(folderDescriptor)

@@ -32,7 +32,7 @@ public final class MappedFile: @unchecked Sendable {
     /// - Throws: ``FileError`` if it is missing, unreadable, or not a regular file.
     public init(path: String) throws {
         // Opening a named pipe without O_NONBLOCK would wait for a writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = FilePath.withCString(path) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { throw FileError(path: path, "cannot be opened", code: errno) }
         defer { close(descriptor) }
         var status = stat()

@@ -15,7 +15,7 @@ enum UnfinishedFiles {
 
     /// - Returns: the place to pass to ``remove(_:)``; nil if all are taken.
     static func add(_ path: String) -> Int? {
-        guard let copy = strdup(path) else { return nil }
+        guard let copy = FilePath.withCString(path, { strdup($0) }) else { return nil }
         for place in paths.indices {
             let address = UInt(bitPattern: copy)
             if paths[place].compareExchange(expected: 0, desired: address, ordering: .acquiringAndReleasing).exchanged {

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import Safetensors
 
 @main
 struct Echelon: ParsableCommand {
@@ -25,4 +27,14 @@ struct Echelon: ParsableCommand {
             Generate.self, Compile.self, Inspect.self, Opt.self, Bench.self, Profile.self, Logits.self, Tokenize.self,
             Template.self,
         ])
+
+    /// Runs the command line. Its arguments are bytes, and those that are paths are passed to the system as they are.
+    static func main() {
+        main(
+            stride(from: 1, to: Int(CommandLine.argc), by: 1).compactMap { index in
+                CommandLine.unsafeArgv[index].map {
+                    FilePath.text(of: UnsafeRawBufferPointer(start: $0, count: strlen($0)))
+                }
+            })
+    }
 }

@@ -5,6 +5,7 @@ import Inspection
 import PlanBuilder
 import Plans
 import Reports
+import Safetensors
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -127,7 +128,8 @@ struct Inspect: ParsableCommand {
     private func inspection(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> Inspection {
         var inspection = try Inspection(
             record, compiler: compiler, schedule: plan.contents.schedule,
-            plan: URL(filePath: self.plan).lastPathComponent, bytes: plan.byteCount, hasWeights: plan.hasWeights,
+            plan: URL(filePath: FilePath.readable(self.plan)).lastPathComponent, bytes: plan.byteCount,
+            hasWeights: plan.hasWeights,
             only: function.map { [$0] })
         inspection.cacheMemory = InspectedCacheMemory.all(of: plan)
         return inspection

@@ -1,5 +1,6 @@
 import PlanBuilder
 import Plans
+import Safetensors
 
 /// A model to measure. Its sizes are known before its weights are made: random weights may be gigabytes, so a command can
 /// refuse impossible sizes first.
@@ -24,7 +25,7 @@ struct MeasuredModel {
             name = config
             source = .random(try RandomPlan(configuration: configurationText(at: config), name: config, settings))
         } else {
-            name = path ?? "the embedded checkpoint"
+            name = path.map(FilePath.readable) ?? "the embedded checkpoint"
             source = .plan(try opening.plan(at: path, settings))
         }
     }

@@ -18,11 +18,11 @@ enum ModelSource {
             self = .embedded
             return
         }
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw CommandError("There is no plan and no checkpoint folder at \(path).")
+        switch FilePath.kind(of: path) {
+        case .folder: self = .checkpoint(path)
+        case .file: self = .plan(path)
+        case nil: throw CommandError("There is no plan and no checkpoint folder at \(path).")
         }
-        self = isFolder.boolValue ? .checkpoint(path) : .plan(path)
     }
 
     /// The model as a plan; a checkpoint is compiled in memory.

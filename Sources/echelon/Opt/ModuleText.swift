@@ -1,5 +1,6 @@
 import Foundation
 import IR
+import Safetensors
 
 /// The text of a module, and its name in messages about mistakes.
 struct ModuleText {
@@ -14,7 +15,7 @@ struct ModuleText {
         if let path, path != "-" {
             name = path
             do {
-                data = try Data(contentsOf: URL(filePath: path))
+                data = try FilePath.contents(of: path)
             } catch {
                 throw CommandError("\(path) cannot be read as a file.")
             }

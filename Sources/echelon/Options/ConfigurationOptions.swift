@@ -1,4 +1,5 @@
 import ArgumentParser
+import Safetensors
 
 /// The option that gives a configuration instead of a model, for commands that only measure.
 struct ConfigurationOptions: ParsableArguments {
@@ -11,9 +12,8 @@ struct ConfigurationOptions: ParsableArguments {
 /// Reads a configuration that is given without a checkpoint.
 /// - Throws: ``CommandError`` if the file cannot be read as text.
 func configurationText(at path: String) throws -> String {
-    do {
-        return try String(contentsOfFile: path, encoding: .utf8)
-    } catch {
+    guard let data = try? FilePath.contents(of: path), let text = String(validating: data, as: UTF8.self) else {
         throw CommandError("The configuration \(path) cannot be read as a text file.")
     }
+    return text
 }

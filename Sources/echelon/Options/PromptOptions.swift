@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Safetensors
 
 /// The model and the prompt of `generate` and `profile`.
 struct PromptOptions: ParsableArguments {
@@ -48,7 +48,7 @@ struct PromptOptions: ParsableArguments {
         guard let first = modelAndPrompt.first else { return (nil, nil) }
         if modelAndPrompt.count == 2 { return (first, try text(modelAndPrompt[1])) }
         guard Self.isModel(first) else { return (nil, try text(first)) }
-        guard FileManager.default.fileExists(atPath: first) else {
+        guard FilePath.kind(of: first) != nil else {
             throw CommandError(
                 "There is no plan and no checkpoint folder at \(first). If it is the prompt, pipe it in and give -.")
         }
@@ -56,7 +56,7 @@ struct PromptOptions: ParsableArguments {
     }
 
     private func text(_ argument: String) throws -> Prompt {
-        let text = argument == "-" ? try Terminal.input() : argument
+        let text = argument == "-" ? try Terminal.input() : FilePath.readable(argument)
         guard text.contains(where: { !$0.isWhitespace }) else {
             let reason = argument == "-" ? ": standard input has no text." : "; give some text to continue."
             throw CommandError("The prompt is empty\(reason)")
@@ -68,7 +68,7 @@ struct PromptOptions: ParsableArguments {
     /// question to the embedded model.
     private static func isModel(_ argument: String) -> Bool {
         if argument == "-" { return false }
-        if FileManager.default.fileExists(atPath: argument) { return true }
+        if FilePath.kind(of: argument) != nil { return true }
         return !argument.contains(where: \.isWhitespace)
             && (argument.contains("/") || argument.dropLast().contains("."))
     }
@@ -80,7 +80,7 @@ extension PromptOptions.Prompt {
     func tokens(_ tools: () throws -> TextTools, _ options: PromptOptions) throws -> [Int32] {
         switch self {
         case .tokens(let tokens): tokens
-        case .text(let text): try tools().prompt(text, system: options.system, raw: options.raw)
+        case .text(let text): try tools().prompt(text, system: options.system.map(FilePath.readable), raw: options.raw)
         }
     }
 }

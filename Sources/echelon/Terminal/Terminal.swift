@@ -9,7 +9,9 @@ enum Terminal {
     static func note(_ text: String) { remark(text + "\n") }
 
     /// Writes text to standard error without a line break. A failure is ignored, because it could not be reported anywhere.
-    static func remark(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
+    static func remark(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data(FilePath.readable(text).utf8))
+    }
 
     /// All of standard input.
     /// - Throws: ``CommandError`` if it cannot be read.

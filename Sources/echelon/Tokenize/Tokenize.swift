@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Foundation
+import Safetensors
 
 struct Tokenize: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -40,7 +41,7 @@ struct Tokenize: ParsableCommand {
 
     private func tokenize() throws {
         let tokenizer = try openTokenizer()
-        let input = try text ?? Terminal.input()
+        let input = try text.map(FilePath.readable) ?? Terminal.input()
         if jsonLines {
             for line in input.split(separator: "\n") {
                 if decode {
@@ -78,7 +79,7 @@ struct Tokenize: ParsableCommand {
     }
 
     private func openTokenizer() throws -> Tokenizer {
-        if model.hasSuffix(".json") { return try Tokenizer(contentsOf: URL(filePath: model)) }
+        if model.hasSuffix(".json") { return try Tokenizer(json: FilePath.contents(of: model), file: model) }
         return try TextTools(ModelSource(path: model).documents()).tokenizer
     }
 }
