@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Foundation
+import Safetensors
 
 struct Template: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,7 +33,7 @@ struct Template: ParsableCommand {
 
     private func render() throws {
         let template = try openTemplate()
-        let input = try variables.map { try Data(contentsOf: URL(filePath: $0)) } ?? Terminal.inputData()
+        let input = try variables.map(FilePath.contents) ?? Terminal.inputData()
         switch try TemplateValue(json: Array(input)) {
         case .list(let conversations):
             try Terminal.writeJSON(
@@ -58,7 +59,7 @@ struct Template: ParsableCommand {
 
     private func openTemplate() throws -> ChatTemplate {
         if model.hasSuffix(".jinja") {
-            let source = try String(contentsOf: URL(filePath: model), encoding: .utf8)
+            let source = try MappedFile(path: model).text()
             return try ChatTemplate(source, name: model)
         }
         let documents = try ModelSource(path: model).documents()
