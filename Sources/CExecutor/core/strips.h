@@ -27,6 +27,9 @@ typedef struct {
     int32_t rows, blocks, strips;
     int32_t strip_outputs;
     int64_t strip_bytes;
+    /// The weights that this thread multiplies after these, which kernels prefetch at the end. It is no more than a
+    /// hint.
+    const void *next;
     float *out;           ///< strip s of row i begins at out[i * out_stride + s * strip_outputs]
     ptrdiff_t out_stride; ///< floats from one row to the next
 } ech_strips;
@@ -41,6 +44,7 @@ static inline ech_strips ech_strips_part(const ech_strips *whole, int32_t first,
     part.weights = (const char *)whole->weights + first / whole->strip_outputs * whole->strip_bytes;
     if (whole->weight_scales) part.weight_scales = whole->weight_scales + first;
     part.strips = (count + whole->strip_outputs - 1) / whole->strip_outputs;
+    part.next = (const char *)part.weights + part.strips * whole->strip_bytes;
     part.out = out;
     part.out_stride = out_stride;
     return part;

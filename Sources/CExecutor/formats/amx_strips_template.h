@@ -14,8 +14,8 @@ enum {
     /// 48 KiB on processors with AMX. The partial sums in between are stored and loaded exactly, and a bf16 product
     /// adds a block's sum to the accumulator as a whole, so this number changes no result.
     CHUNK_BLOCKS = 16,
-    /// The distance in bytes at which weights are prefetched if each is read once.
-    AHEAD_BYTES = 16384,
+    /// The number of blocks ahead that are prefetched if each weight is read once.
+    AHEAD_BLOCKS = 16,
 };
 
 /// The place of one input tile's sums, 32 for each row.
@@ -100,17 +100,20 @@ AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1,
     amx_store(SUMS_11, place1.sums + ECH_PANEL_OUTPUTS, place1.stride);
 }
 
-/// The address of the weights that are prefetched while a strip's chunk is multiplied: those of the next strip or, from
-/// the last strip on, of the next chunk. Each pair of tiles prefetches its part of them, so that memory is read all the
-/// time and not in bursts. If a chunk is a whole strip, they are AHEAD_BYTES away.
-static uintptr_t next_weights(const ech_strips *strips, int32_t block, int32_t chunk_blocks, int32_t strip) {
-    const uintptr_t weights = (uintptr_t)strips->weights;
-    const uintptr_t strip_bytes = (uintptr_t)strips->blocks * ECH_LINES_BLOCK_BYTES;
-    const uintptr_t chunk_bytes = (uintptr_t)chunk_blocks * ECH_LINES_BLOCK_BYTES;
-    const uintptr_t chunk_start = weights + (uintptr_t)block * ECH_LINES_BLOCK_BYTES;
-    if (chunk_blocks == strips->blocks) return weights + (uintptr_t)strip * strip_bytes + AHEAD_BYTES;
-    if (strip + 1 < strips->strips) return chunk_start + (uintptr_t)(strip + 1) * strip_bytes;
-    return chunk_start + chunk_bytes;
+/// The address of the weights that are prefetched while a chunk of a strip is multiplied.
+/// - If each weight is read once: those `end_blocks` further on, and at the strip's end those that come after it.
+/// - Otherwise: the chunk that comes next, of the next strip or, from the last strip on, of all strips. Each pair of
+/// tiles
+///   prefetches its part, so that memory is read all the time and not in bursts.
+static uintptr_t weights_ahead(const ech_strips *strips, const chunk *c, int32_t block, int32_t strip,
+                               int32_t end_blocks) {
+    const uintptr_t weights = (uintptr_t)c->weights, strip_bytes = (uintptr_t)strips->blocks * ECH_LINES_BLOCK_BYTES;
+    const bool ends_strip = block + c->blocks == strips->blocks;
+    if (end_blocks > 0)
+        return ends_strip ? (uintptr_t)strips->next : weights + (uintptr_t)end_blocks * ECH_LINES_BLOCK_BYTES;
+    if (strip + 1 < strips->strips) return weights + strip_bytes;
+    if (ends_strip) return (uintptr_t)strips->next;
+    return (uintptr_t)strips->weights + (uintptr_t)(block + c->blocks) * ECH_LINES_BLOCK_BYTES;
 }
 
 /// Writes the sums of all rows and strips. Needs ech_amx_thread_begin(ECH_ISA_AMX, rows) on this thread.
@@ -131,8 +134,10 @@ AMX_TARGET static void amx_strips(const ech_strips *strips) {
     const bool last_is_short = last_rows < height;
     const ptrdiff_t out_bytes = out_stride * (ptrdiff_t)sizeof(float);
 
-    // Up to two tiles read each weight once, so there is no reason to keep it in the cache.
-    const int32_t chunk_blocks = tiles <= 2 ? blocks : CHUNK_BLOCKS;
+    // Up to two tiles read each weight once, so there is no reason to keep it in the cache: a chunk is a whole strip
+    // but for its end, in which the next weights are prefetched.
+    const int32_t end_blocks = tiles <= 2 ? ech_min(AHEAD_BLOCKS, blocks / 2) : 0;
+    const int32_t chunk_blocks = tiles <= 2 ? blocks - end_blocks : CHUNK_BLOCKS;
     for (int32_t block = 0; block < blocks; block += chunk_blocks) {
         chunk c = {
             .blocks = ech_min(chunk_blocks, blocks - block),
@@ -142,10 +147,10 @@ AMX_TARGET static void amx_strips(const ech_strips *strips) {
         };
         for (int32_t strip = 0; strip < strips->strips; strip++) {
             c.weights = weights + ((ptrdiff_t)strip * blocks + block) * ECH_LINES_BLOCK_BYTES;
-            const uintptr_t next = next_weights(strips, block, chunk_blocks, strip);
+            const uintptr_t ahead = weights_ahead(strips, &c, block, strip, end_blocks);
             const sums_place last_place = {last[strip], ECH_STRIP * (ptrdiff_t)sizeof(float)};
             for (int32_t tile = 0; tile < tiles; tile += 2) {
-                c.ahead = next + (uintptr_t)(tile / 2 * c.ahead_lines * CACHE_LINE);
+                c.ahead = ahead + (uintptr_t)(tile / 2 * c.ahead_lines * CACHE_LINE);
                 const char *x0 = x + tile * x_tile + block * c.x_block;
                 const bool pair = tile + 1 < tiles;
                 const bool ends_short = last_is_short && tile + 2 >= tiles;

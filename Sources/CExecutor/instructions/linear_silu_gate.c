@@ -16,8 +16,9 @@ static void gate_aligned(const ech_product *p, const ech_loop *loop, const ech_k
     const int32_t stride = p->max_outputs;
     float *gate = scratch, *up = scratch + (int64_t)p->rows * stride;
     for (ech_outputs next; ech_next_outputs(loop, p, out.width, &next);) {
-        ech_compute(p, next.first, next.count, gate, stride);
-        ech_compute(p, (int64_t)out.width + next.first, next.count, up, stride);
+        const int64_t up_first = (int64_t)out.width + next.first;
+        ech_compute_before(p, next.first, next.count, up_first, gate, stride);
+        ech_compute_before(p, up_first, next.count, next.first + next.count, up, stride);
         kernels->silu_gate(gate, stride, up, stride, p->rows, next.count, out, next.first);
     }
 }

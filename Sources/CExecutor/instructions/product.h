@@ -53,6 +53,15 @@ static inline void ech_compute(const ech_product *product, int64_t first, int32_
     product->kernel(&part);
 }
 
+/// Does the same, and says which output the thread computes next if that is not the one that follows.
+static inline void ech_compute_before(const ech_product *product, int64_t first, int32_t count, int64_t next,
+                                      float *out, ptrdiff_t stride) {
+    ech_strips part = ech_strips_part(&product->whole, (int32_t)first, count, out, stride);
+    const ech_strips after = ech_strips_part(&product->whole, (int32_t)next, count, out, stride);
+    part.next = after.weights;
+    product->kernel(&part);
+}
+
 /// Makes room in scratch for `count` times the outputs that a thread computes together.
 void ech_need_outputs(const ech_check *c, int32_t count);
 
