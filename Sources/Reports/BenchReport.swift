@@ -52,6 +52,19 @@ package struct BenchReport: Codable, Hashable, Sendable {
             self.threads = threads
             self.instructionSet = instructionSet
         }
+
+        /// The ratio of the fastest to the slowest reading from which on times of a run do not compare. Probes of a quiet
+        /// machine differ by a tenth.
+        private static let drifted = 1.2
+
+        /// The warning that the machine was not equally fast throughout the run; nil if it was.
+        package var driftWarning: String? {
+            guard readGbSLeast > 0, readGbSMost / readGbSLeast >= Self.drifted else { return nil }
+            let percent = Int(((readGbSMost / readGbSLeast - 1) * 100).rounded())
+            return "The machine's speed drifted during the run: its fastest reading is \(percent)% faster than its "
+                + "slowest.\nTimes that were measured one after the other do not compare, and gains may exceed what "
+                + "bytes allow.\nRun it again when nothing else runs."
+        }
     }
 
     package struct Model: Codable, Hashable, Sendable {

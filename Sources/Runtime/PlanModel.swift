@@ -33,7 +33,7 @@ public final class PlanModel: RecurrentModel {
     ///   - cacheBudget: B, the number of entries of a position in each core block's cache; 1 shares one over all
     ///     recurrences.
     ///   - cacheFormat: the format of keys and values.
-    ///   - threads: the number of threads; nil for `OMP_NUM_THREADS`, or the number of cores if that is not set.
+    ///   - threads: the number of threads; nil for ``defaultThreads``.
     /// - Throws: ``PlanError`` when the plan has no weights; ``RuntimeError`` when the caches do not fit into memory.
     public init(
         _ plan: Plan, sequences: Int = 1, context: Int? = nil, cacheBudget: Int = 1, cacheFormat: CacheFormat = .f32,
@@ -53,7 +53,7 @@ public final class PlanModel: RecurrentModel {
         if let threads, !(1...1024).contains(threads) {
             throw RuntimeError("\(threads) threads were asked for; 1 to 1024 can be had.")
         }
-        self.threads = threads ?? Int(ech_default_threads())
+        self.threads = threads ?? defaultThreads
         let caches = try plan.contents.schedule.caches.map(ech_cache.init)
         let (slots, positions, budget) = (try narrow(sequences), try narrow(context), try narrow(cacheBudget))
         session = try reportingErrors { message in

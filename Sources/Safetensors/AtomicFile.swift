@@ -14,6 +14,8 @@ public final class AtomicFile: ByteSink {
     private static let blockSize = 2 << 20
 
     public let path: String
+    /// The file that is replaced: what ``path`` names, links followed, so that a link stays a link.
+    private let target: String
     private let temporaryPath: String
     private let descriptor: Int32
     /// The place of the temporary file among the ``UnfinishedFiles``.
@@ -37,7 +39,8 @@ public final class AtomicFile: ByteSink {
             throw FileError("\(path): is \(kind), and cannot be replaced by a file; give another name")
         }
         let name = ".partial-\(String(UInt64.random(in: .min ... .max), radix: 16))"
-        let temporaryPath = Self.folder(of: path) + "/" + name
+        let target = Self.target(of: path)
+        let temporaryPath = Self.folder(of: target) + "/" + name
         // Register the path before creating the file, so that a signal in between cannot leave it behind.
         let place = UnfinishedFiles.add(temporaryPath)
         // The usual mode of new files; the user's umask restricts it.
@@ -50,6 +53,7 @@ public final class AtomicFile: ByteSink {
             throw FileError(path: path, "cannot be created", code: code)
         }
         self.path = path
+        self.target = target
         self.place = place
         self.temporaryPath = temporaryPath
         self.descriptor = descriptor
@@ -74,6 +78,12 @@ public final class AtomicFile: ByteSink {
     /// is for a signal handler that ends the process, and calls only what such a handler may call. Call it once outside
     /// of a handler before the first file is begun.
     public static func removeUnfinished() { UnfinishedFiles.unlinkAll() }
+
+    private static func target(of path: String) -> String {
+        guard let resolved = FilePath.withCString(path, { realpath($0, nil) }) else { return path }
+        defer { free(resolved) }
+        return FilePath.text(of: UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
+    }
 
     /// The folder of a file, without a slash at its end. Foundation's own way crashes on names of one character
     /// (swift-corelibs-foundation of Swift 6.3).
@@ -136,14 +146,14 @@ public final class AtomicFile: ByteSink {
         guard ftruncate(descriptor, off_t(count)) == 0, fsync(descriptor) == 0 else {
             throw FileError(path: path, "cannot be written", code: errno)
         }
-        let renamed = FilePath.withCString(temporaryPath) { old in FilePath.withCString(path) { rename(old, $0) } }
+        let renamed = FilePath.withCString(temporaryPath) { old in FilePath.withCString(target) { rename(old, $0) } }
         guard renamed == 0 else {
             throw FileError(path: path, "cannot be put in place", code: errno)
         }
         isCommitted = true
         // The name is part of the folder's data, so the folder is synced too. Some file systems cannot sync a folder,
         // and the file is complete either way.
-        let folderDescriptor = FilePath.withCString(Self.folder(of: path) + "/") { open($0, O_RDONLY | O_CLOEXEC) }
+        let folderDescriptor = FilePath.withCString(Self.folder(of: target) + "/") { open($0, O_RDONLY | O_CLOEXEC) }
         if folderDescriptor >= 0 {
             fsync(folderDescriptor)
             close(folderDescriptor)

@@ -78,6 +78,18 @@ public enum FilePath {
         }
     }
 
+    /// Writes to a pipe or a device, which exists.
+    /// - Throws: ``FileError`` if it cannot be opened or written to.
+    public static func write(_ data: Data, toStream path: String) throws {
+        let descriptor = withCString(path) { open($0, O_WRONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else { throw FileError(path: path, "cannot be opened for writing", code: errno) }
+        do {
+            try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: data)
+        } catch {
+            throw FileError("\(path): cannot be written to")
+        }
+    }
+
     /// The names of everything in a folder, in no order.
     /// - Returns: nil if it cannot be listed.
     public static func names(in folder: String) -> [String]? {

@@ -21,14 +21,14 @@ public struct AdaptiveSettings: Hashable, Sendable, Codable {
         exitThreshold = criterion.defaultThreshold
     }
 
-    /// - Throws: ``SamplerError`` naming the setting out of its range.
+    /// - Throws: ``SettingError`` naming the setting out of its range.
     public func validate() throws {
         try checkSetting("recurrence", recurrence, atLeast: 1)
         try checkSetting("exit threshold", exitThreshold, in: 0...Float.infinity)
         try checkSetting("minimum recurrence", minRecurrence, atLeast: 1)
         try checkSetting("number of recurrences from check to check", checkEvery, atLeast: 1)
         guard minRecurrence <= recurrence else {
-            throw SamplerError(
+            throw SettingError(
                 "The minimum recurrence is \(minRecurrence), more than the recurrence of \(recurrence), which is the "
                     + "maximum.")
         }
@@ -62,7 +62,7 @@ public struct Adaptive: SequenceSampler {
     /// Whether the criterion has ended the recurrences, so that only the token is missing.
     private var hasSettled = false
 
-    /// - Throws: ``SamplerError`` if a setting is out of range or the prompt does not fit the model.
+    /// - Throws: ``SettingError`` if a setting is out of range, ``SamplerError`` if the prompt does not fit the model.
     public init(
         prompt: [Int32], settings: AdaptiveSettings = .init(), generation: GenerationSettings = .init(),
         shape: ModelShape

@@ -10,7 +10,7 @@ public struct AutoregressiveSettings: Hashable, Sendable, Codable {
 
     public init() {}
 
-    /// - Throws: ``SamplerError`` naming the setting out of its range.
+    /// - Throws: ``SettingError`` naming the setting out of its range.
     public func validate() throws {
         try checkSetting("recurrence", recurrence, atLeast: 0)
     }
@@ -31,7 +31,7 @@ public struct Autoregressive: SequenceSampler {
     /// The state that the newest evaluated position ended with, one row; nil before the prefill.
     private var lastState: Latents?
 
-    /// - Throws: ``SamplerError`` if a setting is out of range or the prompt does not fit the model.
+    /// - Throws: ``SettingError`` if a setting is out of range, ``SamplerError`` if the prompt does not fit the model.
     public init(
         prompt: [Int32], settings: AutoregressiveSettings = .init(), generation: GenerationSettings = .init(),
         shape: ModelShape

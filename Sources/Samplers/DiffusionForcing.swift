@@ -41,7 +41,7 @@ public struct DiffusionForcing: SequenceSampler {
     /// The number of generated tokens that outcomes have reported.
     private var reportedCount = 0
 
-    /// - Throws: ``SamplerError`` if a setting is out of range or the prompt does not fit the model.
+    /// - Throws: ``SettingError`` if a setting is out of range, ``SamplerError`` if the prompt does not fit the model.
     public init(
         prompt: [Int32], settings: DiffusionSettings = .init(), generation: GenerationSettings = .init(),
         shape: ModelShape

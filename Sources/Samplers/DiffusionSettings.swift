@@ -61,7 +61,7 @@ public struct DiffusionSettings: Hashable, Sendable, Codable {
 
     public init() {}
 
-    /// - Throws: ``SamplerError`` naming the first setting out of its range.
+    /// - Throws: ``SettingError`` naming the first setting out of its range.
     public func validate() throws {
         try checkSetting("recurrence", recurrence, atLeast: prefill ? 1 : 0)
         try checkSetting("inner recurrence", innerRecurrence, atLeast: 1)

@@ -14,7 +14,7 @@ public struct LosslessSettings: Hashable, Sendable, Codable {
 
     public init() {}
 
-    /// - Throws: ``SamplerError`` naming the setting out of its range.
+    /// - Throws: ``SettingError`` naming the setting out of its range.
     public func validate() throws {
         try checkSetting("recurrence", recurrence, atLeast: 1)
         try checkSetting("inner recurrence", innerRecurrence, atLeast: 1)

@@ -36,7 +36,7 @@ public struct LosslessWavefront: SequenceSampler {
     /// The prelude's outputs of the oldest active positions; the newest has none before its first step.
     private var embeddings: Latents
 
-    /// - Throws: ``SamplerError`` if a setting is out of range or the prompt does not fit the model.
+    /// - Throws: ``SettingError`` if a setting is out of range, ``SamplerError`` if the prompt does not fit the model.
     public init(
         prompt: [Int32], settings: LosslessSettings = .init(), generation: GenerationSettings = .init(),
         shape: ModelShape

@@ -236,7 +236,7 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
     /// keeps all of the last step, so it may return a few more.
     public var maxNewTokens = 256
     /// Tokens that end the generation when they are generated and final.
-    public var stopTokens: Set<Int32> = []
+    public var stopTokens: [Int32] = []
     /// Whether the generation goes on after stop tokens.
     public var ignoreStopTokens = false
     /// The scale of the random initial states; see ``InitialStates``.
@@ -253,7 +253,7 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
 
     public init() {}
 
-    /// - Throws: ``SamplerError`` naming the first setting out of its range.
+    /// - Throws: ``SettingError`` naming the first setting out of its range.
     public func validate() throws {
         try checkSetting("number of new tokens", maxNewTokens, atLeast: 0)
         try checkSetting("init scale", initScale, in: 0...Float.infinity)
@@ -263,7 +263,8 @@ public struct GenerationSettings: Hashable, Sendable, Codable {
     }
 
     /// Checks a prompt against a model, and these settings.
-    /// - Throws: ``SamplerError`` if it is empty, holds a token that the model lacks, or fills the context.
+    /// - Throws: ``SettingError`` if a setting is out of its range, ``SamplerError`` if the prompt is empty, holds a token
+    ///   that the model lacks, or fills the context.
     func validate(prompt: [Int32], shape: ModelShape) throws {
         try validate()
         guard !prompt.isEmpty else { throw SamplerError("The prompt is empty; it needs at least one token.") }

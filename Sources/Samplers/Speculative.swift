@@ -15,12 +15,12 @@ public struct SpeculativeSettings: Hashable, Sendable, Codable {
 
     public init() {}
 
-    /// - Throws: ``SamplerError`` naming the setting out of its range.
+    /// - Throws: ``SettingError`` naming the setting out of its range.
     public func validate() throws {
         try checkSetting("recurrence", recurrence, atLeast: 1)
         try checkSetting("draft recurrence", draftRecurrence, atLeast: 1)
         guard draftRecurrence <= recurrence else {
-            throw SamplerError(
+            throw SettingError(
                 "The draft recurrence is \(draftRecurrence), more than the verifier's recurrence of \(recurrence).")
         }
         try checkSetting("lookahead", lookahead, atLeast: 1)
@@ -51,7 +51,7 @@ public struct Speculative: SequenceSampler {
     private var states: Latents
     private var embeddings: Latents
 
-    /// - Throws: ``SamplerError`` if a setting is out of range or the prompt does not fit the model.
+    /// - Throws: ``SettingError`` if a setting is out of range, ``SamplerError`` if the prompt does not fit the model.
     public init(
         prompt: [Int32], settings: SpeculativeSettings = .init(), generation: GenerationSettings = .init(),
         shape: ModelShape

@@ -28,14 +28,14 @@ public struct TokenChoice: Hashable, Sendable, Codable {
     /// Whether the largest unchanged logit decides, so that no logits are needed.
     public var isArgmax: Bool { temperature == 0 && repetitionPenalty == 1 }
 
-    /// - Throws: ``SamplerError`` naming the first setting out of its range.
+    /// - Throws: ``SettingError`` naming the first setting out of its range.
     public func validate() throws {
         try checkSetting("temperature", temperature, in: 0...Float.infinity)
         try checkSetting("top-k", topK, atLeast: 0)
         try checkSetting("top-p", topP, in: 0...1)
         try checkSetting("min-p", minP, in: 0...1)
         guard repetitionPenalty.isFinite, repetitionPenalty > 0 else {
-            throw SamplerError("The repetition penalty is \(repetitionPenalty); it has to be a finite number above 0.")
+            throw SettingError("The repetition penalty is \(repetitionPenalty); it has to be a finite number above 0.")
         }
     }
 

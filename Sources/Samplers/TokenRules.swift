@@ -25,7 +25,7 @@ public struct TokenRules: Hashable, Sendable, Codable {
     /// Whether no token is forbidden or demanded.
     public var isEmpty: Bool { self == TokenRules() }
 
-    /// - Throws: ``SamplerError`` naming the first rule out of its range.
+    /// - Throws: ``SettingError`` naming the first rule out of its range.
     func validate() throws {
         try checkSetting("no-repeat n-gram size", noRepeatNGram, atLeast: 0)
         try checkSetting("minimum number of new tokens", minNewTokens, atLeast: 0)

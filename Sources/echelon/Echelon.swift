@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Runtime
 import Safetensors
 
 @main
@@ -28,13 +29,28 @@ struct Echelon: ParsableCommand {
             Template.self,
         ])
 
+    private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+        do {
+            return try parseAsRoot(DashedText.separated(arguments))
+        } catch {
+            if exitCode(for: error) == .validationFailure { DashedText.advice(for: arguments).map(Terminal.note) }
+            throw error
+        }
+    }
+
     /// Runs the command line. Its arguments are bytes, and those that are paths are passed to the system as they are.
     static func main() {
-        main(
-            stride(from: 1, to: Int(CommandLine.argc), by: 1).compactMap { index in
-                CommandLine.unsafeArgv[index].map {
-                    FilePath.text(of: UnsafeRawBufferPointer(start: $0, count: strlen($0)))
-                }
-            })
+        ThreadEnvironment.prepare().forEach(Terminal.note)
+        let arguments = stride(from: 1, to: Int(CommandLine.argc), by: 1).compactMap { index in
+            CommandLine.unsafeArgv[index].map {
+                FilePath.text(of: UnsafeRawBufferPointer(start: $0, count: strlen($0)))
+            }
+        }
+        do {
+            var command = try parsed(arguments)
+            try command.run()
+        } catch {
+            exit(withError: error)
+        }
     }
 }

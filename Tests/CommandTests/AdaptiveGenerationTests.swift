@@ -82,6 +82,6 @@ import Testing
     ])
     func `settings out of range are refused`(_ options: [String], _ message: String) throws {
         try EchelonCommand.run(["generate", TestModels.oddPlan, "--tokens", "1,2", "--sampler"] + options)
-            .expectRefusal(message)
+            .expectRefusal(message, status: 64)
     }
 }

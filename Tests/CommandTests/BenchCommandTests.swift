@@ -124,7 +124,8 @@ import Testing
     @Test func `the configuration of Huginn-0125 is one that can be measured`() throws {
         // The number of rows is refused after it is parsed and before gigabytes of weights are made.
         let config = TestModels.repository.appending(path: "Tools/bench/huginn-0125.json").path
-        try EchelonCommand.run("bench", "--config", config, "--rows", "5000").expectRefusal("--rows is 5000", "4095")
+        try EchelonCommand.run("bench", "--config", config, "--rows", "5000")
+            .expectRefusal("--rows is 5000", "4095", status: 64)
     }
 
     @Test func `without json there is a table for people`() throws {
@@ -134,16 +135,28 @@ import Testing
         }
     }
 
+    @Test func `a machine whose speed drifted is named`() {
+        func warning(_ least: Double, _ most: Double) -> String? {
+            BenchReport.Probe(
+                readGbS: least, readGbSLeast: least, readGbSMost: most, peakTflops: 1, peaks: [], threads: 1,
+                instructionSet: "avx2"
+            ).driftWarning
+        }
+        #expect(warning(30, 33) == nil && warning(0, 33) == nil)
+        #expect(warning(20, 33)?.contains("65% faster") == true)
+    }
+
     // MARK: Refusals
 
     @Test(arguments: [
         ("--rows", "0"), ("--rows", "1,-8"), ("--rows", "129"), ("--context", "0"), ("--context", "-1"),
         ("--context", "128"), ("--repeats", "0"), ("--repeats", "-1"), ("--repeats", "1001"),
-        ("--prefill-recurrence", "-1"), ("--threads", "0"), ("--threads", "-1"),
+        ("--prefill-recurrence", "-1"),
     ])
     func `a number out of range is refused`(_ option: String, _ value: String) throws {
         let number = value.split(separator: ",").last.map(String.init) ?? value
-        try EchelonCommand.run("bench", TestModels.oddPlan, "--quick", "--json", option, value).expectRefusal(number)
+        try EchelonCommand.run("bench", TestModels.oddPlan, "--quick", "--json", option, value)
+            .expectRefusal(number, status: 64)
     }
 
     @Test(arguments: ["", "8,", "one", "1;2", "99999999999999999999"])

@@ -160,13 +160,22 @@ import Testing
     @Test(arguments: [
         ["--recurrence", "-1"], ["--recurrence", "9223372036854775807"], ["--inner-recurrence", "0"],
         ["--inner-recurrence", "-1"], ["--inner-recurrence", "10000000"], ["--max-rows", "0"], ["--max-rows", "-5"],
-        ["--max-rows", "9223372036854775807"], ["--context", "0"], ["--context", "-1"], ["--context", "129"],
+        ["--max-rows", "9223372036854775807"], ["--context", "0"], ["--context", "-1"],
         ["--context", "9223372036854775807"],
     ])
     func `a number out of range is refused, and nothing is written`(_ options: [String]) throws {
         let folder = try TemporaryFolder()
         try EchelonCommand.run(["compile", TestModels.odd, "-o", folder.file("odd.plan")] + options)
-            .expectRefusal(options[1])
+            .expectRefusal(options[1], status: 64)
+        #expect(try folder.contents.isEmpty)
+    }
+
+    @Test func `a number beyond the checkpoint's own is refused`() throws {
+        let folder = try TemporaryFolder()
+        for options in [["--context", "129"], ["--max-rows", "129"]] {
+            try EchelonCommand.run(["compile", TestModels.odd, "-o", folder.file("odd.plan")] + options)
+                .expectRefusal("129")
+        }
         #expect(try folder.contents.isEmpty)
     }
 
@@ -175,7 +184,8 @@ import Testing
         try EchelonCommand.run("compile", TestModels.odd, "-o", folder.file("missing/odd.plan"))
             .expectRefusal("missing/odd.plan", "No such file or directory")
         try EchelonCommand.run("compile", TestModels.odd, "-o", folder.path).expectRefusal("is a folder")
-        try EchelonCommand.run("compile", TestModels.odd, "-o", "/dev/full").expectRefusal("not a regular file")
+        try EchelonCommand.run("compile", TestModels.odd, "-o", "/dev/full").expectRefusal(
+            "written to a file", status: 64)
         #expect(try folder.contents.isEmpty)
     }
 

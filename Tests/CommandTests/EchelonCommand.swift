@@ -26,13 +26,15 @@ enum EchelonCommand {
     ///   - executable: the file to run; nil for ``executable()``.
     ///   - caches: the folder for files that the command keeps; nil for one that is empty and exists as long as the run.
     ///   - memoryLimit: the bytes that the command takes for those of the machine; nil for the machine's own.
+    ///   - environment: variables in addition to those of this process.
     /// - Throws: ``CommandFault`` if it hangs or a signal ends it.
     static func run(
         _ arguments: [String], input: Data = Data(), in folder: String? = nil, executable: URL? = nil,
-        caches: String? = nil, memoryLimit: Int? = nil
+        caches: String? = nil, memoryLimit: Int? = nil, environment: [String: String] = [:]
     ) throws -> CommandRun {
         try RunningCommand(
-            arguments, input: input, in: folder, executable: executable, caches: caches, memoryLimit: memoryLimit
+            arguments, input: input, in: folder, executable: executable, caches: caches, memoryLimit: memoryLimit,
+            environment: environment
         ).wait()
     }
 
@@ -58,10 +60,14 @@ struct CommandRun {
         try ReportJSON.value(type, from: succeeded(location).output)
     }
 
-    /// Expects the form of every failure: status 1, one line on standard error, and nothing on standard output.
-    /// - Parameter fragments: the texts that the line has to contain.
-    func expectRefusal(_ fragments: String..., location: SourceLocation = #_sourceLocation) {
-        #expect(status == 1, "\(errors)", sourceLocation: location)
+    /// Expects the form of every failure: its status, one line on standard error, and nothing on standard output.
+    /// - Parameters:
+    ///   - fragments: the texts that the line has to contain.
+    ///   - expected: 1, or 64 for a mistake in the command line.
+    func expectRefusal(
+        _ fragments: String..., status expected: Int32 = 1, location: SourceLocation = #_sourceLocation
+    ) {
+        #expect(status == expected, "\(errors)", sourceLocation: location)
         #expect(output.isEmpty, "\(text)", sourceLocation: location)
         #expect(errors.hasPrefix("Error: ") && errors.hasSuffix("\n"), "\(errors)", sourceLocation: location)
         #expect(errors.count(where: \.isNewline) == 1, "\(errors)", sourceLocation: location)
@@ -89,7 +95,8 @@ final class RunningCommand {
     ///   - errors: the destination of standard error in place of a file of this object.
     init(
         _ arguments: [String], input: Data = Data(), in workingFolder: String? = nil, executable: URL? = nil,
-        output: String? = nil, errors: String? = nil, caches: String? = nil, memoryLimit: Int? = nil
+        output: String? = nil, errors: String? = nil, caches: String? = nil, memoryLimit: Int? = nil,
+        environment additions: [String: String] = [:]
     ) throws {
         self.arguments = arguments
         folder = try TemporaryFolder()
@@ -103,7 +110,7 @@ final class RunningCommand {
         environment["COLUMNS"] = "80"
         environment["XDG_CACHE_HOME"] = caches ?? folder.file("caches")
         if let memoryLimit { environment["ECHELON_MEMORY_LIMIT"] = "\(memoryLimit)" }
-        process.environment = environment
+        process.environment = environment.merging(additions) { $1 }
         try input.write(to: URL(filePath: folder.file("stdin")))
         for name in ["stdout", "stderr"] { try Data().write(to: URL(filePath: folder.file(name))) }
         process.standardInput = try FileHandle(forReadingFrom: URL(filePath: folder.file("stdin")))

@@ -100,6 +100,6 @@ import Testing
     ) throws {
         try EchelonCommand.run(
             ["generate", try TestModels.oddPlan, "--tokens", "1,2", "--sampler", "lossless"] + options
-        ).expectRefusal(message)
+        ).expectRefusal(message, status: 64)
     }
 }

@@ -189,11 +189,14 @@ import Testing
 
     @Test(arguments: [
         ["--rows", "0"], ["--rows", "-1"], ["--rows", "129"], ["--context", "-1"], ["--context", "128"],
-        ["--repeats", "0"], ["--max-events", "0"], ["--max-events", "-5"], ["--max-events", "1000000000"],
-        ["--inner-recurrence", "-1"], ["--threads", "0"],
+        ["--repeats", "0"], ["--max-events", "0"], ["--max-events", "-5"], ["--inner-recurrence", "-1"],
     ])
     func `a number out of range is refused`(_ option: [String]) throws {
-        try EchelonCommand.run(["profile", TestModels.oddPlan] + option).expectRefusal(option[1])
+        try EchelonCommand.run(["profile", TestModels.oddPlan] + option).expectRefusal(option[1], status: 64)
+    }
+
+    @Test func `more events than memory has room for are refused`() throws {
+        try EchelonCommand.run("profile", TestModels.oddPlan, "--max-events", "1000000000").expectRefusal("1000000000")
     }
 
     @Test func `options that contradict each other are usage errors`() throws {

@@ -22,10 +22,16 @@ import Testing
         ("--min-p", "nan", "min-p is nan"), ("--min-p", "-1", "min-p is -1"),
         ("--repetition-penalty", "nan", "repetition penalty is nan"),
         ("--repetition-penalty", "0", "repetition penalty is 0"), ("--max-new-tokens", "-1", "new tokens is -1"),
-        ("--threads", "0", "0 threads"), ("--threads", "-1", "-1 threads"), ("--threads", "1000000", "1000000 threads"),
     ])
     func `a setting out of its range is refused`(_ option: String, _ value: String, _ message: String) throws {
-        try EchelonCommand.run("generate", TestModels.oddPlan, "--tokens", "1,2", option, value).expectRefusal(message)
+        try EchelonCommand.run("generate", TestModels.oddPlan, "--tokens", "1,2", option, value)
+            .expectRefusal(message, status: 64)
+    }
+
+    @Test(arguments: ["0", "-1", "1000000"])
+    func `a number of threads out of its range is refused`(_ threads: String) throws {
+        try EchelonCommand.run("generate", TestModels.oddPlan, "--tokens", "1,2", "--threads", threads)
+            .expectUsageError("--threads is \(threads)")
     }
 
     @Test func `a setting out of range of the autoregressive sampler is refused`() throws {
@@ -35,7 +41,7 @@ import Testing
         ] {
             let run = try EchelonCommand.run(
                 "generate", TestModels.oddPlan, "--tokens", "1,2", "--sampler", "autoregressive", option, value)
-            run.expectRefusal(value)
+            run.expectRefusal(value, status: 64)
         }
     }
 
@@ -130,15 +136,16 @@ import Testing
         let folder = try TemporaryFolder()
         let output = folder.file("x")
         let long = [String](repeating: "1", count: 129).joined(separator: ",")
-        for (options, message) in [
-            (["--tokens", "1,517", "--recurrence", "2"], "517"), (["--tokens", "-1", "--recurrence", "2"], "-1"),
-            (["--tokens", " ", "--recurrence", "2"], "empty"), (["--tokens", "1", "--recurrence", "-1"], "-1"),
-            (["--tokens", "1", "--recurrence", "99999999999"], "99999999999"),
-            (["--tokens", long, "--recurrence", "1"], "context of 128"),
-            (["--tokens", "1", "--recurrence", "1", "--init-scale", "nan"], "nan"),
-            (["--tokens", "1", "--recurrence", "1", "--threads", "0"], "0 threads"),
-        ] {
-            try EchelonCommand.run(["logits", TestModels.oddPlan, "--output", output] + options).expectRefusal(message)
+        for (options, message, status) in [
+            (["--tokens", "1,517", "--recurrence", "2"], "517", 1), (["--tokens", "-1", "--recurrence", "2"], "-1", 1),
+            (["--tokens", " ", "--recurrence", "2"], "empty", 64),
+            (["--tokens", "1", "--recurrence", "-1"], "-1", 64),
+            (["--tokens", "1", "--recurrence", "99999999999"], "99999999999", 64),
+            (["--tokens", long, "--recurrence", "1"], "context of 128", 1),
+            (["--tokens", "1", "--recurrence", "1", "--init-scale", "nan"], "nan", 64),
+        ] as [([String], String, Int32)] {
+            try EchelonCommand.run(["logits", TestModels.oddPlan, "--output", output] + options)
+                .expectRefusal(message, status: status)
         }
         try EchelonCommand.run(
             "logits", TestModels.oddPlan, "--output", folder.file("missing/x"), "--tokens", "1", "--recurrence", "1"

@@ -48,17 +48,8 @@ import Testing
         #expect(!text.contains("--kv-budget") && !text.contains("--cache-format"), "\(text)")
     }
 
-    /// Writes files below a folder that stands for the root, and removes it in the end.
     private static func available(_ files: [String: String], _ environment: [String: String] = [:]) throws -> Int? {
-        let root = FileManager.default.temporaryDirectory.appending(path: "echelon-memory-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: root) }
-        for (path, text) in files {
-            let file = root.appending(path: path)
-            try FileManager.default.createDirectory(
-                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try text.write(to: file, atomically: false, encoding: .utf8)
-        }
-        return AvailableMemory(root: root.path, environment: environment).bytes
+        try withSystemFiles(files) { AvailableMemory(root: $0, environment: environment).bytes }
     }
 
     @Test func `the least of the machine's, the groups' and the variable's memory counts`() throws {

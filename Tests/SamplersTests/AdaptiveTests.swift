@@ -201,7 +201,7 @@ import Testing
         func refused(_ name: String, _ set: (inout AdaptiveSettings) -> Void) {
             var settings = AdaptiveSettings()
             set(&settings)
-            let error = #expect(throws: SamplerError.self) { try settings.validate() }
+            let error = #expect(throws: SettingError.self) { try settings.validate() }
             #expect(error?.description.contains(name) == true)
         }
         refused("recurrence is 0") { $0.recurrence = 0 }

@@ -39,7 +39,7 @@ import Testing
     }
 
     private static func settings(
-        count: Int = 20, stop: Set<Int32> = [], temperature: Float = 0, penalty: Float = 1, seed: UInt64 = 0
+        count: Int = 20, stop: [Int32] = [], temperature: Float = 0, penalty: Float = 1, seed: UInt64 = 0
     ) -> GenerationSettings {
         var generation = GenerationSettings()
         generation.maxNewTokens = count
@@ -233,7 +233,7 @@ import Testing
         for (name, change) in changes {
             var settings = LosslessSettings()
             change(&settings)
-            let error = #expect(throws: SamplerError.self) { try settings.validate() }
+            let error = #expect(throws: SettingError.self) { try settings.validate() }
             #expect(error?.description.contains(name) == true)
         }
     }

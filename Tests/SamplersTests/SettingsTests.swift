@@ -6,7 +6,13 @@ import Testing
     private let shape = ModelShape(width: 4, vocabulary: 10, context: 8)
 
     private func expectRefused(_ name: String, _ body: () throws -> Void) {
-        let error = #expect(throws: SamplerError.self) { try body() }
+        expectRefused(name, SettingError.self, body)
+    }
+
+    private func expectRefused<E: Error & CustomStringConvertible>(
+        _ name: String, _ type: E.Type, _ body: () throws -> Void
+    ) {
+        let error = #expect(throws: type) { try body() }
         #expect(error?.description.contains(name) == true, "\(String(describing: error))")
     }
 
@@ -50,7 +56,7 @@ import Testing
         settings.recurrence = 0
         settings.maxWavefront = 3
         _ = try DiffusionForcing(prompt: [1, 2, 3], settings: settings, shape: shape)
-        expectRefused("wavefront limit is 3") {
+        expectRefused("wavefront limit is 3", SamplerError.self) {
             _ = try DiffusionForcing(prompt: [1, 2, 3, 4], settings: settings, shape: shape)
         }
     }
@@ -79,8 +85,8 @@ import Testing
 
     @Test func `prompts that are empty, foreign or as long as the context are refused`() throws {
         func refused(_ prompt: [Int32], _ words: String) {
-            expectRefused(words) { _ = try Autoregressive(prompt: prompt, shape: shape) }
-            expectRefused(words) { _ = try DiffusionForcing(prompt: prompt, shape: shape) }
+            expectRefused(words, SamplerError.self) { _ = try Autoregressive(prompt: prompt, shape: shape) }
+            expectRefused(words, SamplerError.self) { _ = try DiffusionForcing(prompt: prompt, shape: shape) }
         }
         refused([], "empty")
         refused([1, 10], "Token 1 of the prompt is 10")

@@ -142,7 +142,7 @@ import Testing
         func refused(_ name: String, _ set: (inout SpeculativeSettings) -> Void) {
             var settings = SpeculativeSettings()
             set(&settings)
-            let error = #expect(throws: SamplerError.self) { try settings.validate() }
+            let error = #expect(throws: SettingError.self) { try settings.validate() }
             #expect(error?.description.contains(name) == true)
         }
         refused("recurrence is 0") { $0.recurrence = 0 }

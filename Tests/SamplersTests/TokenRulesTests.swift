@@ -6,7 +6,7 @@ import Testing
 /// (``ContinuedModel``). From the prompt 1 its tokens are 2, 4, 8, 4, 8, 4, 8, ….
 @Suite struct TokenRulesTests {
     private func generated(
-        after prompt: [Int32] = [1], count: Int = 5, stops: Set<Int32> = [], _ set: (inout TokenRules) -> Void
+        after prompt: [Int32] = [1], count: Int = 5, stops: [Int32] = [], _ set: (inout TokenRules) -> Void
     ) throws -> [Int32] {
         let model = ContinuedModel()
         var generation = GenerationSettings()
@@ -74,9 +74,9 @@ import Testing
     }
 
     @Test func `rules out of range are refused`() throws {
-        #expect(throws: SamplerError.self) { try generated { $0.noRepeatNGram = -1 } }
-        #expect(throws: SamplerError.self) { try generated { $0.minNewTokens = -1 } }
-        #expect(throws: SamplerError.self) { try generated { $0.minLength = -1 } }
+        #expect(throws: SettingError.self) { try generated { $0.noRepeatNGram = -1 } }
+        #expect(throws: SettingError.self) { try generated { $0.minNewTokens = -1 } }
+        #expect(throws: SettingError.self) { try generated { $0.minLength = -1 } }
     }
 
     /// Diffusion forcing drafts many tokens in a step, each for the ones that the same step chooses before it.

@@ -34,7 +34,7 @@ class MemoryView {
     const writers = this.writers();
     this.root.replaceChildren(
       element("p", { class: "note" }, `${buffers.length} values in `, element("b", {}, `${grouped(raw.arena_bytes_per_row)} B`),
-        ` per row. Without sharing, they would take ${grouped(raw.unplanned_bytes_per_row)} B, ${saved.toPrecision(3)} times as much.`,
+        ` per row. Without sharing, they would take ${grouped(raw.unplanned_bytes_per_row)} B, ${rounded(saved, 3)} times as much.`,
         peak ? ` The maximum is reached at instructions ${peak.first} to ${peak.last}, where %${peak.name} is the topmost value.` : ""),
       element("div", { class: "pictures" },
         this.picture("With planning", buffers, raw.arena_bytes_per_row, left, height, writers, { peak }),

@@ -25,10 +25,16 @@ const drawn = (name, attributes = {}, ...children) => {
 
 const grouped = number => Math.round(number).toString().replace(/\B(?=(\d{3})+$)/g, "\u2009");
 
+/** The number with some significant digits, never in the notation with an exponent. */
+const rounded = (number, digits) => {
+  const text = number.toPrecision(digits);
+  return text.includes("e") ? grouped(Number(text)) : text;
+};
+
 /** The number with a unit prefix: 1234567 becomes 1.23 M. */
 const scaled = number => {
   for (const [limit, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
-    if (number >= limit) return `${(number / limit).toPrecision(3)} ${unit}`;
+    if (number >= limit) return `${rounded(number / limit, 3)} ${unit}`;
   }
   return `${number}`;
 };

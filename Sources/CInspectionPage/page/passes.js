@@ -39,8 +39,8 @@ class PassesView {
         }
         if (value !== undefined && old !== undefined && value !== old) {
           const change = old > 0 ? (100 * (value - old)) / old : 0;
-          const size = Math.abs(change) >= 999 ? `\u00d7${(value / old).toPrecision(3)}`
-            : `${change > 0 ? "+" : "\u2212"}${Math.abs(change) < 0.1 ? "<0.1" : Math.abs(change).toPrecision(2)}%`;
+          const size = Math.abs(change) >= 999 ? `\u00d7${rounded(value / old, 3)}`
+            : `${change > 0 ? "+" : "\u2212"}${Math.abs(change) < 0.1 ? "<0.1" : rounded(Math.abs(change), 2)}%`;
           cell.append(element("span", { class: value < old ? "less" : "more" }, size));
         }
         row.append(cell);

@@ -152,7 +152,7 @@ struct Bench: ParsableCommand {
         let most = rowCounts.max() ?? 1
         let room = settings.context - most
         if let context, !(1...room).contains(context) {
-            throw CommandError(
+            throw UsageError(
                 "--context is \(context); with \(most) rows after it, this model has room for 1 to \(room) positions.")
         }
         return Size(rowCounts: rowCounts, context: min(context ?? (quick ? 32 : 512), room))

@@ -8,8 +8,8 @@ struct BenchTable {
     init(_ report: BenchReport) { self.report = report }
 
     var text: String {
-        [probe, matrices, functions, rates, lossless, tapes, shares].filter { !$0.isEmpty }.map { $0 + "\n" }
-            .joined(separator: "\n")
+        let parts = [probe, matrices, functions, rates, lossless, tapes, shares, report.probe.driftWarning ?? ""]
+        return parts.filter { !$0.isEmpty }.map { $0 + "\n" }.joined(separator: "\n")
     }
 
     private var probe: String {

@@ -114,6 +114,8 @@ struct Compile: ParsableCommand {
 
     private func compile() throws {
         let start = ContinuousClock.now
+        try OutputPlace.checkFile(output, of: "a plan", apartFrom: [checkpoint, config])
+        try checkNumbers()
         let settings = CompilationSettings(
             weights: weights, weightRules: weightsFor, recurrence: recurrence, innerRecurrence: innerRecurrence,
             maxRows: maxRows, context: context, passes: try passNames())
@@ -127,6 +129,14 @@ struct Compile: ParsableCommand {
         }
         let report = CompileReport(try Plan(path: output), path: output, took: ContinuousClock.now - start)
         if json { try Terminal.writeJSON(report) } else { Terminal.note(report.text) }
+    }
+
+    /// Checks the numbers that are out of range for any checkpoint.
+    private func checkNumbers() throws {
+        try requireOption(recurrence, "--recurrence", 0...ModelCompiler.maxUnrolled)
+        try requireOption(innerRecurrence, "--inner-recurrence", 1...ModelCompiler.maxUnrolled)
+        try requireOption(maxRows, "--max-rows", 1...Int(Int32.max))
+        try requireOption(context, "--context", 1...Int(Int32.max))
     }
 
     private func compile(_ compiler: CheckpointCompiler) throws {

@@ -39,6 +39,9 @@ struct Generate: ParsableCommand {
             throw ValidationError("The prompt is missing: give a PROMPT or --tokens.")
         }
         if stream, json { throw ValidationError("--stream and --json cannot be combined.") }
+        if json, trace == "-" {
+            throw ValidationError("--json and --trace - both write to standard output; give the trace a file.")
+        }
     }
 
     func run() throws { try reportingFailures(generate) }
@@ -49,7 +52,7 @@ struct Generate: ParsableCommand {
             throw CommandError(
                 "A prompt for \(path ?? "the model") is missing: give it after the model, or as --tokens.")
         }
-        if let trace { try Terminal.checkPlace(trace) }
+        let traceOutput = try trace.map { try OutputPlace($0, apartFrom: [path]) }
         let plan = try opening.plan(
             at: path, opening.planning.settings(innerRecurrence: sampling.unrolledInnerRecurrence))
         let tools = Result { try TextTools(plan.contents.documents) }
@@ -86,9 +89,9 @@ struct Generate: ParsableCommand {
         progress.clear()
         let rest = try output.finish()
 
-        if let trace {
+        if let traceOutput {
             let steps = GenerationTrace(sampler: spec.kind, promptTokens: promptTokens, steps: records)
-            try Terminal.write(ReportJSON.text(of: steps), to: trace)
+            try traceOutput.write(ReportJSON.text(of: steps) + (traceOutput.isStandardOutput ? "\n" : ""))
         }
         let report = GenerationReport(
             tokens: output.tokens, text: output.text, promptTokens: promptTokens, steps: ended.statistics.steps,

@@ -79,13 +79,15 @@ struct Inspect: ParsableCommand {
 
     private var chosenFormat: InspectFormat {
         if json { return .json }
-        return format ?? output.flatMap { InspectFormat(fileName: $0) } ?? .text
+        // An ending without a format is refused by `validate`.
+        return format ?? output.flatMap { try? InspectFormat(fileName: $0) } ?? .text
     }
 
     func validate() throws {
         if json, let format, format != .json {
             throw ValidationError("--json and --format \(format.rawValue) contradict each other.")
         }
+        if !json, format == nil, let output { _ = try InspectFormat(fileName: output) }
         if stage != nil, diff != nil { throw ValidationError("Give --stage or --diff, not both.") }
         if diff != nil, chosenFormat != .text { throw ValidationError("--diff prints text; leave out --format.") }
         switch chosenFormat {
@@ -107,21 +109,22 @@ struct Inspect: ParsableCommand {
     func run() throws { try reportingFailures(inspect) }
 
     private func inspect() throws {
+        let place = try OutputPlace(output, apartFrom: [self.plan])
         let plan = try planning.plan(at: plan)
         let compiler = ModelCompiler(
             configuration: try plan.huginnConfiguration(), settings: plan.contents.settings)
         let record = try LoweringRecord(compiler)
         if let diff {
             let texts = StageText(record, plan)
-            try write(try texts.difference(of: try known(diff, record), function: function, repeats: unfold))
+            try place.write(try texts.difference(of: try known(diff, record), function: function, repeats: unfold))
             return
         }
         if let function, stage == nil || stage == Self.tape { try StageText(record, plan).check(function) }
         switch chosenFormat {
-        case .text: try write(try text(plan, record, compiler))
-        case .json: try write(try jsonText(plan, record, compiler) + "\n")
-        case .html: try write(try InspectionPage(inspection(plan, record, compiler)).html())
-        case .dot: try write(try dot(plan, record, compiler))
+        case .text: try place.write(try text(plan, record, compiler))
+        case .json: try place.write(try jsonText(plan, record, compiler) + "\n")
+        case .html: try place.write(try InspectionPage(inspection(plan, record, compiler)).html())
+        case .dot: try place.write(try dot(plan, record, compiler))
         }
     }
 
@@ -136,11 +139,11 @@ struct Inspect: ParsableCommand {
     }
 
     private func predictedInspection(
-        _ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler
+        _ plan: Plan, _ call: InspectCall, _ record: LoweringRecord, _ compiler: ModelCompiler
     ) throws -> Inspection {
         let inspection = try inspection(plan, record, compiler)
         if noProbe { return inspection }
-        let prediction = try InspectPrediction(plan, rows: rows, context: context, threads: threading.threads)
+        let prediction = try InspectPrediction(plan, call, threads: threading.threads)
         return prediction.added(to: inspection)
     }
 
@@ -153,11 +156,16 @@ struct Inspect: ParsableCommand {
         if let function {
             return try StageText(record, plan).everything(of: function, inspection(plan, record, compiler))
         }
-        return InspectSummary(try predictedInspection(plan, record, compiler), plan, name: self.plan).text
+        let call = try InspectCall(plan, rows: rows, context: context)
+        let inspection = try predictedInspection(plan, call, record, compiler)
+        return InspectSummary(inspection, plan, call, name: self.plan).text
     }
 
     private func jsonText(_ plan: Plan, _ record: LoweringRecord, _ compiler: ModelCompiler) throws -> String {
-        guard let stage else { return try predictedInspection(plan, record, compiler).json() }
+        guard let stage else {
+            let call = try InspectCall(plan, rows: rows, context: context)
+            return try predictedInspection(plan, call, record, compiler).json()
+        }
         return try ReportJSON.text(of: StageReport(stage: stage, graph: try text(plan, record, compiler)))
     }
 
@@ -180,6 +188,4 @@ struct Inspect: ParsableCommand {
         throw CommandError(
             "There is no stage \(name) in this plan. The stages are \(names.joined(separator: ", ")).")
     }
-
-    private func write(_ text: String) throws { try Terminal.write(text, to: output) }
 }

@@ -7,34 +7,15 @@ import Runtime
 /// probed bandwidth and its operations over the probed peak, plus the overhead of the tape.
 struct InspectPrediction {
     private let schedule: Schedule
-    private let rows: Int
-    /// Positions before the first row.
-    private let context: Int
+    private let call: InspectCall
     private var probe: BenchProbe
     private let overhead: TapeOverhead
 
-    private static let usualContext = 512
-
     /// Measures the machine, which takes a few seconds.
-    /// - Parameters:
-    ///   - context: The positions before the rows; nil for 512, or as many as fit.
-    ///   - threads: nil for the default number.
-    /// - Throws: ``CommandError`` if the plan does not allow such a call.
-    init(_ plan: Plan, rows: Int, context: Int?, threads: Int?) throws {
-        let settings = plan.contents.settings
-        guard rows <= settings.maxRows else {
-            throw CommandError("--rows is \(rows); a call of this plan has at most \(settings.maxRows).")
-        }
-        let room = settings.context - rows
-        if let context, context > room {
-            throw CommandError("--context is \(context); with \(rows) rows there is room for \(room) positions.")
-        }
-        if let threads, !(1...1024).contains(threads) {
-            throw CommandError("--threads is \(threads); it has to be from 1 to 1024.")
-        }
+    /// - Parameter threads: nil for the default number.
+    init(_ plan: Plan, _ call: InspectCall, threads: Int?) throws {
         schedule = plan.contents.schedule
-        self.rows = rows
-        self.context = context ?? min(Self.usualContext, room)
+        self.call = call
         let threads = threads ?? defaultThreads
         probe = BenchProbe(threads: threads, size: .quick)
         try probe.sample()
@@ -59,7 +40,7 @@ struct InspectPrediction {
             }
         }
         inspection.prediction = InspectedPrediction(
-            rows: rows, context: context, threads: probe.threads, readGbS: probe.bandwidth(),
+            rows: call.rows, context: call.context, threads: probe.threads, readGbS: probe.bandwidth(),
             peaks: MachineProbe.products.map { .init(product: $0.rawValue, tflops: probe.peak($0)) },
             instructionUs: overhead.instruction * 1e6, barrierUs: overhead.barrier * 1e6)
         return inspection
@@ -70,7 +51,8 @@ struct InspectPrediction {
         var total = 0.0
         for (instruction, count) in zip(function.instructions, function.executions(recurrences: recurrences)) {
             let cost = TapeCost(
-                of: instruction, in: schedule, rows: rows, context: context, entryBytes: cacheFormat.entryBytes)
+                of: instruction, in: schedule, rows: call.rows, context: call.context,
+                entryBytes: cacheFormat.entryBytes)
             let floor = probe.floorMs(bytes: cost.bytes, operations: cost.operations)
             let own = Double(cost.instructions) * overhead.instruction + Double(cost.barriers) * overhead.barrier
             total += Double(count) * (floor + own * 1e3)

@@ -7,10 +7,12 @@ import Plans
 struct InspectSummary {
     private let inspection: Inspection
     private let schedule: Schedule
+    private let call: InspectCall
     private let name: String
 
-    init(_ inspection: Inspection, _ plan: Plan, name: String) {
+    init(_ inspection: Inspection, _ plan: Plan, _ call: InspectCall, name: String) {
         self.inspection = inspection
+        self.call = call
         schedule = plan.contents.schedule
         self.name = name
     }
@@ -36,14 +38,14 @@ struct InspectSummary {
                 aligned(
                     function.label, "\(first.operations) to \(last.operations)", "\(function.instructions)",
                     "\(function.barriers)", "\(short(Double(last.weightBytes)))B",
-                    short(Double(last.flopsPerRow + last.flopsPerPosition * ((prediction?.context ?? 0) + 1))),
+                    short(Double(last.flopsPerRow + last.flopsPerPosition * (call.context + 1))),
                     "\(function.arenaBytesPerRow) B", function.predictedMs.map { "\(decimals($0, 2)) ms" } ?? ""))
         }
         lines += ["", "Operations before and after the passes; loops counted as \(loops)."]
         if shownFunctions.count < inspection.functions.count {
             lines.append("The functions that return logits or states instead of tokens are in --json.")
         }
-        if let prediction { lines.append(basis(prediction)) }
+        lines.append(prediction.map(basis) ?? "FLOPs after \(call.context) positions.")
         lines.append("More: -o page.html, --function NAME, --stage PASS, --diff PASS, --format json|dot.")
         return lines.joined(separator: "\n") + "\n"
     }
@@ -80,8 +82,9 @@ struct InspectSummary {
     private func basis(_ prediction: InspectedPrediction) -> String {
         let peaks = prediction.peaks.map { "\($0.product) \(decimals($0.tflops, 3))" }.joined(separator: ", ")
         let bandwidth = decimals(prediction.readGbS, 1)
-        return "Milliseconds predicted after \(prediction.context) positions, from \(bandwidth) GB/s read and "
-            + "\(peaks) TFLOP/s,\nmeasured now on \(prediction.threads) threads."
+        return
+            "FLOPs and milliseconds after \(prediction.context) positions. Milliseconds predicted from \(bandwidth) GB/s "
+            + "read and\n\(peaks) TFLOP/s, measured now on \(prediction.threads) threads."
     }
 
     private var loops: String {

@@ -44,12 +44,12 @@ struct Logits: ParsableCommand {
     func run() throws { try reportingFailures(writeLogits) }
 
     private func writeLogits() throws {
-        guard !tokens.tokens.isEmpty else { throw CommandError("--tokens is empty; at least one token is needed.") }
-        guard recurrence >= 0 else { throw CommandError("--recurrence is \(recurrence); it has to be 0 or more.") }
+        guard !tokens.tokens.isEmpty else { throw UsageError("--tokens is empty; at least one token is needed.") }
+        try requireOption(recurrence, "--recurrence", 0...Int(Int32.max))
         guard initScale.isFinite, initScale >= 0 else {
-            throw CommandError("--init-scale is \(initScale); it has to be 0 or a positive number.")
+            throw UsageError("--init-scale is \(initScale); it has to be 0 or a positive number.")
         }
-        try Terminal.checkPlace(output)
+        try OutputPlace.checkFile(output, of: "a safetensors file", apartFrom: [self.model])
         let model = try opening.model(opening.plan(at: self.model))
         let rows = tokens.tokens.count
         guard rows <= model.shape.context else {

@@ -77,6 +77,7 @@ struct Opt: ParsableCommand {
     }
 
     private func optimize() throws {
+        let place = try OutputPlace(output, apartFrom: [file])
         let source = try ModuleText(file)
         let printer = PassPrinter(printAfter)
         let module: Module
@@ -89,6 +90,6 @@ struct Opt: ParsableCommand {
             throw CommandError("\(source.name): \(error)")
         }
         if verifyOnly { return }
-        try Terminal.write(module.description, to: output)
+        try place.write(module.description)
     }
 }

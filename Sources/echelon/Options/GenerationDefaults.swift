@@ -17,7 +17,7 @@ extension SamplingOptions {
     func generation(_ defaults: GenerationConfiguration, promptCount: Int) throws -> GenerationSettings {
         var settings = GenerationSettings()
         settings.maxNewTokens = try maxNewTokens ?? Self.maxNewTokens(defaults, promptCount) ?? settings.maxNewTokens
-        settings.stopTokens = Set(tokens(defaults.stopTokens))
+        settings.stopTokens = tokens(defaults.stopTokens)
         settings.ignoreStopTokens = ignoreEos
         settings.initScale = initScale
         settings.prefillThreshold = prefillThreshold

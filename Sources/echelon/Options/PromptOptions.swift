@@ -15,7 +15,7 @@ struct PromptOptions: ParsableArguments {
     @Flag(help: "Use the prompt as it is, without the chat template.")
     var raw = false
 
-    @Option(help: "Put a system message before the prompt.")
+    @Option(parsing: .unconditional, help: "Put a system message before the prompt.")
     var system: String?
 
     enum Prompt {

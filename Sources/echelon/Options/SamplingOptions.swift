@@ -210,12 +210,12 @@ struct SamplingOptions: ParsableArguments {
 
     /// The number of cache entries per position.
     /// - Parameter compiled: The settings of the plan, which give defaults.
-    /// - Throws: ``CommandError`` if it is out of range.
+    /// - Throws: ``UsageError`` if it is out of range.
     func cacheBudget(_ compiled: PlanSettings) throws -> Int {
         if needsEveryEntry { return max(1, min(recurrence ?? compiled.recurrence, Int(Int32.max))) }
         let budget = kvBudget ?? 1
         guard (1...Int(Int32.max)).contains(budget) else {
-            throw CommandError("--kv-budget is \(budget); it has to be a whole number from 1 to \(Int32.max).")
+            throw UsageError("--kv-budget is \(budget); it has to be a whole number from 1 to \(Int32.max).")
         }
         return budget
     }

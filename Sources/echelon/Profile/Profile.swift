@@ -113,7 +113,9 @@ struct Profile: ParsableCommand {
     private func profile() throws {
         let (path, prompt) = try prompting.read()
         try checkNumbers()
-        if let output { try Terminal.checkPlace(output) }
+        if let output {
+            try OutputPlace.checkFile(output, of: "a trace", apartFrom: [path, configuration.config])
+        }
         let measured = try MeasuredModel(
             path: path, configuration,
             opening.planning.settings(innerRecurrence: sampling.unrolledInnerRecurrence), opening)

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
+import Samplers
 
-/// Runs a command's work and reports every failure as one sentence on standard error and an exit status.
+/// Runs a command's work and reports every failure as one sentence on standard error and an exit status: 64 for a
+/// mistake in the command line, else 1.
 func reportingFailures(_ work: () throws -> Void) throws {
     Interrupt.watch()
     // A file that reaches the limit on its size then fails to be written, as it does on a full disk.
@@ -14,6 +16,9 @@ func reportingFailures(_ work: () throws -> Void) throws {
     } catch let error as Interrupted {
         Terminal.note("\(error)")
         throw ExitCode(error.status)
+    } catch let error where error is UsageError || error is SettingError {
+        Terminal.note("Error: \(error)")
+        throw ExitCode.validationFailure
     } catch {
         Terminal.note("Error: \(error)")
         throw ExitCode.failure

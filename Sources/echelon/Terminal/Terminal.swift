@@ -51,17 +51,6 @@ enum Terminal {
         return inner.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32(inner.code))) : "\(error)"
     }
 
-    /// Checks that a file can be written to, before long work and not after it.
-    static func checkPlace(_ path: String) throws { _ = try AtomicFile(path: path) }
-
-    /// Writes to a file, which appears only when it is complete, or to standard output if no file is given.
-    static func write(_ text: String, to path: String?) throws {
-        guard let path else { return try write(text) }
-        let file = try AtomicFile(path: path)
-        try Data(text.utf8).withUnsafeBytes { try file.append($0) }
-        try file.commit()
-    }
-
     /// Writes one JSON object or array to standard output, as ``ReportJSON`` spells it.
     static func writeJSON(_ value: some Encodable) throws { try write(ReportJSON.text(of: value) + "\n") }
 }
