@@ -30,6 +30,13 @@ import Testing
         #expect(Set(page.matches(of: /https?:[^"\s]+/).map { String($0.output) }) == ["http://www.w3.org/2000/svg"])
     }
 
+    /// JavaScript's own `toPrecision` writes 730 with two digits as 7.3e+2.
+    @Test func `all rounded numbers of the page go through the function that writes no exponent`() throws {
+        let page = try InspectionPage(InspectedModels.small.inspection).html()
+        #expect(page.matches(of: /\.toPrecision\(/).count == 1 && !page.contains(".toExponential("))
+        #expect(page.contains("const rounded = (number, digits) =>"))
+    }
+
     @Test func `the page has its style and every script`() throws {
         let page = try InspectionPage(InspectedModels.small.inspection).html()
         #expect(page.hasPrefix("<!doctype html>") && page.hasSuffix("</html>\n"))
