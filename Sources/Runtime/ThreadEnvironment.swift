@@ -40,7 +40,7 @@ public enum ThreadEnvironment {
     }
 
     /// The bytes that a size such as `512k`, `4M` or `2 g` stands for; kilobytes if it has no unit.
-    static func stackBytes(_ text: String) -> Int? {
+    package static func stackBytes(_ text: String) -> Int? {
         let trimmed = text.trimmingCharacters(in: .whitespaces).lowercased()
         let digits = trimmed.prefix { $0.isASCII && $0.isNumber }
         let units = [

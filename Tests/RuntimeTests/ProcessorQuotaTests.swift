@@ -1,6 +1,5 @@
+import Runtime
 import Testing
-
-@testable import Runtime
 
 /// The number of threads that a container's quota of processor time allows.
 @Suite struct ProcessorQuotaTests {
