@@ -1,5 +1,5 @@
-/// Conversions between f32 and bf16, one number at a time. kernels/vector.h and kernels/attention_template.h do the
-/// same with vectors.
+/// Conversions between f32 and bf16, one number at a time. kernels/vector.h and kernels/attention_vectors_template.h do
+/// the same with vectors.
 #ifndef ECHELON_BF16_H
 #define ECHELON_BF16_H
 
