@@ -61,8 +61,10 @@ import Testing
         try EchelonCommand.run("inspect", plan, "--stage", "lower").expectRefusal("lower-weights")
         try EchelonCommand.run("inspect", plan, "--diff", "tape").expectRefusal("fuse-gate")
         try EchelonCommand.run("inspect", plan, "--diff", "source").expectRefusal("source")
-        try EchelonCommand.run("inspect", plan, "--rows", "129").expectRefusal("--rows", "128")
-        try EchelonCommand.run("inspect", plan, "--rows", "128", "--context", "1").expectRefusal("--context")
+        try EchelonCommand.run("inspect", plan, "--rows", "129")
+            .expectRefusal("--rows", "128", status: 64)
+        try EchelonCommand.run("inspect", plan, "--rows", "128", "--context", "1")
+            .expectRefusal("--context", status: 64)
         try EchelonCommand.run("inspect", "missing.plan").expectRefusal("missing.plan")
     }
 
@@ -117,7 +119,7 @@ import Testing
 
         let unmeasured = try EchelonCommand.run(arguments + ["--no-probe"]).json(Inspection.self)
         #expect(unmeasured.prediction == nil && unmeasured.functions.allSatisfy { $0.predictedMs == nil })
-        try EchelonCommand.run(arguments + ["--rows", "129"]).expectRefusal("--rows", "128")
+        try EchelonCommand.run(arguments + ["--rows", "129"]).expectRefusal("--rows", "128", status: 64)
     }
 
     @Test func `a plan without weights says so, and its times are predicted all the same`() throws {

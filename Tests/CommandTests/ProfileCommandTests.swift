@@ -137,9 +137,10 @@ import Testing
 
     @Test func `what a random model cannot do is refused before its weights are made`() throws {
         let huginn = TestModels.repository.appending(path: "Tools/bench/huginn-0125.json").path
-        try EchelonCommand.run("profile", "--config", huginn, "--rows", "5000").expectRefusal("--rows is 5000", "4096")
+        try EchelonCommand.run("profile", "--config", huginn, "--rows", "5000")
+            .expectRefusal("--rows is 5000", "4096", status: 64)
         try EchelonCommand.run("profile", "--config", huginn, "--prompt-length", "4096")
-            .expectRefusal("--prompt-length is 4096", "4095")
+            .expectRefusal("--prompt-length is 4096", "4095", status: 64)
         try EchelonCommand.run("profile", "--config", huginn, "Why?").expectUsageError("--prompt-length")
         try EchelonCommand.run("profile", "--config", "/nowhere.json").expectRefusal("/nowhere.json")
     }
