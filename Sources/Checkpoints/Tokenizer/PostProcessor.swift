@@ -5,7 +5,7 @@ struct PostProcessor: Sendable {
 
     /// Reads the `post_processor` of a tokenizer file. `isToken` says which ids exist.
     init(_ field: TokenizerField?, isToken: (Int32) -> Bool) throws {
-        let frames = try field.map { try Self.frames($0, isToken: isToken) } ?? []
+        let frames = try field?.components("processors").flatMap { try Self.frames($0, isToken: isToken) } ?? []
         if let field, frames.dropLast().contains(where: \.isTemplate) {
             // The reference library would surround each token of the template.
             throw field.error("a post-processor that adds tokens after TemplateProcessing is not supported.")
@@ -29,9 +29,6 @@ struct PostProcessor: Sendable {
             // This concerns only positions in the text, which are not kept.
             try field.refuseKeys(besides: "type", "add_prefix_space", "trim_offsets", "use_regex")
             return []
-        case "Sequence":
-            try field.refuseKeys(besides: "type", "processors")
-            return try field.required("processors").elements().flatMap { try frames($0, isToken: isToken) }
         case "TemplateProcessing":
             // `pair` is for two texts at once, which this program never encodes.
             try field.refuseKeys(besides: "type", "single", "pair", "special_tokens")

@@ -60,6 +60,14 @@ struct TokenizerField {
         return Array(text.utf8)
     }
 
+    /// The components that a field lists under `key` if its type is Sequence, nested sequences flattened; else the field
+    /// itself.
+    func components(_ key: String) throws -> [TokenizerField] {
+        guard try required("type").string() == "Sequence" else { return [self] }
+        try refuseKeys(besides: "type", key)
+        return try required(key).elements().flatMap { try $0.components(key) }
+    }
+
     /// One of the names of `Choice`.
     func choice<Choice: RawRepresentable<String> & CaseIterable>(of choices: Choice.Type) throws -> Choice {
         let name = try string()

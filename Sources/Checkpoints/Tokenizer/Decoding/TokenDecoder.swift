@@ -4,15 +4,12 @@ struct TokenDecoder: Sendable {
 
     /// Reads the `decoder` of a tokenizer file.
     init(_ field: TokenizerField?) throws {
-        stages = try field.map(Self.stages) ?? [SpaceStage()]
+        stages = try field?.components("decoders").flatMap(Self.stages) ?? [SpaceStage()]
     }
 
     private static func stages(_ field: TokenizerField) throws -> [any DecodingStage] {
         let type = try field.required("type").string()
         switch type {
-        case "Sequence":
-            try field.refuseKeys(besides: "type", "decoders")
-            return try field.required("decoders").elements().flatMap(stages)
         case "ByteLevel":
             // Its settings are those of the pre-tokenizer of the same name and mean nothing here.
             try field.refuseKeys(besides: "type", "add_prefix_space", "trim_offsets", "use_regex")

@@ -34,7 +34,7 @@ struct TextNormalizer: Sendable {
 
     /// Reads the `normalizer` of a tokenizer file.
     init(_ field: TokenizerField?) throws {
-        steps = try field.map(Self.steps) ?? []
+        steps = try field?.components("normalizers").flatMap(Self.steps) ?? []
     }
 
     private static func steps(_ field: TokenizerField) throws -> [Step] {
@@ -44,9 +44,6 @@ struct TextNormalizer: Sendable {
             return [.form(form)]
         }
         switch type {
-        case "Sequence":
-            try field.refuseKeys(besides: "type", "normalizers")
-            return try field.required("normalizers").elements().flatMap(steps)
         case "Lowercase":
             try field.refuseKeys(besides: "type")
             return [.scalars(.lowercase)]

@@ -24,15 +24,12 @@ struct PreTokenizer: Sendable {
 
     /// Reads the `pre_tokenizer` of a tokenizer file.
     init(_ field: TokenizerField?) throws {
-        steps = try field.map(Self.steps) ?? []
+        steps = try field?.components("pretokenizers").flatMap(Self.steps) ?? []
     }
 
     private static func steps(_ field: TokenizerField) throws -> [Step] {
         let type = try field.required("type").string()
         switch type {
-        case "Sequence":
-            try field.refuseKeys(besides: "type", "pretokenizers")
-            return try field.required("pretokenizers").elements().flatMap(steps)
         case "ByteLevel":
             // `trim_offsets` concerns positions in the text, which are not kept.
             try field.refuseKeys(besides: "type", "add_prefix_space", "trim_offsets", "use_regex")

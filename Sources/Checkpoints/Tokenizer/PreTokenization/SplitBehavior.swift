@@ -27,25 +27,9 @@ enum SplitBehavior: String, CaseIterable, Sendable {
         case .removed:
             for stretch in stretches where !stretch.isMatch { pieces.append(stretch.range) }
         case .contiguous:
-            var previousIsMatch = false
-            for stretch in stretches {
-                if stretch.isMatch == previousIsMatch, let last = pieces.popLast() {
-                    pieces.append(last.lowerBound..<stretch.range.upperBound)
-                } else {
-                    pieces.append(stretch.range)
-                }
-                previousIsMatch = stretch.isMatch
-            }
+            pieces = Self.merged(stretches) { previousIsMatch, isMatch in isMatch == previousIsMatch }
         case .mergedWithPrevious:
-            var previousIsMatch = false
-            for stretch in stretches {
-                if stretch.isMatch, !previousIsMatch, let last = pieces.popLast() {
-                    pieces.append(last.lowerBound..<stretch.range.upperBound)
-                } else {
-                    pieces.append(stretch.range)
-                }
-                previousIsMatch = stretch.isMatch
-            }
+            pieces = Self.merged(stretches) { previousIsMatch, isMatch in isMatch && !previousIsMatch }
         case .mergedWithNext:
             var nextIsMatch = false
             for stretch in stretches.reversed() {
@@ -59,6 +43,24 @@ enum SplitBehavior: String, CaseIterable, Sendable {
             pieces.reverse()
         }
         pieces.removeAll { $0.isEmpty }
+        return pieces
+    }
+
+    /// The stretches, of which some are joined to the piece before them.
+    /// - Parameter joins: Whether a stretch is joined, by whether the one before it and it itself are matches.
+    private static func merged(
+        _ stretches: [Stretch], _ joins: (_ previousIsMatch: Bool, _ isMatch: Bool) -> Bool
+    ) -> [Range<Int>] {
+        var pieces: [Range<Int>] = []
+        var previousIsMatch = false
+        for stretch in stretches {
+            if joins(previousIsMatch, stretch.isMatch), let last = pieces.popLast() {
+                pieces.append(last.lowerBound..<stretch.range.upperBound)
+            } else {
+                pieces.append(stretch.range)
+            }
+            previousIsMatch = stretch.isMatch
+        }
         return pieces
     }
 }
