@@ -73,7 +73,7 @@ public struct Checkpoint: Sendable {
     /// The names under which a tied matrix may be stored: that of the embedding, and that of the head.
     private static let tiedNames = ["transformer.wte.weight", "lm_head.weight"]
 
-    /// The name under which a tensor is stored. Of a tied matrix, a file may have either name.
+    /// The name under which a tensor is stored. A file may have a tied matrix under either name.
     private func storedName(_ name: String) -> String {
         guard configuration.tiesEmbeddings, Self.tiedNames.contains(name), weights.fileOfTensor[name] == nil else {
             return name

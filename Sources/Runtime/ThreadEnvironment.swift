@@ -18,7 +18,7 @@ public enum ThreadEnvironment {
             guard let text = value(name), !isCount(text) else { continue }
             unsetenv(name)
             if !text.isEmpty {
-                remarks.append("\(name) is \"\(text)\", which is no number of threads; it is ignored.")
+                remarks.append("\(name) is \"\(text)\", which is not a number of threads; it is ignored.")
             }
         }
         for name in stackSizes {

@@ -33,9 +33,8 @@ public final class AtomicFile: ByteSink {
     ///   cannot replace `path`.
     public init(path: String, reserving byteCount: Int = 0) throws {
         guard !path.isEmpty else { throw FileError("The name of the file to write is empty; give a path") }
-        var status = stat()
-        if FilePath.withCString(path, { stat($0, &status) }) == 0, status.st_mode & S_IFMT != S_IFREG {
-            let kind = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file"
+        if let existing = FileIdentity(path: path), !existing.isRegular {
+            let kind = existing.isFolder ? "a folder" : "not a regular file"
             throw FileError("\(path): is \(kind), and cannot be replaced by a file; give another name")
         }
         let name = ".partial-\(String(UInt64.random(in: .min ... .max), radix: 16))"

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What tells a file from all others, whatever its name: its device and its number there.
+/// The device of a file and its number there, which tell it from all others, whatever its name.
 public struct FileIdentity: Equatable {
     private let device: UInt64
     private let number: UInt64

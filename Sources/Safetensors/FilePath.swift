@@ -50,14 +50,12 @@ public enum FilePath {
         }
     }
 
-    /// What is at a path, links followed.
+    /// A kind of file, links followed.
     public enum Kind { case file, folder }
 
     /// - Returns: nil if there is nothing.
     public static func kind(of path: String) -> Kind? {
-        var status = stat()
-        guard withCString(path, { stat($0, &status) }) == 0 else { return nil }
-        return status.st_mode & S_IFMT == S_IFDIR ? .folder : .file
+        FileIdentity(path: path).map { $0.isFolder ? .folder : .file }
     }
 
     /// Whether there is something at a path, be it a link to nothing.

@@ -27,8 +27,7 @@ typedef struct {
     int32_t rows, blocks, strips;
     int32_t strip_outputs;
     int64_t strip_bytes;
-    /// The weights that this thread multiplies after these, which kernels prefetch at the end. It is no more than a
-    /// hint.
+    /// The weights that this thread multiplies after these, which kernels prefetch at the end. It is only a hint.
     const void *next;
     float *out;           ///< strip s of row i begins at out[i * out_stride + s * strip_outputs]
     ptrdiff_t out_stride; ///< floats from one row to the next

@@ -100,11 +100,9 @@ AMX_TARGET static void two_tiles(const chunk *c, const char *x0, const char *x1,
     amx_store(SUMS_11, place1.sums + ECH_PANEL_OUTPUTS, place1.stride);
 }
 
-/// The address of the weights that are prefetched while a chunk of a strip is multiplied.
-/// - If each weight is read once: those `end_blocks` further on, and at the strip's end those that come after it.
-/// - Otherwise: the chunk that comes next, of the next strip or, from the last strip on, of all strips. Each pair of
-/// tiles
-///   prefetches its part, so that memory is read all the time and not in bursts.
+/// The address of the weights that are prefetched while a chunk of a strip is multiplied. If each weight is read once,
+/// they are `end_blocks` further on, and at the strip's end they are those that come after it. Otherwise they are the
+/// same chunk of the next strip, and during the last strip the next chunk of the first.
 static uintptr_t weights_ahead(const ech_strips *strips, const chunk *c, int32_t block, int32_t strip,
                                int32_t end_blocks) {
     const uintptr_t weights = (uintptr_t)c->weights, strip_bytes = (uintptr_t)strips->blocks * ECH_LINES_BLOCK_BYTES;

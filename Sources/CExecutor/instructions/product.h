@@ -57,8 +57,7 @@ static inline void ech_compute(const ech_product *product, int64_t first, int32_
 static inline void ech_compute_before(const ech_product *product, int64_t first, int32_t count, int64_t next,
                                       float *out, ptrdiff_t stride) {
     ech_strips part = ech_strips_part(&product->whole, (int32_t)first, count, out, stride);
-    const ech_strips after = ech_strips_part(&product->whole, (int32_t)next, count, out, stride);
-    part.next = after.weights;
+    part.next = ech_format_strip(product->weight, next);
     product->kernel(&part);
 }
 

@@ -1,4 +1,4 @@
-/// What stands after the colon of a field in `str.format` ("Format Specification Mini-Language" in the Python
+/// The part after the colon of a field in `str.format` ("Format Specification Mini-Language" in the Python
 /// documentation): `[[fill]align][sign][z][#][0][width][grouping][.precision][type]`.
 struct FormatSpecification {
     private var fill: Unicode.Scalar = " "

@@ -99,7 +99,7 @@ struct LinkedText {
     }
 }
 
-/// What `urlize` takes for the address of a page or of a mailbox.
+/// The texts that `urlize` takes for the address of a page or of a mailbox.
 private enum WebAddress {
     private static let endings: Set = ["com", "net", "int", "edu", "gov", "org", "info", "mil"]
 

@@ -77,17 +77,17 @@ struct Inspect: ParsableCommand {
     /// The name of the last stage, which is not a pass.
     private static let tape = "tape"
 
-    private var chosenFormat: InspectFormat {
+    /// - Throws: ``ValidationError`` if the output's ending stands for no format.
+    private func chosenFormat() throws -> InspectFormat {
         if json { return .json }
-        // An ending without a format is refused by `validate`.
-        return format ?? output.flatMap { try? InspectFormat(fileName: $0) } ?? .text
+        return try format ?? output.map { try InspectFormat(fileName: $0) } ?? .text
     }
 
     func validate() throws {
         if json, let format, format != .json {
             throw ValidationError("--json and --format \(format.rawValue) contradict each other.")
         }
-        if !json, format == nil, let output { _ = try InspectFormat(fileName: output) }
+        let chosenFormat = try chosenFormat()
         if stage != nil, diff != nil { throw ValidationError("Give --stage or --diff, not both.") }
         if diff != nil, chosenFormat != .text { throw ValidationError("--diff prints text; leave out --format.") }
         switch chosenFormat {
@@ -120,7 +120,7 @@ struct Inspect: ParsableCommand {
             return
         }
         if let function, stage == nil || stage == Self.tape { try StageText(record, plan).check(function) }
-        switch chosenFormat {
+        switch try chosenFormat() {
         case .text: try place.write(try text(plan, record, compiler))
         case .json: try place.write(try jsonText(plan, record, compiler) + "\n")
         case .html: try place.write(try InspectionPage(inspection(plan, record, compiler)).html())
@@ -132,8 +132,7 @@ struct Inspect: ParsableCommand {
         var inspection = try Inspection(
             record, compiler: compiler, schedule: plan.contents.schedule,
             plan: URL(filePath: FilePath.readable(self.plan)).lastPathComponent, bytes: plan.byteCount,
-            hasWeights: plan.hasWeights,
-            only: function.map { [$0] })
+            hasWeights: plan.hasWeights, only: function.map { [$0] })
         inspection.cacheMemory = InspectedCacheMemory.all(of: plan)
         return inspection
     }
