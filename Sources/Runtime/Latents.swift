@@ -20,10 +20,10 @@ public struct Latents: Hashable, Sendable {
 
     /// Adds the rows of `other`, which has the same width, at the end.
     public mutating func append(_ other: Latents) { values.append(contentsOf: other.values) }
-    /// Overwrites the first rows with those of `other`.
-    /// - Precondition: `other` has the same width and at most as many rows.
-    public mutating func replaceFirst(with other: Latents) {
-        values.replaceSubrange(..<other.values.count, with: other.values)
+    /// Overwrites the rows from `first` on with those of `other`.
+    /// - Precondition: `other` has the same width and at most as many rows as there are from `first` on.
+    public mutating func replaceRows(from first: Int, with other: Latents) {
+        values.replaceSubrange(first * width..<first * width + other.values.count, with: other.values)
     }
     /// Drops all rows after the first `count`.
     /// - Precondition: `count` does not exceed ``rows``.

@@ -5,7 +5,7 @@ public struct LosslessSettings: Hashable, Sendable, Codable {
     /// r', the recurrences that every active position gets in a step.
     public var innerRecurrence = 4
     /// The schedule of the read-outs that check drafts.
-    public var correction = DraftCorrection.everyReadOut
+    public var correction = DraftCorrection.asNeeded
     /// The number of steps from one read-out of a position to the next, for ``DraftCorrection/everyReadOut``.
     public var readEvery = 1
     /// X, the step of a position that reads out its second proposal, for ``DraftCorrection/twoProposals``; if none is
@@ -28,11 +28,13 @@ public struct LosslessSettings: Hashable, Sendable, Codable {
     /// The step of a position that reads out its second proposal.
     public var secondProposalStep: Int { secondProposal ?? max(2, (stepsPerPosition + 1) / 2) }
 
-    /// Whether a position is read out at the end of the step that takes it to `depth`, 1 to r.
+    /// Whether a position is read out at the end of the step that takes it to `depth`, 1 to r. With
+    /// ``DraftCorrection/asNeeded`` the whole wave decides as well: ``ReadOutPace``.
     func readsOut(atDepth depth: Int) -> Bool {
         let step = stepsToDepth(depth)
         if step == 1 || depth == recurrence { return true }
         return switch correction {
+        case .asNeeded: true
         case .everyReadOut: (step - 1) % readEvery == 0
         case .atFullDepth: false
         case .twoProposals: step == secondProposalStep
@@ -46,6 +48,8 @@ public struct LosslessSettings: Hashable, Sendable, Codable {
 /// out after its first step, which gives the draft, and at depth r in any case. All schedules give the same tokens, in
 /// different numbers of steps.
 public enum DraftCorrection: String, CaseIterable, Hashable, Sendable, Codable {
+    /// Every position in every step, as long as new positions enter. While none does, fewer steps read out.
+    case asNeeded = "as-needed"
     /// Read-outs between these, ``LosslessSettings/readEvery`` steps apart.
     case everyReadOut = "every-read-out"
     /// No other read-out: the schedule of WaveFront Decoding (arXiv 2609.23033).

@@ -12,7 +12,8 @@ import Runtime
 ///
 /// Invariants between steps:
 /// - I1: the active positions are `start`, `start + 1`, …, and position p reads token p of ``draftedTokens``.
-/// - I2: depths never rise along the sequence, and differ by multiples of r'; so at most ⌈r / r'⌉ positions are active.
+/// - I2: depths never rise along the sequence. A position is at least as many steps ahead of a fresh one as there are
+///   positions after it, so at most ⌈r / r'⌉ positions are active.
 /// - I3: the tokens up to `start` are final, and no other token has ever been handed out.
 public struct LosslessWavefront: SequenceSampler {
     public let settings: LosslessSettings
@@ -35,6 +36,8 @@ public struct LosslessWavefront: SequenceSampler {
     private var depths: [Int] = []
     /// The prelude's outputs of the oldest active positions; the newest has none before its first step.
     private var embeddings: Latents
+    /// The steps that read out; nil if only the depths of positions decide.
+    private var pace: ReadOutPace?
 
     /// - Throws: ``SettingError`` if a setting is out of range, ``SamplerError`` if the prompt does not fit the model.
     public init(
@@ -53,6 +56,7 @@ public struct LosslessWavefront: SequenceSampler {
         start = prompt.count
         states = Latents(width: shape.width)
         embeddings = Latents(width: shape.width)
+        pace = settings.correction == .asNeeded ? ReadOutPace(innerRecurrence: settings.innerRecurrence) : nil
         (statistics.drafts, statistics.restarts) = (0, 0)
         if generation.maxNewTokens == 0 { finishReason = .length }
     }
@@ -67,20 +71,46 @@ public struct LosslessWavefront: SequenceSampler {
                 states: initialStates.states(.initialState, positions: 0..<promptCount, step: 0),
                 settleThreshold: generation.prefillThreshold)
         }
-        // sampling.md, step L2. Only the oldest position can need fewer recurrences than r', and then it has a call of its
-        // own.
-        let recurrences = min(settings.innerRecurrence, settings.recurrence - depths[0])
-        let rows = recurrences < settings.innerRecurrence ? 1 : depths.count
-        let reads = (0..<rows).filter { settings.readsOut(atDepth: depths[$0] + recurrences) }
+        let step = nextStep
         // Without a new position there is no prelude to compute.
-        let resumes = embeddings.rows >= rows
+        let resumes = embeddings.rows >= step.rows.upperBound
         var call = SequenceCall(
-            function: resumes ? .resume : .decode, head: reads.isEmpty ? .state : rowTokens.head,
-            recurrences: recurrences, start: start, tokens: Array(draftedTokens[start..<start + rows]),
-            depths: depths[..<rows].map(Int32.init), states: states.rows(0..<rows),
-            embeddings: resumes ? embeddings.rows(0..<rows) : nil)
-        if reads.count < rows { call.reads = .some(reads) }
+            function: resumes ? .resume : .decode, head: step.reads.isEmpty ? .state : rowTokens.head,
+            recurrences: step.recurrences, start: start + step.rows.lowerBound,
+            tokens: step.rows.map { draftedTokens[start + $0] }, depths: depths[step.rows].map(Int32.init),
+            states: states.rows(step.rows), embeddings: resumes ? embeddings.rows(step.rows) : nil)
+        if step.reads.count < step.rows.count { call.reads = .some(step.reads) }
         return call
+    }
+
+    /// The active positions that the next step computes and those of them that it reads out, by index.
+    private var nextStep: (rows: Range<Int>, recurrences: Int, reads: [Int]) {
+        // sampling.md, step L2.
+        let waiting = waitingPositions
+        if let pace, !pace.isDue, waiting < depths.count, waiting == 0 || mayWait {
+            return (waiting..<depths.count, settings.innerRecurrence, [])
+        }
+        let recurrences = min(settings.innerRecurrence, settings.recurrence - depths[0])
+        let reads = depths.indices.filter { settings.readsOut(atDepth: depths[$0] + recurrences) }
+        return (depths.indices, recurrences, reads)
+    }
+
+    /// The number of oldest positions that a step without a read-out cannot compute. It would take the first ones to depth
+    /// r, where they could not leave, and the others further than the positions before them.
+    private var waitingPositions: Int {
+        var limit = settings.recurrence - 1
+        for (row, depth) in depths.enumerated() {
+            if depth + settings.innerRecurrence <= limit { return row }
+            limit = depth
+        }
+        return depths.count
+    }
+
+    /// Whether the oldest position can wait for a step without a chance that all positions together take more recurrences
+    /// than autoregressive decoding: even if all drafts after it turn out to be wrong.
+    private var mayWait: Bool {
+        statistics.decoding.recurrences + settings.innerRecurrence
+            <= settings.recurrence * (start - promptCount) + depths[0]
     }
 
     // MARK: The result
@@ -103,19 +133,19 @@ public struct LosslessWavefront: SequenceSampler {
         {
             finishReason = reason
         }
-        if finishReason == nil { draftNextPosition() }
+        if finishReason == nil { advance(hasReadOut: !call.readRows.isEmpty, changedDraft: record?.change != nil) }
         record?.frozen = tokens.count
         return StepOutcome(newTokens: Array(tokens[known...]), record: record)
     }
 
     private mutating func refine(_ result: ModelResult, of call: SequenceCall) throws -> StepRecord {
-        let rows = call.tokens.count
-        let computed = start..<start + rows
+        let rows = call.start - start..<depths.count
         let reads = call.readRows
         let readOuts = try rowTokens.choose(reads, of: call, from: result, sequence: draftedTokens, step: 0)
-        for row in 0..<rows { depths[row] += call.recurrences }
-        let recurrences = [Int](repeating: settings.recurrence, count: start) + depths[..<rows]
-        states.replaceFirst(with: result.states)
+        for row in rows { depths[row] += call.recurrences }
+        let first = start
+        let recurrences = [Int](repeating: settings.recurrence, count: first) + depths
+        states.replaceRows(from: rows.lowerBound, with: result.states)
         if call.function == .decode { embeddings = result.embeddings }
         let change = compare(readOuts, of: reads)
         // sampling.md, step L4.
@@ -127,11 +157,12 @@ public struct LosslessWavefront: SequenceSampler {
         embeddings.removeFirst(min(settled, embeddings.rows))
         statistics.count(call)
         return StepRecord(
-            step: statistics.steps - 1, start: computed.lowerBound, frozen: tokens.count, tokens: draftedTokens,
+            step: statistics.steps - 1, start: first, frozen: tokens.count, tokens: draftedTokens,
             recurrences: recurrences, differences: [], change: change)
     }
 
-    /// Compares read-outs with the draft, the oldest first: sampling.md, step L3.
+    /// Compares read-outs with the draft, the oldest first: sampling.md, step L3. A call that reads out begins with the
+    /// oldest active position.
     /// - Parameter rows: the row of each read-out among the active positions, in ascending order.
     /// - Returns: the draft that changed, if one did. It takes the positions after it along.
     private mutating func compare(_ readOuts: [Int32], of rows: [Int]) -> DraftChange? {
@@ -155,15 +186,30 @@ public struct LosslessWavefront: SequenceSampler {
         return nil
     }
 
-    /// Makes the position of the newest draft active, unless a token after it would be of no use: sampling.md, step L5.
-    private mutating func draftNextPosition() {
+    /// Drafts the next position if the draft was read out, and chooses the next step that reads out.
+    private mutating func advance(hasReadOut: Bool, changedDraft: Bool) {
+        guard hasReadOut else {
+            pace?.skipStep()
+            return
+        }
+        pace?.readOut(changedDraft: changedDraft)
+        let enters = draftNextPosition()
+        pace?.scheduleNext(positionEnters: enters)
+    }
+
+    /// Makes the position of the newest draft active, unless a token after it would be of no use or the draft is likely to
+    /// change: sampling.md, step L5.
+    /// - Returns: whether it became active.
+    private mutating func draftNextPosition() -> Bool {
         let position = start + depths.count
         guard position == draftedTokens.count - 1,
             position + 1 < min(promptCount + generation.maxNewTokens, rowTokens.shape.context),
-            depths.isEmpty || generation.firstStop(in: draftedTokens, from: position) == nil
-        else { return }
+            depths.isEmpty
+                || pace?.isUnsettled != true && generation.firstStop(in: draftedTokens, from: position) == nil
+        else { return false }
         states.append(initialStates.states(.initialState, positions: position..<position + 1, step: 0))
         depths.append(0)
+        return true
     }
 
     // MARK: Ends

@@ -143,7 +143,7 @@ public struct StepOutcome: Hashable, Sendable {
 public struct StepRecord: Hashable, Sendable, Codable {
     /// The number of the step, from 0. The prefill is not a step.
     public var step: Int
-    /// The first position that the step computed (c).
+    /// The first position that was active in the step (c).
     public var start: Int
     /// The number of final tokens after the step (F).
     public var frozen: Int

@@ -78,12 +78,25 @@ import Testing
 
     // MARK: Invariants
 
-    @Test(arguments: [(8, 1), (8, 2), (8, 3), (8, 8), (8, 20)])
-    func `depths fall along the wave, and at most r over r' positions are active`(_ r: Int, _ inner: Int) throws {
+    /// A recurrence of a position reads the same recurrence of the positions before it, so they must have had it, or have
+    /// it in the same call.
+    @Test(arguments: [(8, 1), (8, 2), (8, 3), (8, 5), (8, 8), (8, 20), (32, 3)], DraftCorrection.allCases)
+    func `depths never rise along the wave, and at most r over r' positions are active`(
+        _ sizes: (r: Int, inner: Int), _ schedule: DraftCorrection
+    ) throws {
+        let (r, inner) = sizes
         let model = UnsettledModel()
-        _ = try Self.lossless([1, 2, 3], r: r, inner: inner, Self.settings(), on: model)
+        _ = try Self.lossless([1, 2, 3], r: r, inner: inner, Self.settings(), .init(schedule: schedule), on: model)
+        var depths: [Int: Int] = [:]
+        for call in model.calls {
+            for (position, depth) in zip(call.positions, call.depths) {
+                #expect(depth == 0 || depths[Int(position)] == Int(depth))
+                depths[Int(position)] = Int(depth) + call.recurrences
+                #expect(position == 0 || depths[Int(position) - 1, default: 0] >= depths[Int(position), default: 0])
+            }
+        }
         for call in model.calls.dropFirst() {
-            #expect(zip(call.depths, call.depths.dropFirst()).allSatisfy { $0 > $1 })
+            #expect(zip(call.depths, call.depths.dropFirst()).allSatisfy { $0 >= $1 })
             #expect(call.depths.allSatisfy { Int($0) + call.recurrences <= r })
             #expect(call.tokens.count <= (r + inner - 1) / inner)
             #expect(zip(call.positions, call.positions.dropFirst()).allSatisfy { $0 + 1 == $1 })
@@ -146,6 +159,73 @@ import Testing
         let sampler = try Self.lossless([1, 2], r: 8, inner: 1, Self.settings(stop: [stop]), on: stopping)
         #expect(sampler.finishReason == .stop)
         #expect(stopping.calls.flatMap(\.positions).max() == 2 || sampler.generated.count == 1)
+    }
+
+    // MARK: Read-outs as needed
+
+    /// The calls after the prefill: the depths before them, and whether they read out.
+    private static func steps(_ model: UnsettledModel) -> [(depths: [Int32], readsOut: Bool)] {
+        model.calls.dropFirst().map { ($0.depths, $0.head != .state) }
+    }
+
+    @Test func `when no position can enter, read-outs get rarer and positions wait for them`() throws {
+        let model = UnsettledModel(settles: { _ in 1 })
+        let sampler = try Self.lossless(
+            [1], r: 8, inner: 1, Self.settings(count: 10), .init(schedule: .asNeeded), on: model)
+        let steps = Self.steps(model)
+        // Positions 1 to 9 enter in steps 1 to 9, and the last one takes steps 9 to 16, as with a read-out in every step.
+        #expect(steps.count == 16 && sampler.statistics.decoding.recurrences == 16)
+        #expect(steps.indices.filter { steps[$0].readsOut }.map { $0 + 1 } == Array(1...9) + [13, 16])
+        // Positions of depth 7 wait for the next read-out.
+        #expect(
+            steps[9...].map(\.depths) == [
+                [6, 5, 4, 3, 2, 1], [6, 5, 4, 3, 2], [6, 5, 4, 3], [7, 7, 7, 7, 6, 5, 4], [6, 5], [6], [7, 7, 7],
+            ])
+        #expect(sampler.generated == model.continuation(of: [1], count: 10))
+    }
+
+    @Test func `a wrong draft is corrected when no position can enter`() throws {
+        // Position 1 is wrong before depth 4, always by the same token. Position 2 is the last one.
+        let model = UnsettledModel(settles: { $0 == 1 ? 4 : 1 }, wrongTokensVary: false)
+        let sampler = try Self.lossless(
+            [1], r: 8, inner: 1, Self.settings(count: 3), .init(schedule: .asNeeded), on: model)
+        let steps = Self.steps(model)
+        // Steps 1 and 2 make the drafts. The next read-out comes four steps later, and position 2 starts again.
+        #expect(steps.prefix(7).map(\.readsOut) == [true, true, false, false, false, true, true])
+        #expect(steps[5].depths == [5, 4] && steps[6].depths == [6, 0])
+        #expect(steps.count == 6 + 8 && sampler.statistics.restarts == 1)
+        #expect(sampler.generated == model.continuation(of: [1], count: 3))
+    }
+
+    @Test func `nothing enters behind a draft that has changed in more than r' read-outs in a row`() throws {
+        let model = UnsettledModel(settles: { $0 == 1 ? 7 : 1 })
+        let sampler = try Self.lossless(
+            [1], r: 16, inner: 1, Self.settings(count: 4), .init(schedule: .asNeeded), on: model)
+        let steps = Self.steps(model)
+        // The read-outs of depths 2, 3, 5 and 7 change the draft, and that of depth 9 leaves it as it is.
+        #expect(
+            steps.prefix(11).map(\.depths) == [
+                [0], [1, 0], [2, 0], [3], [4], [5], [6], [7], [8], [9, 0], [10, 1, 0],
+            ])
+        #expect(steps.prefix(9).map(\.readsOut) == [true, true, true, false, true, false, true, false, true])
+        #expect(sampler.statistics.restarts == 4)
+        // One that is right after a single change is read at once.
+        let once = UnsettledModel(settles: { $0 == 1 ? 2 : 1 })
+        _ = try Self.lossless([1], r: 16, inner: 1, Self.settings(count: 4), .init(schedule: .asNeeded), on: once)
+        #expect(Self.steps(once).prefix(4).map(\.depths) == [[0], [1, 0], [2, 0], [3, 1, 0]])
+    }
+
+    /// All drafts are wrong up to depth r, and some of them are stop tokens, after which nothing can enter.
+    @Test(arguments: 0..<12 as Range<Int32>)
+    func `waiting for read-outs never takes more recurrences than autoregressive decoding`(_ stop: Int32) throws {
+        for start in 0..<12 as Range<Int32> {
+            let model = UnsettledModel(settles: { _ in 12 }, wrongTokensVary: false)
+            let generation = Self.settings(stop: [stop])
+            let found = try Self.lossless([start], r: 12, inner: 1, generation, .init(schedule: .asNeeded), on: model)
+            let expected = try Self.autoregressive([start], r: 12, generation, on: model)
+            #expect(found.tokens == expected.tokens)
+            #expect(found.statistics.recurrences <= expected.statistics.recurrences)
+        }
     }
 
     // MARK: Schedules of read-outs
@@ -250,21 +330,24 @@ extension ModelResult {
 }
 
 /// A model that reads out the right token of a position only from a depth on that the position's prefix decides, and
-/// before that a wrong token that changes with the depth.
+/// before that a wrong token, which usually changes with the depth.
 private final class UnsettledModel: RecurrentModel {
     let shape: ModelShape
     private(set) var calls: [RaggedCall] = []
     private var tokens: [Int32: [Int32]] = [:]
     private let settles: (Int) -> Int
     private let alsoRight: Int?
+    private let wrongTokensVary: Bool
 
     /// - Parameters:
     ///   - settles: the depth from which on a position is right; by default a number from 1 to 8 that looks random.
     ///   - alsoRight: an earlier depth at which all positions are right.
+    ///   - wrongTokensVary: whether a position's wrong token changes from depth to depth.
     init(
         settles: @escaping (Int) -> Int = { 1 + ($0 &* 2_654_435_761 >> 7) % 8 }, alsoRightAt alsoRight: Int? = nil,
-        context: Int = 64
+        wrongTokensVary: Bool = true, context: Int = 64
     ) {
+        self.wrongTokensVary = wrongTokensVary
         self.settles = settles
         self.alsoRight = alsoRight
         shape = ModelShape(width: 1, vocabulary: 12, context: context)
@@ -297,7 +380,8 @@ private final class UnsettledModel: RecurrentModel {
         let right = nextToken(after: prefix)
         let settled = settles(prefix.count - 1)
         // With fewer recurrences in all than it needs to settle, the model is just wrong, by any sampler.
-        return depth >= settled || depth == alsoRight ? right : (right + Int32(1 + depth % 11)) % 12
+        return depth >= settled || depth == alsoRight
+            ? right : (right + (wrongTokensVary ? Int32(1 + depth % 11) : 1)) % 12
     }
 
     private func nextToken(after tokens: [Int32]) -> Int32 {

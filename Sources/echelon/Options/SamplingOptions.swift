@@ -40,12 +40,14 @@ struct SamplingOptions: ParsableArguments {
 
     @Option(
         help:
-            "lossless: when a draft is corrected: every-read-out, at-full-depth (as WaveFront Decoding) or two-proposals (as LoopSpec). The tokens are the same."
+            "lossless: when a draft is corrected: as-needed, every-read-out, at-full-depth (as WaveFront Decoding) or two-proposals (as LoopSpec). The tokens are the same (default: as-needed, or every-read-out with --read-every)."
     )
-    var correction = LosslessSettings().correction
+    var correction: DraftCorrection?
 
-    @Option(parsing: .unconditional, help: "lossless: steps from one read-out of a position to the next.")
-    var readEvery = LosslessSettings().readEvery
+    @Option(
+        parsing: .unconditional,
+        help: "lossless, every-read-out: steps from one read-out of a position to the next (default: 1).")
+    var readEvery: Int?
 
     @Option(
         parsing: .unconditional,
@@ -183,12 +185,16 @@ struct SamplingOptions: ParsableArguments {
             throw ValidationError("--prefill-threshold and --no-prefill cannot be combined.")
         }
         guard sampler == .lossless else { return }
-        guard secondProposal == nil || correction == .twoProposals else {
+        guard secondProposal == nil || chosenCorrection == .twoProposals else {
             throw ValidationError("--second-proposal needs --correction two-proposals.")
         }
-        guard readEvery == 1 || correction == .everyReadOut else {
+        guard readEvery ?? 1 == 1 || chosenCorrection == .everyReadOut else {
             throw ValidationError("--read-every needs --correction every-read-out; the others read out less often.")
         }
+    }
+
+    private var chosenCorrection: DraftCorrection {
+        correction ?? (readEvery == nil ? LosslessSettings().correction : .everyReadOut)
     }
 
     /// Whether the sampler needs one cache entry per recurrence.
@@ -280,8 +286,8 @@ struct SamplingOptions: ParsableArguments {
         var settings = LosslessSettings()
         settings.recurrence = recurrence ?? compiled.recurrence
         settings.innerRecurrence = innerRecurrence ?? settings.innerRecurrence
-        settings.correction = correction
-        settings.readEvery = readEvery
+        settings.correction = chosenCorrection
+        settings.readEvery = readEvery ?? settings.readEvery
         settings.secondProposal = secondProposal
         return settings
     }
