@@ -34,6 +34,7 @@ typedef struct {
     int32_t context;
     int32_t recurrence; ///< that of the call, to which each row adds its depth
     int64_t begin, end; ///< pairs of a head and a row block; the block changes faster
+    int64_t read_next;  ///< the end of the pairs that this thread probably computes next, whose data are prefetched
 } ech_attention_work;
 
 /// The scratch of attention, in floats. Each row has its query, its result and one block of weights. Each thread has

@@ -34,6 +34,7 @@ void ech_run_wavefront_attention(ech_walk *walk, const ech_instruction *instruct
     const int32_t max_batch = 4;                      // popping costs nothing compared with four units
     const ech_loop loop = ech_walk_begin_loop(walk, instruction, (pairs + unit - 1) / unit, max_batch,
                                               2.0 * (double)wavefront->keys * cache->heads * cache->dim);
+    work.read_next = ech_range_of(loop.count, loop.thread, loop.threads).end * unit;
     for (ech_range units; ech_pop(&loop, &units);) {
         work.begin = units.begin * unit;
         work.end = units.end * unit < pairs ? units.end * unit : pairs;

@@ -25,164 +25,59 @@
 // bit only within an instruction set.
 
 #include "core/cache.h"
-#include "kernels/attention_vectors_template.h"
+#include "kernels/attention_blocks_template.h"
 #include "kernels/row_writer.h"
 
-enum { ROWS = ATTENTION_ROWS, BLOCK = ECH_ATTENTION_BLOCK, KEY_BLOCKS = ECH_ATTENTION_BLOCK / ECH_KEY_BLOCK };
+enum { ROWS = ATTENTION_ROWS };
 
-/// The maximum number of rows for which memory is the bound. They read keys in the order of memory, one block of 16
-/// after another, and prefetch every second line: then the second-level cache's own prefetcher brings the rest
-/// (docs/kernels.md). For more rows that prefetcher is too slow to notice. It does not follow smaller vectors, which
-/// read the values a few columns at a time.
-enum { MAX_MEMORY_BOUND_ROWS = LANES == 16 ? 2 : 0 };
+/// A step of a loop, which prefetches some lines: this many columns of keys, or this many positions (or pairs) of
+/// values.
+enum { STEP_COLUMNS = 8, STEP_VALUES = 2, LINE_BYTES = 64 };
 
-/// The part of the next block that a group of rows prefetches while it computes with one. The cores' own prefetchers
-/// lose track between heads and at the ends of pages. All groups of a block of rows read the same, and each prefetches
-/// a part: more lines at once than a core has miss buffers would make it wait.
+/// Lines of memory that come next, the keys or the values of the next block, which are prefetched while this one is
+/// computed: the cores' own prefetchers lose track between heads and at the ends of pages. The lines are divided evenly
+/// among the steps of a loop: more at once than a core has miss buffers would make it wait.
 typedef struct {
-    ech_range steps; ///< the steps of a loop that prefetch the next block's data for the same step
-    int32_t few;     ///< 1 for at most MAX_MEMORY_BOUND_ROWS rows, else 0
+    const char *next;
+    int32_t lines;         ///< the number of lines left
+    int32_t lines_of_step; ///< the number of lines that a step prefetches
 } lookahead;
 
-INLINE bool fetches(lookahead ahead, int32_t step) { return step >= ahead.steps.begin && step < ahead.steps.end; }
-INLINE void fetch(const void *line) { __builtin_prefetch(line, 0, 2); }
-
-/// The cache entry of a position that a reader at recurrence t uses, see ech_call.
-INLINE int32_t entry_of(int32_t t, int32_t depth, int32_t entries) {
-    if (t >= depth) t = depth > 0 ? depth - 1 : 0;
-    return t % entries;
+INLINE void fetch_lines(lookahead *ahead) {
+    for (int32_t i = ech_min(ahead->lines_of_step, ahead->lines); i > 0; i--, ahead->lines--) {
+        __builtin_prefetch(ahead->next, 0, 2);
+        ahead->next += LINE_BYTES;
+    }
 }
 
-/// Sizes of a head, in cells.
-typedef struct {
-    int32_t dim16;           ///< the values of a position, or of a pair of positions
-    int32_t key, padded_key; ///< a key of dim columns, and of dim16
-    int64_t block;           ///< the keys, or the values, of 64 positions
-    int64_t entry;           ///< from one entry to the next
-} head_sizes;
-
-INLINE head_sizes sizes_of(const ech_cache_memory *cache, const int32_t format) {
-    const int32_t numbers = ech_cache_numbers(format);
-    return (head_sizes){.dim16 = cache->dim16,
-                        .key = (cache->dim + numbers - 1) / numbers,
-                        .padded_key = cache->dim16 / numbers,
-                        .block = (int64_t)BLOCK * cache->dim16 / numbers,
-                        .entry = cache->entry_stride / numbers};
+/// Divides `cells` cells among `steps` steps.
+INLINE lookahead lookahead_of(const void *next, int64_t cells, int32_t steps, const int32_t format) {
+    const int32_t lines = (int32_t)((cells * cell_bytes(format) + LINE_BYTES - 1) / LINE_BYTES);
+    return (lookahead){next, lines, (lines + steps - 1) / steps};
 }
 
 // MARK: One block of 64 positions
 
-/// The addresses of a block's keys and values.
-typedef struct {
-    const void *keys[KEY_BLOCKS];
-    const void *values[BLOCK];                    ///< by position, or by pair of positions
-    float key_scales[BLOCK], value_scales[BLOCK]; ///< only in an int8 cache
-} located_block;
-
-/// Whether the first `count` entries are the same.
-INLINE bool are_same(const int32_t *entries, int32_t count) {
-    bool same = true;
-    for (int32_t j = 1; j < count; j++) same = same && entries[j] == entries[0];
-    return same;
-}
-
-/// A head's part of the cache, from entry 0 and some position on.
-typedef struct {
-    const void *keys, *values;
-    const float *key_scales, *value_scales; ///< only in an int8 cache
-} cached_head;
-
-INLINE cached_head head_at(const ech_cache_memory *cache, int64_t offset, const int32_t format) {
-    const int64_t index = offset / ech_cache_numbers(format);
-    cached_head head = {cell_at(cache->keys, index, format), cell_at(cache->values, index, format), NULL, NULL};
-    if (format == ECH_CACHE_INT8) {
-        const int64_t scale = ech_cache_scale(cache, offset, 0);
-        head.key_scales = cache->key_scales + scale;
-        head.value_scales = cache->value_scales + scale;
-    }
-    return head;
-}
-
-/// Moves to the next block of positions.
-INLINE void advance(cached_head *head, head_sizes size, const int32_t format) {
-    head->keys = cell_at(head->keys, size.block, format);
-    head->values = cell_at(head->values, size.block, format);
-    if (format == ECH_CACHE_INT8) {
-        head->key_scales += BLOCK;
-        head->value_scales += BLOCK;
-    }
-}
-
-/// Copies the scales of positions that have these entries.
-INLINE void locate_scales(located_block *block, const cached_head *head, int64_t entry_stride, const int32_t *entries,
-                          int32_t count) {
-    if (are_same(entries, count)) {
-        memcpy(block->key_scales, head->key_scales + entries[0] * entry_stride, sizeof block->key_scales);
-        memcpy(block->value_scales, head->value_scales + entries[0] * entry_stride, sizeof block->value_scales);
-        return;
-    }
-    for (int32_t j = 0; j < BLOCK; j++) {
-        block->key_scales[j] = head->key_scales[entries[j] * entry_stride + j];
-        block->value_scales[j] = head->value_scales[entries[j] * entry_stride + j];
-    }
-}
-
-/// Locates the block of the head's first `count` positions. Keys and values of several entries are put together in
-/// `gathered`, which has room for the keys of a block and, if they are pairs, the values. The readers are at recurrence
-/// `t`.
-INLINE void locate(located_block *block, const ech_attention_work *work, head_sizes size, const cached_head *head,
-                   const int32_t *depth, int32_t t, int32_t count, cell *gathered, const int32_t format) {
-    const ech_cache_memory *cache = work->cache;
-    int32_t entries[BLOCK] = {0};
-    if (ech_reads_by_depth(cache))
-        for (int32_t j = 0; j < count; j++) entries[j] = entry_of(t, depth[j], cache->entries);
-    if (format == ECH_CACHE_INT8) locate_scales(block, head, size.entry / size.dim16, entries, count);
-
-    const int64_t key_block = (int64_t)ECH_KEY_BLOCK * size.padded_key;
-    for (int32_t b = 0; b < KEY_BLOCKS; b++, gathered += key_block) {
-        const int32_t *own = entries + b * ECH_KEY_BLOCK;
-        const void *keys = cell_at(head->keys, b * key_block, format);
-        if (are_same(own, ech_min(count - b * ECH_KEY_BLOCK, ECH_KEY_BLOCK))) {
-            block->keys[b] = cell_at(keys, own[0] * size.entry, format);
-            continue;
-        }
-        for (int32_t j = 0; j < ECH_KEY_BLOCK; j++)
-            for (int64_t at = j; at < key_block; at += ECH_KEY_BLOCK)
-                copy_cell(gathered, at, keys, own[j] * size.entry + at, format);
-        block->keys[b] = gathered;
-    }
-
-    const int32_t numbers = ech_cache_numbers(format);
-    for (int32_t j = 0, u = 0; j < count; j += numbers, u++, gathered += size.dim16) {
-        const int32_t *own = entries + j;
-        const void *values = cell_at(head->values, (int64_t)u * size.dim16, format);
-        block->values[u] = cell_at(values, own[0] * size.entry, format);
-        if (are_same(own, ech_min(count - j, numbers))) continue;
-        const cell *first = block->values[u], *second = cell_at(values, own[1] * size.entry, format);
-        for (int32_t d = 0; d < size.dim16; d++) gathered[d] = (first[d] & 0xffffu) | (second[d] & 0xffff0000u);
-        block->values[u] = gathered;
-    }
-}
-
 /// The scores of some rows with some blocks of 16 keys. Each row's scores begin 64 floats after those of the row
 /// before.
 INLINE void multiply_keys(const int rows, const int blocks, const cell *queries, const void *const *keys,
-                          head_sizes size, float *scores, const int32_t format, lookahead ahead) {
+                          head_sizes size, float *scores, const int32_t format, lookahead *ahead) {
     enum { PARTS = ECH_KEY_BLOCK / LANES };
-    const int32_t columns = format == ECH_CACHE_INT8 ? 4 : 1; // in a line of memory
     vec sums[ROWS][SCORE_BLOCKS * PARTS];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < blocks * PARTS; v++) sums[i][v] = zeros();
-    for (int32_t c = 0; c < size.key; c++) {
-        vec_bits key[SCORE_BLOCKS * PARTS];
-        const int64_t line = (int64_t)c * ECH_KEY_BLOCK;
-        for (int v = 0; v < blocks * PARTS; v++)
-            key[v] = load_cached(cell_at(keys[v / PARTS], line + v % PARTS * LANES, format), format);
-        if (fetches(ahead, c) && c % columns == 0 && !(c / columns & ahead.few))
-            for (int b = 0; b < blocks; b++) fetch(cell_at(keys[b], line + size.block, format));
-        for (int i = 0; i < rows; i++) {
-            const vec_bits query = repeated_cell(queries[(int64_t)i * size.padded_key + c]);
-            for (int v = 0; v < blocks * PARTS; v++) sums[i][v] = add_products(sums[i][v], query, key[v], format);
+    for (int32_t step = 0; step < size.key; step += STEP_COLUMNS) {
+        fetch_lines(ahead);
+        const int32_t end = ech_min(step + STEP_COLUMNS, size.key);
+        for (int32_t c = step; c < end; c++) {
+            vec_bits key[SCORE_BLOCKS * PARTS];
+            const int64_t line = (int64_t)c * ECH_KEY_BLOCK;
+            for (int v = 0; v < blocks * PARTS; v++)
+                key[v] = load_cached(cell_at(keys[v / PARTS], line + v % PARTS * LANES, format), format);
+            for (int i = 0; i < rows; i++) {
+                const vec_bits query = repeated_cell(queries[(int64_t)i * size.padded_key + c]);
+                for (int v = 0; v < blocks * PARTS; v++) sums[i][v] = add_products(sums[i][v], query, key[v], format);
+            }
         }
     }
     for (int i = 0; i < rows; i++)
@@ -191,14 +86,13 @@ INLINE void multiply_keys(const int rows, const int blocks, const cell *queries,
 
 /// multiply_keys for any number of blocks. The last of four may be past the last position: the cache has room for it.
 INLINE void score(const int rows, int32_t blocks, const cell *queries, const void *const *keys, head_sizes size,
-                  float *scores, const int32_t format, lookahead ahead) {
-    const bool in_order = rows <= MAX_MEMORY_BOUND_ROWS && ahead.few;
+                  float *scores, const int32_t format, lookahead *ahead) {
     for (int32_t b = 0; b < blocks;) {
         float *to = scores + b * ECH_KEY_BLOCK;
-        if (SCORE_BLOCKS == 4 && !in_order && blocks - b > 2) {
+        if (SCORE_BLOCKS == 4 && blocks - b > 2) {
             multiply_keys(rows, SCORE_BLOCKS, queries, keys + b, size, to, format, ahead);
             b += 4;
-        } else if (SCORE_BLOCKS >= 2 && !in_order && blocks - b > 1) {
+        } else if (SCORE_BLOCKS >= 2 && blocks - b > 1) {
             multiply_keys(rows, SCORE_BLOCKS >= 2 ? 2 : 1, queries, keys + b, size, to, format, ahead);
             b += 2;
         } else {
@@ -206,6 +100,11 @@ INLINE void score(const int rows, int32_t blocks, const cell *queries, const voi
             b += 1;
         }
     }
+}
+
+/// The steps of `score`.
+INLINE int32_t score_steps(int32_t blocks, head_sizes size) {
+    return (blocks + SCORE_BLOCKS - 1) / SCORE_BLOCKS * ((size.key + STEP_COLUMNS - 1) / STEP_COLUMNS);
 }
 
 /// The softmax of a block of rows so far.
@@ -271,20 +170,11 @@ INLINE void weigh(running_softmax *softmax, int32_t row, float *scores, int32_t 
     softmax->totals[row] = total;
 }
 
-static const lookahead nothing_ahead = {0};
-
-/// Prefetches some columns of a position's values, or of a pair's.
-INLINE void fetch_values(const void *from, const int columns, int32_t column, lookahead ahead, const int32_t format) {
-    const int32_t per_line = (int32_t)(64 / cell_bytes(format));
-    for (int32_t c = 0; c < columns; c += per_line)
-        if (!((column + c) / per_line & ahead.few)) fetch(cell_at(from, c, format));
-}
-
 /// results += the weighted values of positions, or pairs, begin ..< end of the block, for some rows and vectors of
 /// columns. `decays` is NULL, or has the factor by which each row's results are multiplied first.
 INLINE void add_columns(const int rows, const int vectors, float *results, head_sizes size, const float *decays,
                         const cell *weights, const located_block *block, int32_t column, int32_t begin, int32_t end,
-                        const int32_t format, lookahead ahead) {
+                        const int32_t format, lookahead *ahead) {
     vec sums[ROWS][VALUE_VECTORS];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++) {
@@ -295,7 +185,7 @@ INLINE void add_columns(const int rows, const int vectors, float *results, head_
         vec_bits value[VALUE_VECTORS];
         const void *from = cell_at(block->values[u], column, format);
         for (int v = 0; v < vectors; v++) value[v] = load_cached(cell_at(from, v * LANES, format), format);
-        if (fetches(ahead, u)) fetch_values(cell_at(from, size.block, format), vectors * LANES, column, ahead, format);
+        if (u % STEP_VALUES == 0) fetch_lines(ahead);
         for (int i = 0; i < rows; i++) {
             const vec_bits weight = repeated_cell(weights[i * BLOCK + u]);
             for (int v = 0; v < vectors; v++) sums[i][v] = add_products(sums[i][v], weight, value[v], format);
@@ -306,7 +196,7 @@ INLINE void add_columns(const int rows, const int vectors, float *results, head_
 }
 
 INLINE void add_values(const int rows, float *results, head_sizes size, const float *decays, const cell *weights,
-                       const located_block *block, int32_t begin, int32_t end, const int32_t format, lookahead ahead) {
+                       const located_block *block, int32_t begin, int32_t end, const int32_t format, lookahead *ahead) {
     int32_t column = 0;
     for (; column + VALUE_VECTORS * LANES <= size.dim16; column += VALUE_VECTORS * LANES)
         add_columns(rows, VALUE_VECTORS, results, size, decays, weights, block, column, begin, end, format, ahead);
@@ -326,15 +216,22 @@ INLINE void add_half_pair(float *results, int32_t dim16, cell weight, const cell
     }
 }
 
+/// The steps of add_values for the first `end` positions, or pairs.
+INLINE int32_t value_steps(int32_t end, head_sizes size) {
+    const int32_t vectors = size.dim16 / LANES, rest = vectors % VALUE_VECTORS;
+    return (vectors / VALUE_VECTORS + rest / 2 + rest % 2) * ((end + STEP_VALUES - 1) / STEP_VALUES);
+}
+
 /// add_values for rows that see different counts of the block's positions. Counts do not decrease from row to row.
 INLINE void add_ragged_values(const int rows, const int32_t *counts, float *results, head_sizes size,
                               const float *decays, const cell *weights, const located_block *block,
-                              const int32_t format, lookahead ahead) {
+                              const int32_t format, lookahead *ahead) {
     const int32_t numbers = ech_cache_numbers(format), common = counts[0] / numbers;
+    lookahead nothing = {0};
     add_values(rows, results, size, decays, weights, block, 0, common, format, ahead);
     for (int i = 0; i < rows; i++, results += size.dim16, weights += BLOCK) {
         const int32_t whole = counts[i] / numbers;
-        if (whole > common) add_values(1, results, size, NULL, weights, block, common, whole, format, nothing_ahead);
+        if (whole > common) add_values(1, results, size, NULL, weights, block, common, whole, format, &nothing);
         if (counts[i] % numbers) add_half_pair(results, size.dim16, weights[whole], block->values[whole]);
     }
 }
@@ -343,18 +240,13 @@ INLINE void add_ragged_values(const int rows, const int32_t *counts, float *resu
 
 INLINE int32_t groups_of(int32_t rows) { return rows / ROWS + (ROWS > 2 ? rows % ROWS / 2 : 0) + rows % 2; }
 
-INLINE lookahead lookahead_of(int32_t rows, int32_t group, int32_t steps) {
-    return (lookahead){ech_range_of(steps, group, groups_of(rows)), rows <= MAX_MEMORY_BOUND_ROWS};
-}
-
-/// Does something for the rows from `begin` on, in groups as large as fit in registers. The steps of a loop that
-/// prefetch are divided among them.
-#define FOR_GROUPS(begin, rows, steps, what)                                                                           \
+/// Does something for the rows from `begin` on, in groups as large as fit in registers.
+#define FOR_GROUPS(begin, rows, what)                                                                                  \
     do {                                                                                                               \
-        int32_t i = (begin), group = 0;                                                                                \
-        for (; i + ROWS <= (rows); i += ROWS) what(ROWS, i, lookahead_of((rows) - (begin), group++, steps));           \
-        for (; ROWS > 2 && i + 2 <= (rows); i += 2) what(2, i, lookahead_of((rows) - (begin), group++, steps));        \
-        for (; i < (rows); i++) what(1, i, lookahead_of((rows) - (begin), group++, steps));                            \
+        int32_t i = (begin);                                                                                           \
+        for (; i + ROWS <= (rows); i += ROWS) what(ROWS, i);                                                           \
+        for (; ROWS > 2 && i + 2 <= (rows); i += 2) what(2, i);                                                        \
+        for (; i < (rows); i++) what(1, i);                                                                            \
     } while (0)
 
 /// The scratch memory of a block of rows.
@@ -365,11 +257,34 @@ typedef struct {
     cell *gathered;
 } row_memory;
 
+/// Keys and values that are read next: the first `positions` of a block.
+typedef struct {
+    const void *keys, *values;
+    int32_t positions;
+} next_block;
+
+/// The next block of a head after `block`, in which `positions` positions are read.
+INLINE next_block block_after(const located_block *block, head_sizes size, int32_t positions, const int32_t format) {
+    return (next_block){cell_at(block->keys[0], size.block, format), cell_at(block->values[0], size.block, format),
+                        ech_min(positions, BLOCK)};
+}
+
+/// The first block that rows of a head read, if their positions have all had the rows' recurrence.
+INLINE next_block first_block(const ech_attention_work *work, const ech_ordered_row *ordered, int32_t rows,
+                              int32_t head, const int32_t format) {
+    const ech_cache_memory *cache = work->cache;
+    const int32_t t = work->row_depths[ordered[0].row] + work->recurrence;
+    const int32_t entry = ech_reads_by_depth(cache) ? t % cache->entries : 0;
+    const cached_head first = head_at(cache, ech_cache_head(cache, ordered[0].slot, entry, head), format);
+    return (next_block){first.keys, first.values, ech_min(ordered[rows - 1].position + 1, BLOCK)};
+}
+
+/// Computes rows of one slot and depth. Prefetches `after` in the end.
 INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordered, int32_t rows, int32_t head,
-                   const row_memory *memory, const int32_t format) {
+                   const row_memory *memory, next_block after, const int32_t format) {
     const ech_cache_memory *cache = work->cache;
     const head_sizes size = sizes_of(cache, format);
-    const int32_t slot = ordered[0].slot, last = ordered[rows - 1].position;
+    const int32_t slot = ordered[0].slot, last = ordered[rows - 1].position, numbers = ech_cache_numbers(format);
     // All rows of the block have this depth where it matters.
     const int32_t t = work->row_depths[ordered[0].row] + work->recurrence;
     cached_head cached = head_at(cache, ech_cache_head(cache, slot, 0, head), format);
@@ -387,18 +302,24 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
         located_block block;
         locate(&block, work, size, &cached, depth, t, count, memory->gathered, format);
         const bool more = last - first >= BLOCK;
-#define SCORE(n, i, ahead)                                                                                             \
+        const next_block next = more ? block_after(&block, size, last - first - BLOCK + 1, format) : after;
+        const int32_t groups = groups_of(rows - begin);
+        lookahead ahead = lookahead_of(next.keys, ech_round_up(next.positions, ECH_KEY_BLOCK) * size.padded_key,
+                                       groups * score_steps(blocks, size), format);
+#define SCORE(n, i)                                                                                                    \
     score(n, blocks, memory->queries + (int64_t)(i)*size.padded_key, block.keys, size, memory->weights + (i)*BLOCK,    \
-          format, ahead)
-        FOR_GROUPS(begin, rows, more ? size.key : 0, SCORE);
+          format, &ahead)
+        FOR_GROUPS(begin, rows, SCORE);
 #undef SCORE
         raise_maxima(&softmax, begin, rows, memory->weights, counts, &block, format);
         for (int32_t i = begin; i < rows; i++)
             weigh(&softmax, i, memory->weights + i * BLOCK, counts[i], &block, format);
-#define ADD_VALUES(n, i, ahead)                                                                                        \
+        ahead = lookahead_of(next.values, (next.positions + numbers - 1) / numbers * (int64_t)size.dim16,
+                             groups * value_steps(ech_max(counts[begin] / numbers, 1), size), format);
+#define ADD_VALUES(n, i)                                                                                               \
     add_ragged_values(n, counts + (i), memory->results + (int64_t)(i)*size.dim16, size, softmax.decays + (i),          \
-                      (const cell *)(memory->weights + (i)*BLOCK), &block, format, ahead)
-        FOR_GROUPS(begin, rows, more ? BLOCK / ech_cache_numbers(format) : 0, ADD_VALUES);
+                      (const cell *)(memory->weights + (i)*BLOCK), &block, format, &ahead)
+        FOR_GROUPS(begin, rows, ADD_VALUES);
 #undef ADD_VALUES
         if (!more) break;
     }
@@ -454,7 +375,13 @@ INLINE void attend_heads(const ech_attention_work *work, const int32_t format) {
         for (int32_t i = 0; i < rows; i++)
             put_query(reader(&work->queries, ordered[i].row) + (int64_t)head * dim, dim, scale,
                       memory.queries + (int64_t)i * padded_key, format);
-        attend(work, ordered, rows, head, &memory, format);
+        next_block after = {0};
+        if (unit + 1 < work->read_next) {
+            const ech_row_block *follower = &work->wavefront->blocks[(unit + 1) % blocks];
+            after = first_block(work, work->wavefront->rows + follower->begin, follower->end - follower->begin,
+                                (int32_t)((unit + 1) / blocks), format);
+        }
+        attend(work, ordered, rows, head, &memory, after, format);
         for (int32_t i = 0; i < rows; i++) write_head(work, ordered[i].row, head, memory.results + (int64_t)i * dim16);
     }
 }
