@@ -3,6 +3,7 @@
 #define ECHELON_KERNELS_H
 
 #include "CExecutor.h"
+#include "core/cache.h"
 #include "core/session.h"
 #include "core/view.h"
 #include "core/wavefront.h"
@@ -37,6 +38,20 @@ typedef struct {
     int64_t read_next;  ///< the end of the pairs that this thread probably computes next, whose data are prefetched
 } ech_attention_work;
 
+/// The rows of a product that gives queries, keys and values.
+typedef struct {
+    const ech_cache_memory *cache;
+    const int32_t *slots, *positions, *depths;
+    const float *rope, *bias; ///< the values of the rotary table; the bias of queries and keys
+    ech_view queries;
+    int32_t rows, recurrence;
+} ech_projection;
+
+/// The ech_cache_head to which a row writes a head.
+static inline int64_t ech_projected_head(const ech_projection *p, int32_t row, int32_t head) {
+    return ech_cache_head(p->cache, p->slots[row], ech_written_entry(p->cache, p->depths[row], p->recurrence), head);
+}
+
 /// The scratch of attention, in floats. Each row has its query, its result and one block of weights. Each thread has
 /// one gathered block of keys, for blocks whose positions use different cache entries; in bf16 the same space also
 /// holds the gathered values.
@@ -64,10 +79,13 @@ typedef struct ech_kernels {
     /// padding of a bf16 row becomes zero when the last columns are written.
     void (*silu_gate)(const float *gate, ptrdiff_t gate_stride, const float *up, ptrdiff_t up_stride, int32_t rows,
                       int32_t count, ech_view out, int32_t column);
-    /// out[j] = the rotary embedding of x[j] + bias[j] for j < count, with the table's rows at the same columns. count
-    /// is even. `out` may be `x`.
-    void (*bias_rope)(const float *x, const float *bias, const float *cosine, const float *sine, int32_t count,
-                      float *out);
+    /// Puts outputs first ..< first + count of every row in their place: queries in the result, keys and values in the
+    /// cache. They are in one head's queries, keys or values, and `first` and `count` are even. Row i's begin at
+    /// x[i * stride]. Keys are turned where they are.
+    void (*place_projected)(const ech_projection *p, float *x, ptrdiff_t stride, int32_t first, int32_t count);
+    /// Writes the key and the value of one position; `head` is ech_cache_head.
+    void (*write_cached)(const ech_cache_memory *cache, int64_t head, int32_t position, const float *key,
+                         const float *value);
     /// Raises best[i] and index[i] to the largest of values[i][0 ..< count]. values[i][0] is output number `first`. The
     /// first of equal outputs counts.
     void (*best)(const float *values, ptrdiff_t stride, int32_t rows, int32_t count, int32_t first, float *best,

@@ -1,5 +1,6 @@
 /// cache_write: stores keys and values.
 #include "core/cache.h"
+#include "core/kernels.h"
 #include "instructions/operation.h"
 #include "instructions/rows.h"
 
@@ -20,8 +21,8 @@ void ech_run_cache_write(ech_walk *walk, const ech_instruction *instruction) {
         const int32_t entry = ech_written_entry(cache, run->depths[i], recurrence);
         for (int32_t head = 0; head < cache->heads; head++) {
             const int64_t to = ech_cache_head(cache, run->slots[i], entry, head), from = i * width + head * dim;
-            ech_cache_put_key(cache, to, run->positions[i], 0, (const float *)work.in[0].data + from, cache->dim);
-            ech_cache_put_value(cache, to, run->positions[i], 0, (const float *)work.in[1].data + from, cache->dim);
+            run->program->kernels->write_cached(cache, to, run->positions[i], (const float *)work.in[0].data + from,
+                                                (const float *)work.in[1].data + from);
         }
     }
 }

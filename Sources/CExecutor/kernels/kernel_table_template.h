@@ -31,6 +31,7 @@ const ech_kernels KERNEL_TABLE = {
         },
     .attention = KERNEL_ATTENTION,
     .silu_gate = silu_gate,
-    .bias_rope = bias_rope,
+    .place_projected = place_projected,
+    .write_cached = write_cached,
     .best = best_of,
 };

@@ -7,6 +7,8 @@
 #define KERNEL_TARGET __attribute__((target("avx2,fma")))
 #include "kernels/rows_template.h"
 
+#include "kernels/projection_template.h"
+
 // 8 sums and their operands in 16 registers.
 #define LANES 8
 #define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)

@@ -10,6 +10,8 @@
 #define KERNEL_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #include "kernels/rows_template.h"
 
+#include "kernels/projection_template.h"
+
 #include "kernels/avx512_tuning.h"
 
 #include "kernels/attention_template.h"

@@ -4,6 +4,8 @@
 #define KERNEL_TARGET
 #include "kernels/rows_template.h"
 
+#include "kernels/projection_template.h"
+
 // Vectors of 4 floats are what every 64-bit machine has; 8 sums and their operands fit in 16 registers.
 #define LANES 4
 #define FMA(a, b, c) ((a) * (b) + (c))

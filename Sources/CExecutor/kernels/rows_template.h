@@ -159,8 +159,10 @@ KERNEL_TARGET static void row_relative_difference(const ech_row_work *work) {
     }
 }
 
-KERNEL_TARGET static void bias_rope(const float *x, const float *bias, const float *cosine, const float *sine,
-                                    int32_t count, float *out) {
+/// out[j] = the rotary embedding of x[j] + bias[j] for j < count, with the table's rows at the same columns. count is
+/// even. `out` may be `x`.
+INLINE void bias_rope(const float *x, const float *bias, const float *cosine, const float *sine, int32_t count,
+                      float *out) {
     FOR_COLUMNS(count) {
         v16f v = load_first(x + c, n);
         if (bias) v += load_first(bias + c, n);
