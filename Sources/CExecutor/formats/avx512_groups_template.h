@@ -19,14 +19,14 @@
 // If a group is alone with its chunk, prefetching decides how close it comes to the speed of memory. Lines are
 // prefetched into the second level. docs/kernels.md has the figures.
 //   - For few rows the processor's own prefetcher follows the stream, and is only told where it continues: one line of
-//   each
-//     panel, a KiB. Without that line it sometimes loses the stream. Prefetching every line slows reading down, because
-//     each takes one of the core's few miss buffers.
-//   - For more rows that prefetcher is too slow to notice, and every line is prefetched.
+//     each panel, a KiB. Without that line it sometimes loses the stream. On AMD's processors, prefetching every line
+//     slows reading down, because each takes one of the core's few miss buffers.
+//   - For more rows, and on processors of others, that prefetcher is too slow, and every line is prefetched.
 // Of several groups only the first would read a stream, as the others have the chunk in the first-level cache. They
 // prefetch the lines in turn, so that memory is read all the time.
 #include "formats/panel_lines.h"
 #include "formats/strip_groups.h"
+#include "machine/isa.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -99,7 +99,9 @@ AVX512_INLINE void add_chunk(const int rows, const ech_row_group *group, const b
 }
 
 AVX512_INLINE void group_of(const int rows, const ech_row_group *group) {
-    if (group->groups == 1) add_chunk(rows, group, true, rows <= MAX_PREFETCHER_ROWS ? ECH_PANEL_LINES : 1);
+    const bool own_prefetcher = rows <= MAX_PREFETCHER_ROWS && !ech_prefetches_every_line();
+    if (group->groups == 1 && own_prefetcher) add_chunk(rows, group, true, ECH_PANEL_LINES);
+    else if (group->groups == 1) add_chunk(rows, group, true, 1);
     else if (group->groups <= MAX_IN_ORDER_GROUPS) add_chunk(rows, group, true, 2);
     else add_chunk(rows, group, false, 1);
     if (group->last) conclude(group, rows);

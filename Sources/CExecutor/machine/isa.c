@@ -49,10 +49,12 @@ bool ech_isa_available(int isa) {
 
 bool ech_has_avx512_bf16(void) { return __builtin_cpu_supports("avx512bf16"); }
 bool ech_has_avx512_vnni(void) { return __builtin_cpu_supports("avx512vnni"); }
+bool ech_prefetches_every_line(void) { return !__builtin_cpu_is("amd"); }
 #else
 bool ech_isa_available(int isa) { return isa == ECH_ISA_PORTABLE; }
 bool ech_has_avx512_bf16(void) { return false; }
 bool ech_has_avx512_vnni(void) { return false; }
+bool ech_prefetches_every_line(void) { return false; }
 #endif
 
 const char *ech_isa_name(int isa) { return isa >= 0 && isa < ECH_ISA_COUNT ? names[isa] : "unknown"; }

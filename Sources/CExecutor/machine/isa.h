@@ -1,4 +1,4 @@
-/// Extensions of AVX-512 that some processors with the foundation lack.
+/// What processors with the same instruction set differ in.
 #ifndef ECHELON_ISA_H
 #define ECHELON_ISA_H
 
@@ -8,5 +8,8 @@
 bool ech_has_avx512_bf16(void);
 /// Whether the processor multiplies quads of bytes (vpdpbusd).
 bool ech_has_avx512_vnni(void);
+/// Whether one stream of memory is read fastest if every line is prefetched by an instruction. On AMD's processors it
+/// is faster to leave the stream to the processor's own prefetcher (docs/kernels.md).
+bool ech_prefetches_every_line(void);
 
 #endif
