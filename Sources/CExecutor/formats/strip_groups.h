@@ -56,11 +56,11 @@ static inline const void *ech_group_weights(const ech_row_group *group, int32_t 
 /// A kernel's function for groups of a certain number of rows.
 typedef void (*ech_group_kernel)(const ech_row_group *group);
 
-/// Runs strips: chunk by chunk, in a chunk strip by strip, in a strip tile by tile, in a tile in groups of at most
-/// `max_rows` rows of about the same size. kernels[n - 1] computes groups of n rows. A block of weights has
-/// `block_bytes` bytes, a multiple of 128.
-static inline void ech_strips_in_groups(const ech_group_kernel *kernels, int32_t max_rows, ptrdiff_t block_bytes,
-                                        const ech_strips *strips) {
+/// Runs strips: in chunks of `chunk_blocks` blocks, in a chunk strip by strip, in a strip tile by tile, in a tile in
+/// groups of at most `max_rows` rows of about the same size. kernels[n - 1] computes groups of n rows. A block of
+/// weights has `block_bytes` bytes, a multiple of 128.
+static inline void ech_strips_in_chunks(int32_t chunk_blocks, const ech_group_kernel *kernels, int32_t max_rows,
+                                        ptrdiff_t block_bytes, const ech_strips *strips) {
     const int32_t rows = strips->rows, blocks = strips->blocks;
     const int32_t tile_rows = ech_min(rows, ECH_TILE_ROWS);
     const int32_t full_tiles = rows / tile_rows;
@@ -74,8 +74,8 @@ static inline void ech_strips_in_groups(const ech_group_kernel *kernels, int32_t
         .groups = groups,
         .sums_stride = 2 * (ptrdiff_t)blocks,
     };
-    for (int32_t block = 0; block < blocks; block += ECH_CHUNK_BLOCKS) {
-        group.blocks = ech_min(ECH_CHUNK_BLOCKS, blocks - block);
+    for (int32_t block = 0; block < blocks; block += chunk_blocks) {
+        group.blocks = ech_min(chunk_blocks, blocks - block);
         group.first = block == 0;
         group.last = block + group.blocks == blocks;
         for (int32_t strip = 0; strip < strips->strips; strip++) {
@@ -104,6 +104,11 @@ static inline void ech_strips_in_groups(const ech_group_kernel *kernels, int32_t
             }
         }
     }
+}
+
+static inline void ech_strips_in_groups(const ech_group_kernel *kernels, int32_t max_rows, ptrdiff_t block_bytes,
+                                        const ech_strips *strips) {
+    ech_strips_in_chunks(ECH_CHUNK_BLOCKS, kernels, max_rows, block_bytes, strips);
 }
 
 #endif
