@@ -13,7 +13,7 @@ public final class PlanModel: RecurrentModel {
     public let cacheBudget: Int
     /// Threads that a call runs on.
     public let threads: Int
-    /// The instruction set of the kernels: `portable`, `avx2`, `avx512` or `amx`.
+    /// The instruction set of the kernels: `portable`, `avx2`, `avx-vnni`, `avx512` or `amx`.
     public let instructionSet: String
 
     /// The time that the executor has run since the model was made. The rest of a program's time is its own.

@@ -237,10 +237,10 @@ static void check_calls(int heads, int dim, int budget, bool recurrent, int form
     static const int from[][SLOTS] = {{0, 0, 0}, {20, 5, 0}, {18, 17, 1}, {29, 10, 15}};
     static const int depths[] = {5, 2, 4, 3};
     const int width = heads * dim;
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     model m = new_model(heads, dim, CONTEXT, budget, recurrent, format);
-    ech_session *sessions[4][4] = {{0}}; // by instruction set and variant: one thread, two, three, a loop
+    ech_session *sessions[ECH_ISA_COUNT][4] = {{0}}; // by instruction set and variant: one thread, two, three, a loop
     for (int call = 0; call < 4; call++) {
         ragged c = random_call(&m, lengths[call], from[call]);
         const size_t count = (size_t)(c.rows * width);
@@ -271,7 +271,7 @@ static void check_calls(int heads, int dim, int budget, bool recurrent, int form
         free(expected), free(known), free(result);
         free_call(&c);
     }
-    for (int s = 0; s < 4; s++)
+    for (int s = 0; s < isa_count; s++)
         for (int variant = 0; variant < 4; variant++) ech_session_destroy(sessions[s][variant]);
     free_model(&m);
 }
@@ -317,10 +317,10 @@ static void check_wavefront(int heads, int dim, int budget, int format, const in
                             const int from[SLOTS]) {
     enum { CONTEXT = 400 };
     const int width = heads * dim, recurrences = budget, before = budget > 1 ? 2 : 1;
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     model m = new_model(heads, dim, CONTEXT, budget, true, format);
-    ech_session *sessions[4] = {0};
+    ech_session *sessions[ECH_ISA_COUNT] = {0};
     // As many rows a call as there may be.
     for (int first = 0, more = 1; more; first += MAX_ROWS / SLOTS) {
         int begin[SLOTS], end[SLOTS];
@@ -466,7 +466,7 @@ static void check_extreme_scores(int format, int isa, bool alone) {
 }
 
 static void test_extreme_scores(void) {
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++)
         for (int format = ECH_CACHE_F32; format < ECH_CACHE_FORMAT_COUNT; format++)
@@ -521,7 +521,7 @@ static void check_long_context(int format, int isa) {
 }
 
 static void test_long_contexts(void) {
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++)
         for (int format = ECH_CACHE_F32; format < ECH_CACHE_FORMAT_COUNT; format++) check_long_context(format, isas[s]);
@@ -529,7 +529,7 @@ static void test_long_contexts(void) {
 
 static void test_bf16_output(void) {
     static const int shapes[][2] = {{1, 32}, {3, 7}, {2, 24}, {3, 48}};
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int k = 0; k < 4; k++) {
         model m = new_model(shapes[k][0], shapes[k][1], 32, 1, true, ECH_CACHE_F32);
@@ -695,7 +695,7 @@ static void check_depths(int heads, int dim, int budget, int format, int enterin
 }
 
 static void test_depths(void) {
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++)
         for (int format = ECH_CACHE_F32; format < ECH_CACHE_FORMAT_COUNT; format++)

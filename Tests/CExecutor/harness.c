@@ -42,9 +42,9 @@ bool is_close(double got, double expected, double tolerance) {
     return fabs(got - expected) <= tolerance * fmax(1, fabs(expected));
 }
 
-int available_isas(int isas[4]) {
+int available_isas(int isas[ECH_ISA_COUNT]) {
     int count = 0;
-    for (int isa = ECH_ISA_PORTABLE; isa <= ECH_ISA_AMX; isa++)
+    for (int isa = ECH_ISA_PORTABLE; isa < ECH_ISA_COUNT; isa++)
         if (ech_isa_available(isa)) isas[count++] = isa;
     return count;
 }

@@ -23,7 +23,7 @@ __attribute__((format(printf, 3, 4))) void check_failed(const char *file, int li
 bool is_close(double got, double expected, double tolerance);
 
 /// The instruction sets of this machine; returns their number.
-int available_isas(int isas[4]);
+int available_isas(int isas[ECH_ISA_COUNT]);
 
 // MARK: Random numbers
 

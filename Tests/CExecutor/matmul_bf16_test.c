@@ -311,6 +311,19 @@ static void test_amx_is_granted(void) {
     CHECK(!runs_here(ECH_ISA_AMX) || ech_amx_request(), "AMX is available but refused");
 }
 
+/// bf16 products gain nothing from AVX-VNNI, and f32 products nothing from AMX.
+static void test_nearest_slower_set(void) {
+    CHECK(ech_format_kernel(ECH_WEIGHT_BF16, ECH_ISA_AVX_VNNI) == ech_format_kernel(ECH_WEIGHT_BF16, ECH_ISA_AVX2),
+          "bf16 on AVX-VNNI does not use the kernel for AVX2");
+    CHECK(ech_format_kernel(ECH_WEIGHT_F32, ECH_ISA_AMX) == ech_format_kernel(ECH_WEIGHT_F32, ECH_ISA_AVX512),
+          "f32 on AMX does not use the kernel for AVX-512");
+#if defined(__x86_64__)
+    for (int format = ECH_WEIGHT_INT8; format <= ECH_WEIGHT_INT4; format++)
+        CHECK(ech_format_kernel(format, ECH_ISA_AVX_VNNI) != ech_format_kernel(format, ECH_ISA_AVX2),
+              "format %d has no kernel for AVX-VNNI", format);
+#endif
+}
+
 static void test_unknown_set(void) {
     CHECK(ech_format_kernel(ECH_WEIGHT_BF16, -1) == ech_format_kernel(ECH_WEIGHT_BF16, ECH_ISA_PORTABLE),
           "an unknown set has no portable kernel");
@@ -318,6 +331,7 @@ static void test_unknown_set(void) {
 
 int main(void) {
     run_test("AMX is granted if it is available", test_amx_is_granted);
+    run_test("a set without a kernel uses that of the nearest slower set", test_nearest_slower_set);
     run_test("integers give exact sums in every company and instruction set", test_integer_sums);
     run_test("sums are within the error of float32 additions, and the same in every company", test_real_sums);
     run_test("strips that are computed together give the bits that they give alone", test_strips_together);

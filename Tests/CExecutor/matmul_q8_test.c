@@ -154,7 +154,7 @@ static void check(const problem *p, const int *row_counts, int counts) {
         }
     int64_t bytes;
     void *packed = pack_quantized(&p->weight, &bytes);
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++)
         for (int n = 0; n < counts; n++) {
@@ -239,7 +239,7 @@ static void test_scales_out_of_range(void) {
         for (int i = 0; i < p.rows; i++) p.scales[i] = scales[i * 3 % 7];
         int64_t bytes;
         void *packed = pack_quantized(&p.weight, &bytes);
-        int isas[4];
+        int isas[ECH_ISA_COUNT];
         const int isa_count = available_isas(isas);
         for (int s = 0; s < isa_count; s++)
             for (int n = 0; n < 3; n++) {

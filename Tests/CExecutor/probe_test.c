@@ -18,7 +18,7 @@ static void test_read(void) {
 
 static void test_peak(void) {
     char message[ECH_MESSAGE_SIZE];
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int count = available_isas(isas);
     for (int i = 0; i < count; i++)
         for (int product = 0; product < ECH_PROBE_PRODUCT_COUNT; product++)

@@ -79,7 +79,7 @@ static double expect_gate(const operands *o, int row, int column) {
 static void check_product(const operands *o, int opcode, int out_width, expected_element expected) {
     const size_t count = (size_t)o->rows * (size_t)out_width;
     float *first = malloc(count * 4), *other = malloc(count * 4), *portable = malloc(count * 4);
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++) {
         const char *name = ech_isa_name(isas[s]);
@@ -142,7 +142,7 @@ static void test_linear_silu_gate(void) {
 
 static void test_linear_argmax(void) {
     static const int shapes[][2] = {{5, 1}, {31, 40}, {96, 300}, {160, 1000}};
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int format = ECH_WEIGHT_F32; format <= ECH_WEIGHT_INT4; format++)
         for (int n = 0; n < COUNT(row_counts); n++)
@@ -179,7 +179,7 @@ static void test_linear_argmax_of_nan(void) {
         int32_t known[ROWS], columns[ROWS];
         run_product(&o, ECH_LINEAR_ARGMAX, ECH_I32, 1, ECH_ISA_PORTABLE, 1, 0, ROWS, known);
         for (int k = 0; k < COLUMNS; k++) o.x[5 * COLUMNS + k] = NAN;
-        int isas[4];
+        int isas[ECH_ISA_COUNT];
         const int isa_count = available_isas(isas);
         for (int s = 0; s < isa_count; s++)
             for (int threads = 1; threads <= 3; threads++) {
@@ -287,7 +287,7 @@ static void check_project_rope_write(int format, int cache_format, int heads, in
     }
     const size_t bytes = (size_t)(rows * width) * sizeof(float);
     float *q = malloc(bytes), *known_q = malloc(bytes), *y = malloc(bytes), *known_y = malloc(bytes);
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++) {
         run_projection(false, &o, bias, heads, dim, cache_format, slots, positions, isas[s], 1, known_q, known_y);

@@ -146,7 +146,7 @@ static void check_row_opcode(const row_opcode *op, const row_data *data) {
         for (int i = 0; i < data->rows; i++) round_to_q8(rounded[k] + (int64_t)i * data->width, data->width);
         for (int64_t j = 0; j < count; j++) rounded[k][j] += 0.0f; // a product's sum is never −0
     }
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++) {
         const int threads = 1 + random_below(3);
@@ -202,7 +202,7 @@ static void test_row_opcodes(void) {
 /// the bits are the same. The last result stays.
 static void check_same_bits(const tape *t, int rows, size_t count) {
     uint32_t *first = NULL, *result = t->results[0];
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++)
         for (int threads = 1; threads <= 3; threads++) {
@@ -297,7 +297,7 @@ static void test_copy_of_tokens(void) {
 static void test_convert(void) {
     float x[] = {0, -0.0f, 1, 1.00390625f, 1.01171875f, 3e38f, 3.4e38f, -1e-40f, INFINITY, -INFINITY, NAN, 1.0f / 3};
     enum { WIDTH = COUNT(x) };
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++)
         for (int j = 0; j < WIDTH; j++) { // one element a row: a product with a row of NaN is all NaN
@@ -343,7 +343,7 @@ static void test_convert_to_q8(void) {
         {{1, INFINITY, 2, 3}, {NAN, NAN, NAN, NAN}},
         {{-INFINITY, 1, 2, NAN}, {NAN, NAN, NAN, NAN}},
     };
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     const int isa_count = available_isas(isas);
     for (int s = 0; s < isa_count; s++)
         for (int n = 0; n < COUNT(cases); n++) {
@@ -407,7 +407,7 @@ static void test_rope(void) {
         rope->out[0] = tape_result(&t, ECH_F32, width, result);
         rope->i0 = heads;
         rope->f0 = 50000;
-        int isas[4];
+        int isas[ECH_ISA_COUNT];
         const int isa_count = available_isas(isas);
         float *first = NULL;
         for (int s = 0; s < isa_count; s++) {

@@ -131,7 +131,7 @@ static every_opcode build(int format) {
 
 static ech_program *create(const tape *t, char *message) {
     memset(message, 0, ECH_MESSAGE_SIZE);
-    int isas[4];
+    int isas[ECH_ISA_COUNT];
     return ech_program_create(t->instructions, t->instruction_count, t->buffers, t->buffer_count, t->weights,
                               t->weight_count, t->caches, t->cache_count, t->parameter_count, t->result_count,
                               t->arena_bytes, isas[random_below(available_isas(isas))], message);

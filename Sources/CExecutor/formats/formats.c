@@ -21,8 +21,9 @@ const ech_format_form *ech_format_describe(int32_t format) {
 ech_strips_kernel ech_format_kernel(int32_t format, int isa) {
     const ech_format_record *record = ech_formats[format];
     if (isa == ECH_ISA_AVX512 && record->has_avx512 && !record->has_avx512()) isa = ECH_ISA_AVX2;
-    const bool has_kernel = isa >= 0 && isa < ECH_ISA_COUNT && record->kernels[isa];
-    return record->kernels[has_kernel ? isa : ECH_ISA_PORTABLE];
+    if (isa < 0 || isa >= ECH_ISA_COUNT) isa = ECH_ISA_PORTABLE;
+    while (!record->kernels[isa]) isa--;
+    return record->kernels[isa];
 }
 
 // MARK: Layout

@@ -35,7 +35,7 @@ typedef struct {
     /// none. Otherwise the AVX2 kernel is used: the same method in wider registers gains nothing for one row, where
     /// memory is the bound, and too few processors have AVX-512 without the extension to keep another kernel for them.
     bool (*has_avx512)(void);
-    /// NULL for an instruction set without a kernel of its own, which then uses the portable one.
+    /// NULL for an instruction set without a kernel of its own, which then uses that of the nearest slower one.
     ech_strips_kernel kernels[ECH_ISA_COUNT];
 } ech_format_record;
 
@@ -54,12 +54,14 @@ const float *ech_format_output_scales(const ech_weight *weight);
 
 // MARK: Kernels
 
-// The kernels of a packed format are in four files, NAME_portable.c and so on, and named by these macros.
+// The kernels of a packed format are in files of their own, NAME_portable.c and so on, and named by these macros.
 
 #if defined(__x86_64__)
 #define ECH_X86_KERNELS(name) [ECH_ISA_AVX2] = ech_strips_##name##_avx2, [ECH_ISA_AVX512] = ech_strips_##name##_avx512,
+#define ECH_AVX_VNNI_KERNEL(name) [ECH_ISA_AVX_VNNI] = ech_strips_##name##_avx_vnni,
 #else
 #define ECH_X86_KERNELS(name)
+#define ECH_AVX_VNNI_KERNEL(name)
 #endif
 #if defined(ECH_HAS_AMX)
 #define ECH_AMX_KERNEL(name) [ECH_ISA_AMX] = ech_strips_##name##_amx,
@@ -69,10 +71,17 @@ const float *ech_format_output_scales(const ech_weight *weight);
 /// The value of `kernels` in the record of a packed format.
 #define ECH_KERNELS(name)                                                                                              \
     { [ECH_ISA_PORTABLE] = ech_strips_##name##_portable, ECH_X86_KERNELS(name) ECH_AMX_KERNEL(name) }
+/// The same for a format that has a kernel for AVX-VNNI.
+#define ECH_KERNELS_WITH_AVX_VNNI(name)                                                                                \
+    {                                                                                                                  \
+        [ECH_ISA_PORTABLE] = ech_strips_##name##_portable,                                                             \
+        ECH_X86_KERNELS(name) ECH_AVX_VNNI_KERNEL(name) ECH_AMX_KERNEL(name)                                           \
+    }
 
 #define ECH_DECLARE_KERNELS(name)                                                                                      \
     void ech_strips_##name##_portable(const ech_strips *strips);                                                       \
     void ech_strips_##name##_avx2(const ech_strips *strips);                                                           \
+    void ech_strips_##name##_avx_vnni(const ech_strips *strips);                                                       \
     void ech_strips_##name##_avx512(const ech_strips *strips);                                                         \
     void ech_strips_##name##_amx(const ech_strips *strips)
 

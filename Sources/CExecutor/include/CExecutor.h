@@ -182,12 +182,19 @@ enum { ECH_MESSAGE_SIZE = 256 };
 
 // MARK: Instruction sets
 
-/// Instruction sets, from slowest to fastest. Each requires the one before it. AVX-512 means the foundation with BW, DQ
-/// and VL.
-enum ech_isa { ECH_ISA_PORTABLE = 0, ECH_ISA_AVX2 = 1, ECH_ISA_AVX512 = 2, ECH_ISA_AMX = 3, ECH_ISA_COUNT };
+/// Instruction sets, from slowest to fastest. Each requires those before it, except that processors with AVX-512 or AMX
+/// may lack AVX-VNNI, whose instructions they have in wider registers. AVX-512 means the foundation with BW, DQ and VL.
+enum ech_isa {
+    ECH_ISA_PORTABLE = 0,
+    ECH_ISA_AVX2 = 1,
+    ECH_ISA_AVX_VNNI = 2,
+    ECH_ISA_AVX512 = 3,
+    ECH_ISA_AMX = 4,
+    ECH_ISA_COUNT
+};
 
 /// The best instruction set of this machine, or the one that the environment variable ECHELON_ISA names (portable,
-/// avx2, avx512, amx). Returns -1 with a message if that name is unknown or the machine lacks the set.
+/// avx2, avx-vnni, avx512, amx). Returns -1 with a message if that name is unknown or the machine lacks the set.
 int ech_isa_choose(char message[ECH_MESSAGE_SIZE]);
 const char *ech_isa_name(int isa);
 /// Whether this machine can run the given set.

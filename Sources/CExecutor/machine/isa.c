@@ -8,10 +8,8 @@
 #include <string.h>
 
 static const char *const names[ECH_ISA_COUNT] = {
-    [ECH_ISA_PORTABLE] = "portable",
-    [ECH_ISA_AVX2] = "avx2",
-    [ECH_ISA_AVX512] = "avx512",
-    [ECH_ISA_AMX] = "amx",
+    [ECH_ISA_PORTABLE] = "portable", [ECH_ISA_AVX2] = "avx2", [ECH_ISA_AVX_VNNI] = "avx-vnni",
+    [ECH_ISA_AVX512] = "avx512",     [ECH_ISA_AMX] = "amx",
 };
 
 #if defined(__x86_64__)
@@ -37,6 +35,11 @@ bool ech_isa_available(int isa) {
     const uint32_t avx2 = 1u << 5;
     if (!all(b7, avx2) || !all(state, 0x6)) return false;
     if (isa == ECH_ISA_AVX2) return true;
+    if (isa == ECH_ISA_AVX_VNNI) {
+        uint32_t a71, b71, c71, d71;
+        const uint32_t avx_vnni = 1u << 4;
+        return __get_cpuid_count(7, 1, &a71, &b71, &c71, &d71) && all(a71, avx_vnni);
+    }
     const uint32_t avx512f = 1u << 16, avx512dq = 1u << 17, avx512bw = 1u << 30, avx512vl = 1u << 31;
     if (!all(b7, avx512f | avx512dq | avx512bw | avx512vl) || !all(state, 0xe6)) return false;
     if (isa == ECH_ISA_AVX512) return true;
@@ -72,8 +75,8 @@ int ech_isa_choose(char message[ECH_MESSAGE_SIZE]) {
             return -1;
         }
         ech_fail(message,
-                 "ECHELON_ISA names the unknown instruction set \"%.40s\"; it has to be portable, avx2, avx512 "
-                 "or amx.",
+                 "ECHELON_ISA names the unknown instruction set \"%.40s\"; it has to be portable, avx2, "
+                 "avx-vnni, avx512 or amx.",
                  wanted);
         return -1;
     }

@@ -152,19 +152,30 @@ __attribute__((target("avx2,fma"))) static double multiply_f32_avx2(int64_t iter
 }
 static const multiplier f32_avx2 = {multiply_f32_avx2, 2 * 8 * CHAINS};
 
-/// Without a dot product of its own, AVX2 multiplies bytes to 16 bits, adds pairs, and adds pairs of those to 32 bits.
+/// Without a product of signed bytes, AVX2 multiplies pairs of 16 bits and adds the products' sums.
 __attribute__((target("avx2"))) static double multiply_int8_avx2(int64_t iterations) {
-    const __m256i bytes = _mm256_set1_epi8(3), ones = _mm256_set1_epi16(1);
+    const __m256i pairs = _mm256_set1_epi16(3);
     __m256i sums[CHAINS];
     for (int c = 0; c < CHAINS; c++) sums[c] = _mm256_set1_epi8((char)c);
     for (int64_t i = 0; i < iterations; i++)
-        for (int c = 0; c < CHAINS; c++)
-            sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(_mm256_maddubs_epi16(sums[c], bytes), ones));
+        for (int c = 0; c < CHAINS; c++) sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(sums[c], pairs));
     __m256i total = sums[0];
     for (int c = 1; c < CHAINS; c++) total = _mm256_xor_si256(total, sums[c]);
     return (double)_mm256_extract_epi32(total, 0);
 }
-static const multiplier int8_avx2 = {multiply_int8_avx2, 2 * 32 * CHAINS};
+static const multiplier int8_avx2 = {multiply_int8_avx2, 2 * 16 * CHAINS};
+
+__attribute__((target("avx2,avxvnni"))) static double multiply_int8_avx_vnni(int64_t iterations) {
+    const __m256i left = _mm256_set1_epi8(5), right = _mm256_set1_epi32(0x03fd02ff);
+    __m256i sums[CHAINS];
+    for (int c = 0; c < CHAINS; c++) sums[c] = _mm256_set1_epi32(c);
+    for (int64_t i = 0; i < iterations; i++)
+        for (int c = 0; c < CHAINS; c++) sums[c] = _mm256_dpbusd_avx_epi32(sums[c], left, right);
+    __m256i total = sums[0];
+    for (int c = 1; c < CHAINS; c++) total = _mm256_xor_si256(total, sums[c]);
+    return (double)_mm256_extract_epi32(total, 0);
+}
+static const multiplier int8_avx_vnni = {multiply_int8_avx_vnni, 2 * 32 * CHAINS};
 
 __attribute__((target("avx512f"))) static double multiply_f32_avx512(int64_t iterations) {
     const __m512 half = _mm512_set1_ps(0.5f), one = _mm512_set1_ps(1);
@@ -266,6 +277,7 @@ static const multiplier *amx_multiplier(int product) {
 static const multiplier *multiplier_for(int isa, int product) {
     if (isa == ECH_ISA_PORTABLE) return &portable;
     if (isa == ECH_ISA_AVX2) return product == ECH_PROBE_INT8 ? &int8_avx2 : &f32_avx2;
+    if (isa == ECH_ISA_AVX_VNNI) return product == ECH_PROBE_INT8 ? &int8_avx_vnni : &f32_avx2;
     const multiplier *tiles = isa == ECH_ISA_AMX ? amx_multiplier(product) : NULL;
     if (tiles) return tiles;
     if (product == ECH_PROBE_BF16 && __builtin_cpu_supports("avx512bf16")) return &bf16_avx512;

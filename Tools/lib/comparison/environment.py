@@ -55,7 +55,7 @@ def machine():
             name = value.strip()
         if key.strip() == "flags":
             flags = value.split()
-    wanted = ["avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8"]
+    wanted = ["avx2", "avx_vnni", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8"]
     return {"name": name, "cores": cores(), "instructions": [flag for flag in wanted if flag in flags]}
 
 

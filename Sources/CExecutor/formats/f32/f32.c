@@ -22,7 +22,6 @@ const ech_format_record ech_format_f32 = {
 #if defined(__x86_64__)
             [ECH_ISA_AVX2] = ech_strips_f32_avx2,
             [ECH_ISA_AVX512] = ech_strips_f32_avx512,
-            [ECH_ISA_AMX] = ech_strips_f32_avx512,
 #endif
         },
 };

@@ -24,5 +24,5 @@ const ech_format_record ech_format_int4 = {
     .max_units = ECH_STRIPS_AT_ONCE,
     .read_row = read_row,
     .has_avx512 = ech_has_avx512_vnni,
-    .kernels = ECH_KERNELS(int4),
+    .kernels = ECH_KERNELS_WITH_AVX_VNNI(int4),
 };
