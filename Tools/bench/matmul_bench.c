@@ -1,6 +1,6 @@
 /// Times the kernels of every packed format, next to the time to read the same weights.
 ///
-///     Tools/bench/run matmul [portable|avx2|avx512|amx [REPEATS [N [K]]]]
+///     Tools/bench/run matmul [portable|avx2|avx-vnni|avx512|amx [REPEATS [N [K]]]]
 ///
 /// The defaults are the machine's best instruction set, 7 repeats, and the gate and up matrix of Huginn-0125: N = 35840
 /// and K = 5280 (378 MB in bf16, so that weights come from memory). Each repeat times a plain read of each format's
@@ -9,21 +9,25 @@
 /// `median ms` is the whole product's time. `quiet ms` is the time that it would take if every strip of 32 outputs took
 /// the time of the first quartile of the strips (a few microseconds). Other programs that take the processor away for
 /// milliseconds show only in the former. Rates are computed from the latter, and `share` is its ratio to the quiet
-/// read's: 1 is the memory bound. `ratio` compares the quiet time to the next wider format's.
+/// read's: 1 is the memory bound. `floor` is the ratio of the floor to the quiet time; the floor is the longer of the
+/// quiet read and of the operations at the rate of the multiply-add units, which a probe measures in registers between
+/// the repeats. `ratio` compares the quiet time to the next wider format's.
 #define _DEFAULT_SOURCE
 #include "bench.h"
 
 #include "CExecutor.h"
+#include "CExecutorProbe.h"
 #include "core/view.h"
 #include "formats/formats.h"
 #include "machine/amx.h"
 #include "machine/isa.h"
 #include "parallel/omp.h"
 
+#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 
-static const int32_t row_counts[] = {1, 8, 16, 32, 64, 128, 256};
+static const int32_t row_counts[] = {1, 2, 4, 6, 8, 16, 32, 64, 128, 256};
 enum {
     ROW_COUNTS = sizeof row_counts / sizeof row_counts[0],
     MAX_ROWS = 256,
@@ -138,19 +142,40 @@ static void add_sample(samples *s, int at, timing t) {
     s->quiet[at] = t.quiet;
 }
 
+/// The rate in GFLOP/s at which the multiply-add units run a format's products: the maximum of a few probes, because
+/// other programs only slow them down.
+static double units_rate(int32_t format, int isa, int threads) {
+    const int product = format == ECH_WEIGHT_BF16 ? ECH_PROBE_BF16 : ECH_PROBE_INT8;
+    double teraflops = 0;
+    for (int probe = 0; probe < 5; probe++) {
+        double rate;
+        char message[ECH_MESSAGE_SIZE];
+        require(ech_probe_peak(isa, product, threads, 1, &rate, message), message);
+        teraflops = fmax(teraflops, rate);
+    }
+    // The int8 probe does not have the instructions of int4: those units also convert each sum over 32 columns and add
+    // it to a float. In such a group of 8 products of quads, 8 outputs take 8 vpdpbusd and 2 more instructions; on AVX2
+    // 19 instead of the 32 for int8.
+    if (format != ECH_WEIGHT_INT4 || isa == ECH_ISA_PORTABLE || isa == ECH_ISA_AMX) return teraflops * 1e3;
+    return teraflops * 1e3 * (isa == ECH_ISA_AVX2 ? 32.0 / 19 : 8.0 / 10);
+}
+
 /// Prints a format's table; `quiet` has the wider format's times, and then this one's.
-static void print_format(const problem *p, samples *read, samples *products, int repeats, double quiet[ROW_COUNTS]) {
+static void print_format(const problem *p, samples *read, samples *products, int repeats, double units,
+                         double quiet[ROW_COUNTS]) {
     const double quiet_read = quantile(read->quiet, repeats, 0.5);
     printf("  %s, %.1f MB\n", ech_format_describe(p->weight.format)->name, (double)p->weight.bytes * 1e-6);
-    printf("    rows  median ms  quiet ms    GB/s   share   GFLOP/s%s\n",
+    printf("    units %.0f GFLOP/s\n", units);
+    printf("    rows  median ms  quiet ms    GB/s   share   GFLOP/s   floor%s\n",
            p->weight.format == FIRST_FORMAT ? "" : "   ratio");
     printf("    read %10.3f %9.3f %7.1f\n", quantile(read->whole, repeats, 0.5) * 1e3, quiet_read * 1e3,
            (double)p->weight.bytes / quiet_read * 1e-9);
     for (int i = 0; i < ROW_COUNTS; i++) {
         const double time = quantile(products[i].quiet, repeats, 0.5);
-        printf("%8d %10.3f %9.3f %7.1f %7.2f %9.0f", row_counts[i], quantile(products[i].whole, repeats, 0.5) * 1e3,
-               time * 1e3, (double)p->weight.bytes / time * 1e-9, quiet_read / time,
-               2.0 * row_counts[i] * p->weight.rows * p->weight.columns / time * 1e-9);
+        const double operations = 2.0 * row_counts[i] * p->weight.rows * p->weight.columns * 1e-9;
+        printf("%8d %10.3f %9.3f %7.1f %7.2f %9.0f %7.2f", row_counts[i],
+               quantile(products[i].whole, repeats, 0.5) * 1e3, time * 1e3, (double)p->weight.bytes / time * 1e-9,
+               quiet_read / time, operations / time, fmax(quiet_read, operations / units) / time);
         if (p->weight.format != FIRST_FORMAT) printf(" %7.2f", time / quiet[i]);
         printf("\n");
         quiet[i] = time;
@@ -164,7 +189,7 @@ int main(int argc, char **argv) {
         for (isa = 0; isa < ECH_ISA_COUNT && strcmp(argv[1], ech_isa_name(isa)) != 0; isa++) {
         }
         if (isa == ECH_ISA_COUNT || !runs_here(isa)) {
-            fprintf(stderr, "This machine cannot run '%s'; choose portable, avx2, avx512 or amx.\n", argv[1]);
+            fprintf(stderr, "This machine cannot run '%s'; choose portable, avx2, avx-vnni, avx512 or amx.\n", argv[1]);
             return 1;
         }
     }
@@ -181,9 +206,11 @@ int main(int argc, char **argv) {
     for (int32_t f = FIRST_FORMAT; f < FORMATS; f++) problems[f] = make_problem(f, n, k);
     static samples reads[FORMATS], products[FORMATS][ROW_COUNTS];
     for (int threads = 1; threads <= 2; threads++) {
+        double units[FORMATS] = {0};
         for (int r = -1; r < repeats; r++) { // the first round only warms up
             const int at = r < 0 ? 0 : r;
             for (int f = FIRST_FORMAT; f < FORMATS; f++) {
+                units[f] = fmax(units[f], units_rate(f, isa, threads));
                 add_sample(&reads[f], at, time_pass(&problems[f], isa, threads, 0));
                 for (int i = 0; i < ROW_COUNTS; i++)
                     add_sample(&products[f][i], at, time_pass(&problems[f], isa, threads, row_counts[i]));
@@ -191,7 +218,8 @@ int main(int argc, char **argv) {
         }
         printf("%s, N = %d, K = %d, %d thread%s\n", ech_isa_name(isa), n, k, threads, threads == 1 ? "" : "s");
         double quiet[ROW_COUNTS];
-        for (int f = FIRST_FORMAT; f < FORMATS; f++) print_format(&problems[f], &reads[f], products[f], repeats, quiet);
+        for (int f = FIRST_FORMAT; f < FORMATS; f++)
+            print_format(&problems[f], &reads[f], products[f], repeats, units[f], quiet);
     }
     return 0;
 }
