@@ -9,7 +9,7 @@ public struct ExecutionProfile: Hashable, Sendable {
         public var opcode: String
         /// The number of executions, each counted once for all threads.
         public var executions: Int
-        /// The time at work and in the barriers that are part of the instruction.
+        /// The time at work.
         public var seconds: Double
     }
 
@@ -17,9 +17,9 @@ public struct ExecutionProfile: Hashable, Sendable {
     public var kinds: [Kind]
     /// The number of times that threads met between instructions.
     public var barriers: Int
-    /// The time of waiting for other threads between instructions, and for the last of them at the end of a call.
+    /// The time in which threads had nothing to do, between instructions and at the end of a call.
     public var barrierSeconds: Double
-    /// The time from the first instruction to the end of the last one of the last thread.
+    /// The time from the begin of the first instruction to the end of the last one.
     public var seconds: Double
 
     /// Sums up recorded calls.
@@ -30,37 +30,23 @@ public struct ExecutionProfile: Hashable, Sendable {
         for call in recorder.calls {
             let instructions = plan.contents.schedule.functions[call.function].instructions
             let unit = 1e-9 / Double(call.threads)
-            for event in recorder.events(of: call, thread: 0) {
-                let instruction = instructions[event.instruction]
-                kinds[
-                    instruction.opcode.name, default: Kind(opcode: instruction.opcode.name, executions: 0, seconds: 0)
-                ]
-                .executions += 1
-                if instruction.barrier { barriers += 1 }
+            for (instruction, count) in zip(
+                instructions, recorder.executions(of: call, instructions: instructions.count)) where count > 0
+            {
+                let name = instruction.opcode.name
+                kinds[name, default: Kind(opcode: name, executions: 0, seconds: 0)].executions += count
+                if instruction.barrier { barriers += count }
             }
             for thread in 0..<call.threads {
-                let events = recorder.events(of: call, thread: thread)
-                for event in events {
+                for event in recorder.events(of: call, thread: thread) {
                     kinds[instructions[event.instruction].opcode.name]?.seconds +=
                         Double(event.end - event.start) * unit
                     barrierSeconds += Double(event.start - event.arrival) * unit
                 }
                 barrierSeconds += Double(recorder.waitAtEnd(of: call, thread: thread)) * unit
-                if let first = events.first, let last = events.last {
-                    seconds += Double(last.end - first.arrival + recorder.waitAtEnd(of: call, thread: thread)) * unit
-                }
             }
+            seconds += Double(call.tape.count) * 1e-9
         }
         self.kinds = kinds.values.sorted { ($0.seconds, $0.opcode) > ($1.seconds, $1.opcode) }
-    }
-}
-
-extension ExecutionRecorder {
-    /// The time that a thread waits for the last one at the end of a call, in nanoseconds; 0 if the end was not
-    /// recorded.
-    public func waitAtEnd(of call: Call, thread: Int) -> Int {
-        guard call.isComplete, let own = events(of: call, thread: thread).last else { return 0 }
-        let last = (0..<call.threads).compactMap { events(of: call, thread: $0).last?.end }.max() ?? own.end
-        return last - own.end
     }
 }

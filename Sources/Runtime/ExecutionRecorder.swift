@@ -7,18 +7,18 @@ import Plans
 /// All memory is allocated before the first call is recorded. Events for which there is no room are counted in
 /// ``dropped``.
 public final class ExecutionRecorder {
-    /// One execution of an instruction by one thread. Times are in nanoseconds of a monotonic clock. The events of a
-    /// thread in one call follow each other without gaps.
+    /// Some work on an instruction by one thread. Times are in nanoseconds of a monotonic clock. The events of a thread
+    /// in one call follow each other without gaps. A thread that did nothing of an instruction has no event of it.
     public struct Event: Hashable, Sendable {
         /// The index of the instruction on the tape.
         public var instruction: Int
         /// The number of finished iterations of the loop around it.
         public var iteration: Int
-        /// The time at which the thread reached the instruction, or the barrier before it.
+        /// The time at which the thread had nothing more to do.
         public var arrival: Int
-        /// The time at which the wait ended; the arrival if there is no barrier.
+        /// The time at which it began with the instruction.
         public var start: Int
-        /// The time at which the instruction ended.
+        /// The time at which its work on the instruction ended.
         public var end: Int
 
         init(_ event: ech_event) {
@@ -45,9 +45,11 @@ public final class ExecutionRecorder {
         public var start: Int
         /// The time of the result, after threads end. If events were dropped, it is the end of the last recorded one.
         public var end: Int
+        /// The time that the threads had for the tape, from the first one's begin to the last one's end.
+        public var tape: Range<Int>
         /// Whether there was room for all events of the call.
         public var isComplete: Bool
-        /// The ranges of the events of each thread that the system gave the call.
+        /// The ranges of the events of each thread.
         var events: [Range<Int>]
 
         /// The number of threads that ran the call.
@@ -116,6 +118,24 @@ public final class ExecutionRecorder {
     /// - Precondition: `call` is one of ``calls`` and had that thread.
     public func events(of call: Call, thread: Int) -> Events { Events(self, thread: thread, call.events[thread]) }
 
+    /// The number of times that each instruction of the tape was executed, whichever threads took part. The number is
+    /// 0 for instructions without work.
+    public func executions(of call: Call, instructions: Int) -> [Int] {
+        var counts = [Int](repeating: 0, count: instructions)
+        for thread in 0..<call.threads {
+            // Iterations follow each other without a gap.
+            for event in events(of: call, thread: thread) {
+                counts[event.instruction] = max(counts[event.instruction], event.iteration + 1)
+            }
+        }
+        return counts
+    }
+
+    /// The time that a thread has nothing to do before the end of a call, in nanoseconds.
+    public func waitAtEnd(of call: Call, thread: Int) -> Int {
+        call.tape.upperBound - (events(of: call, thread: thread).last?.end ?? call.tape.lowerBound)
+    }
+
     /// Runs `run`, which records a call on the tracks that it is given.
     func record(
         function: Int, rows: Int, recurrences: Int, context: Int,
@@ -126,14 +146,15 @@ public final class ExecutionRecorder {
         let start = Int(ech_nanoseconds())
         try run(tracks)
         let end = Int(ech_nanoseconds())
-        // Threads that the system did not provide have no times. The threads that it did provide are the first ones.
+        // A track has no times if the call had no such thread.
         let events = zip(counts, tracks.prefix { $0.begin > 0 }).map { $0..<Int($1.count) }
         guard events.contains(where: { !$0.isEmpty }) else { return }
         var call = Call(
             function: function, rows: rows, recurrences: recurrences, context: context, start: start, end: end,
-            isComplete: dropped == droppedBefore, events: events)
+            tape: Int(tracks[0].begin)..<Int(tracks[0].end), isComplete: dropped == droppedBefore, events: events)
         if !call.isComplete {
             call.end = events.indices.compactMap { self.events(of: call, thread: $0).last?.end }.max() ?? end
+            call.tape = call.tape.lowerBound..<call.end
         }
         calls.append(call)
     }

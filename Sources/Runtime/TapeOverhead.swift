@@ -1,7 +1,7 @@
 import Plans
 
 /// The overhead of the tape in addition to the work of its instructions, measured with instructions that copy sixteen
-/// floats.
+/// floats of eight rows for each thread.
 public struct TapeOverhead: Hashable, Sendable {
     /// The time from one instruction to the next in seconds, including the copy.
     public var instruction: Double
@@ -14,12 +14,14 @@ public struct TapeOverhead: Hashable, Sendable {
     /// Measures the overhead as medians of `repeats` runs.
     /// - Parameter plan: any plan. Its weights are not read.
     public init(measuredOn plan: Plan, threads: Int, repeats: Int) throws {
-        let free = try SingleTape(Self.function(barriers: false), of: plan, maxRows: 1, threads: threads)
-        let bound = try SingleTape(Self.function(barriers: true), of: plan, maxRows: 1, threads: threads)
+        // A single row would be left to a single thread.
+        let rows = 8 * threads
+        let free = try SingleTape(Self.function(barriers: false), of: plan, maxRows: rows, threads: threads)
+        let bound = try SingleTape(Self.function(barriers: true), of: plan, maxRows: rows, threads: threads)
         var times: (free: [Double], bound: [Double]) = ([], [])
         // The first run allocates the arena and starts the threads, so it does not count.
         for run in 0...max(1, repeats) {
-            let pair = (try free.run(rows: 1, recurrences: 0), try bound.run(rows: 1, recurrences: 0))
+            let pair = (try free.run(rows: rows, recurrences: 0), try bound.run(rows: rows, recurrences: 0))
             guard run > 0 else { continue }
             times.free.append(pair.0 / .seconds(1))
             times.bound.append(pair.1 / .seconds(1))

@@ -1,13 +1,16 @@
 import CExecutor
 import Foundation
 
-/// The default number of threads of a model: `OMP_NUM_THREADS`. If it is not set, the number of cores that this process
-/// may run on, or fewer if its control group has a quota of processor time: a thread that has used up the quota stops,
-/// and the others wait for it.
+/// The number of cores that this process may run on, or fewer if its control group has a quota of processor time: a
+/// thread that has used up the quota stops, and the others wait for it.
+public var availableCores: Int {
+    let cores = Int(ech_available_cores())
+    return min(cores, ProcessorQuota().cores ?? cores)
+}
+
+/// The default number of threads of a model: `OMP_NUM_THREADS`, or ``availableCores`` if it is not set.
 public var defaultThreads: Int {
-    let threads = Int(ech_default_threads())
-    if getenv("OMP_NUM_THREADS") != nil { return threads }
-    return min(threads, ProcessorQuota().cores ?? threads)
+    getenv("OMP_NUM_THREADS") != nil ? Int(ech_default_threads()) : availableCores
 }
 
 /// The quota of processor time of a container.

@@ -10,9 +10,12 @@ public enum ThreadEnvironment {
     /// Kernels keep tens of kilobytes of partial sums on the stack, and the usual size is 4 MiB.
     private static let usableStackBytes = 1 << 20...1 << 30
 
-    /// Removes variables that cannot be used. Call it before anything uses threads.
+    /// Removes variables that cannot be used, and has the runtime's own threads sleep when they wait, unless the
+    /// environment says otherwise: threads that spin after a probe of the machine would take cores from the model's. Call it
+    /// before anything uses threads.
     /// - Returns: a sentence for each variable that was removed.
     public static func prepare() -> [String] {
+        setenv("OMP_WAIT_POLICY", "passive", 0)
         var remarks: [String] = []
         for name in counts {
             guard let text = value(name), !isCount(text) else { continue }

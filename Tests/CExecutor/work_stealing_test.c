@@ -1,127 +1,91 @@
-/// Work stealing: every unit is popped once, and threads steal exactly when they may. Names of tests refer to the
-/// invariants that parallel/work_stealing.h numbers.
+/// Work stealing on one thread, step by step. Names of tests refer to the invariants that parallel/work_stealing.h
+/// numbers; team_test.c has the threads.
 #include "harness.h"
-#include "parallel/omp.h"
 #include "parallel/work_stealing.h"
 
-#include <sched.h>
-#include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
-#define COUNT(array) (int)(sizeof(array) / sizeof *(array))
-enum { MAX_THREADS = 8, MAX_UNITS = 1000 };
+enum { MAX_THREADS = 8, MAX_GRAINS = 100 };
 
-static void wait_a_little(int turns) {
-    for (int i = 0; i < turns; i++) sched_yield();
+static ech_shared_loop loop_of(ech_deque *deques, uint32_t epoch, int grains, int thread, int threads) {
+    return (ech_shared_loop){.deques = deques,
+                             .epoch = epoch,
+                             .grains = grains,
+                             .min_batch = 1,
+                             .max_batch = 4,
+                             .thread = thread,
+                             .threads = threads};
 }
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+static void start_at(ech_deque *deques, uint32_t epoch) {
+    for (int i = 0; i < MAX_THREADS; i++) atomic_init(&deques[i].word, ech_deque_word(epoch, (ech_range){0, 0}));
 }
 
-/// The number of times that each unit of each loop was popped.
-typedef _Atomic int tally[MAX_UNITS];
-
-/// Runs more loops than there are epochs, on threads that are unevenly fast. Every third loop begins without waiting
-/// for threads that are still in the loop before.
-static void pop_everything(int threads, int max_batch, bool steals) {
-    static const int counts[] = {0, 1, 2, 5, 100, MAX_UNITS};
-    enum { LOOPS = 2 * ECH_EPOCH_LIMIT + 3 };
-    tally *popped = calloc(LOOPS, sizeof *popped);
+/// Threads take turns at random until nothing is left. Some are idle for whole loops. Epochs begin before the
+/// wrap-around of their number.
+static void test_every_grain_once(void) {
     ech_deque deques[MAX_THREADS];
-    for (int i = 0; i < MAX_THREADS; i++) atomic_init(&deques[i].word, 0);
-#pragma omp parallel num_threads(threads)
-    {
-        const int thread = omp_get_thread_num(), there = omp_get_num_threads();
-        for (int d = 0; d < LOOPS; d++) {
-            const bool synchronized = d % 3 != 0;
-            if (synchronized) {
-#pragma omp barrier
+    for (int threads = 1; threads <= MAX_THREADS; threads++) {
+        uint32_t epoch = UINT32_MAX - 20;
+        start_at(deques, epoch);
+        for (int n = 0; n < 50; n++) {
+            const int grains = random_below(MAX_GRAINS + 1), active = 1 + random_below(threads);
+            int taken[MAX_GRAINS] = {0}, left = grains;
+            epoch++;
+            while (left > 0) {
+                const ech_shared_loop loop = loop_of(deques, epoch, grains, random_below(active), threads);
+                ech_range range;
+                CHECK(ech_take(&loop, true, &range), "%d grains are left and none can be taken", left);
+                for (int64_t grain = range.begin; grain < range.end; grain++, left--) taken[grain]++;
             }
-            const ech_loop loop = {.deques = deques,
-                                   .epoch = (uint32_t)(d + 1) % ECH_EPOCH_LIMIT,
-                                   .max_batch = max_batch,
-                                   .count = counts[d % COUNT(counts)],
-                                   .thread = thread,
-                                   .threads = there,
-                                   .steals = steals,
-                                   .synchronized = synchronized};
-            if ((thread + d) % 5 == 0) wait_a_little(d % 4);
-            ech_loop_begin(&loop);
-            for (ech_range range; ech_pop(&loop, &range);) {
-                for (int64_t unit = range.begin; unit < range.end; unit++) popped[d][unit]++;
-                if ((thread + d) % 7 == 0) wait_a_little(1);
+            for (int grain = 0; grain < grains; grain++)
+                CHECK(taken[grain] == 1, "%d threads take grain %d of %d %d times", threads, grain, grains,
+                      taken[grain]);
+            for (int thread = 0; thread < threads; thread++) {
+                const ech_shared_loop loop = loop_of(deques, epoch, grains, thread, threads);
+                ech_range range;
+                CHECK(!ech_take(&loop, true, &range), "thread %d takes more grains than there are", thread);
             }
         }
     }
-    for (int d = 0; d < LOOPS; d++)
-        for (int unit = 0; unit < MAX_UNITS; unit++)
-            CHECK(popped[d][unit] == (unit < counts[d % COUNT(counts)]),
-                  "%d threads pop unit %d of %d in loop %d %d times", threads, unit, counts[d % COUNT(counts)], d,
-                  popped[d][unit]);
-    free(popped);
 }
 
-static void test_every_unit_once(void) {
-    static const int thread_counts[] = {1, 2, 3, MAX_THREADS};
-    for (int t = 0; t < COUNT(thread_counts); t++)
-        for (int max_batch = 1; max_batch <= 4; max_batch += 3)
-            for (int steals = 0; steals < 2; steals++) pop_everything(thread_counts[t], max_batch, steals);
-}
-
-/// Runs a loop on two threads. The first one dawdles until no unit is left, or for a moment if the other may not steal:
-/// before it arrives, or after it has popped its first units. Returns the number of units that the first thread popped.
-static int units_of_dawdler(bool steals, bool synchronized, bool arrives) {
-    enum { UNITS = 64 };
-    ech_deque deques[2];
-    for (int i = 0; i < 2; i++) atomic_init(&deques[i].word, 0);
-    _Atomic int taken = 0;
-    int own = 0;
-    bool two = true;
-#pragma omp parallel num_threads(2)
-    {
-        const int thread = omp_get_thread_num();
-        if (omp_get_num_threads() != 2) two = false;
-        const ech_loop loop = {.deques = deques,
-                               .epoch = 1,
-                               .max_batch = 4,
-                               .count = UNITS,
-                               .thread = thread,
-                               .threads = 2,
-                               .steals = steals,
-                               .synchronized = synchronized};
-        const bool dawdles = thread == 0 && two;
-        const double latest = seconds() + (steals && (synchronized || arrives) ? 20 : 0.05);
-        if (dawdles && !arrives)
-            while (taken < UNITS && seconds() < latest) sched_yield();
-        ech_loop_begin(&loop);
-        if (arrives) {
-#pragma omp barrier
-            while (thread == 1 && taken == 0 && seconds() < latest) sched_yield(); // the first units are the dawdler's
-        }
-        for (ech_range range; ech_pop(&loop, &range);) {
-            const int count = (int)(range.end - range.begin);
-            taken += count;
-            if (!dawdles) continue;
-            own += count;
-            while (taken < UNITS && seconds() < latest) sched_yield();
-        }
+static void test_late_threads(void) {
+    ech_deque deques[MAX_THREADS];
+    start_at(deques, 0);
+    const ech_shared_loop first = loop_of(deques, 1, 8, 0, 2), second = loop_of(deques, 2, 8, 0, 2);
+    ech_range range;
+    while (ech_take(&first, true, &range)) continue;
+    CHECK(ech_take(&second, true, &range), "the second loop has grains");
+    // Thread 1 has seen neither loop begin.
+    for (int thread = 0; thread < 2; thread++) {
+        const ech_shared_loop late = loop_of(deques, 1, 8, thread, 2);
+        uint64_t before[2], after[2];
+        for (int i = 0; i < 2; i++) before[i] = atomic_load(&deques[i].word);
+        CHECK(!ech_take(&late, true, &range), "thread %d takes grains of a loop that is over", thread);
+        for (int i = 0; i < 2; i++) after[i] = atomic_load(&deques[i].word);
+        CHECK(memcmp(before, after, sizeof before) == 0, "thread %d changes a deque of a later loop", thread);
     }
-    CHECK(two, "there were two threads");
-    CHECK(taken == UNITS, "%d of %d units were taken", taken, UNITS);
-    return own;
+    int left = 8 - (int)(range.end - range.begin);
+    const ech_shared_loop joined = loop_of(deques, 2, 8, 1, 2);
+    while (ech_take(&joined, true, &range)) left -= (int)(range.end - range.begin);
+    CHECK(left == 0, "%d grains of the second loop are left", left);
 }
 
-static void test_stealing(void) {
-    CHECK(units_of_dawdler(true, true, true) == 4,
-          "the second thread does all but the four units that the first holds");
-    CHECK(units_of_dawdler(true, false, true) == 4, "synchronization does not matter once a thread has arrived");
-    CHECK(units_of_dawdler(false, true, true) == 32, "without stealing, a thread keeps its range");
-    CHECK(units_of_dawdler(true, true, false) == 0,
-          "a thread that has not arrived is stolen from if the loop is synchronized");
-    CHECK(units_of_dawdler(true, false, false) == 32, "otherwise it may be in the loop before, and keeps its units");
+static void test_batches(void) {
+    ech_deque deques[MAX_THREADS];
+    start_at(deques, 0);
+    ech_shared_loop loop = loop_of(deques, 1, 32, 0, 2);
+    loop.min_batch = 2;
+    static const int expected[] = {4, 4, 4, 2, 2}; // half of what is left of 16, within the limits
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        ech_range range;
+        CHECK(ech_take_own(&loop, &range) && range.end - range.begin == expected[i], "batch %d has %lld grains, not %d",
+              (int)i, (long long)(range.end - range.begin), expected[i]);
+    }
+    ech_range range;
+    CHECK(!ech_take_own(&loop, &range), "the own deque is empty");
+    CHECK(ech_take(&loop, true, &range) && range.begin == 24, "the back half of the other thread's 16 is stolen");
 }
 
 static void test_first_ranges(void) {
@@ -129,23 +93,33 @@ static void test_first_ranges(void) {
         for (int64_t count = 0; count <= 2 * MAX_THREADS; count++) {
             int64_t end = 0;
             for (int thread = 0; thread < threads; thread++) {
-                ech_deque deques[MAX_THREADS];
-                for (int i = 0; i < MAX_THREADS; i++) atomic_init(&deques[i].word, 0);
-                const ech_loop loop = {
-                    .deques = deques, .epoch = 1, .max_batch = 1, .count = count, .thread = thread, .threads = threads};
-                ech_loop_begin(&loop);
-                const ech_range range = ech_word_range(atomic_load(&deques[thread].word));
-                CHECK(range.begin == end, "thread %d of %d begins at %lld of %lld units, not %lld", thread, threads,
+                const ech_range range = ech_range_of(count, thread, threads);
+                CHECK(range.begin == end, "thread %d of %d begins at %lld of %lld, not %lld", thread, threads,
                       (long long)range.begin, (long long)count, (long long)end);
                 end = range.end;
             }
-            CHECK(end == count, "%d threads share %lld of %lld units", threads, (long long)end, (long long)count);
+            CHECK(end == count, "%d threads share %lld of %lld", threads, (long long)end, (long long)count);
+            const ech_range none = ech_range_of(count, threads, threads);
+            CHECK(none.begin == none.end, "a thread that does not take part has a range");
         }
 }
 
+static void test_grains(void) {
+    static const int64_t counts[] = {0, 1, ECH_GRAINS_LIMIT, ECH_GRAINS_LIMIT + 1, 1 << 22, 1 << 28};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        const int64_t count = counts[i], grains = ech_grains_of(count), grain = ech_grain_of(count);
+        CHECK(grains <= ECH_GRAINS_LIMIT, "%lld units make %lld grains", (long long)count, (long long)grains);
+        CHECK(grains * grain >= count && (grains - 1) * grain < count, "%lld grains of %lld units do not cover %lld",
+              (long long)grains, (long long)grain, (long long)count);
+    }
+}
+
 int main(void) {
-    run_test("invariants 1 to 3: every unit is popped once, by any number of threads", test_every_unit_once);
-    run_test("invariant 4: a finished thread steals the units that a slow one has left", test_stealing);
-    run_test("invariant 5: the first range of a thread is the same in every loop", test_first_ranges);
+    run_test("invariant 1: every grain is taken once, whichever threads take part", test_every_grain_once);
+    run_test("invariant 3: a thread that is late by a loop takes nothing of it, and joins the current one",
+             test_late_threads);
+    run_test("batches are half of what is left, within their limits, and the back half is stolen", test_batches);
+    run_test("invariant 5: threads begin with equal ranges, in order", test_first_ranges);
+    run_test("a loop of any size has no more grains than a deque can count", test_grains);
     return tests_finished();
 }

@@ -16,7 +16,7 @@ import Testing
 
     // MARK: Recording
 
-    @Test func `a trace has every instruction on every thread, inside of its call and beside no other`() throws {
+    @Test func `a trace has every instruction, each thread's inside of its call and next to no other`() throws {
         let (report, trace) = try profile(
             [TestModels.oddPlan, "--rows", "5", "--context", "20", "--inner-recurrence", "3", "--repeats", "2"])
         #expect(trace.traceEvents.contains { $0.name == "process_name" && $0.args.name?.contains("odd.plan") == true })
@@ -31,9 +31,11 @@ import Testing
         #expect(report.kinds.first { $0.kind == "wavefront_attention" }?.count == 2 * (1 + 3 * 3 + 1))
 
         let executions = report.kinds.map(\.count).reduce(0, +)
+        // A thread may have come to an instruction several times.
+        #expect(report.events >= executions)
+        #expect(report.events == threads.map { trace.events(.instruction, $0).count }.reduce(0, +))
         for thread in threads {
             let instructions = trace.events(.instruction, thread)
-            #expect(instructions.count == executions)
             let all = (instructions + trace.events(.barrier, thread)).sorted {
                 ($0.start, $0.end) < ($1.start, $1.end)
             }
@@ -42,7 +44,6 @@ import Testing
             let busy = all.map { $0.end - $0.start }.reduce(0, +)
             #expect(Double(busy) <= report.wallMs * 1e6 + 1)
         }
-        #expect(report.events == threads.count * executions)
     }
 
     @Test func `an instruction tells what it reads and makes, and how fast`() throws {

@@ -11,7 +11,7 @@
 
 #include "CExecutor.h"
 
-enum { LONG = 4000, CALLS = 50, WIDTH = 16, MAX_REPEATS = 501 };
+enum { LONG = 4000, CALLS = 50, WIDTH = 16, ROWS_OF_A_THREAD = 8, MAX_ROWS = 1024, MAX_REPEATS = 501 };
 
 /// A tape of `count` additions, with a barrier before each or before none.
 static ech_program *additions(int count, bool barriers, int isa) {
@@ -20,7 +20,7 @@ static ech_program *additions(int count, bool barriers, int isa) {
     for (int i = 0; i < count; i++)
         instructions[i] = (ech_instruction){.opcode = ECH_ADD,
                                             .barrier = barriers,
-                                            .in = {0, 0, -1, -1},
+                                            .in = {0, 0, -1, -1, -1},
                                             .out = {1, -1},
                                             .weight = {-1, -1},
                                             .cache = -1};
@@ -49,9 +49,10 @@ static void free_tracks(ech_track *tracks, int threads) {
 
 /// `tracks` may be NULL; else their events are replaced.
 static double time_calls(const ech_program *program, ech_session *session, int calls, int threads, ech_track *tracks) {
-    static const float x[WIDTH];
+    static const float x[MAX_ROWS * WIDTH];
     const void *parameters[] = {x};
-    const ech_call call = {.rows = 1, .parameters = parameters, .tracks = tracks, .track_count = threads};
+    const ech_call call = {
+        .rows = ROWS_OF_A_THREAD * threads, .parameters = parameters, .tracks = tracks, .track_count = threads};
     for (int i = 0; tracks && i < threads; i++) tracks[i].count = 0;
     char message[ECH_MESSAGE_SIZE] = "";
     const double start = seconds();

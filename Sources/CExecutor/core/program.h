@@ -21,14 +21,23 @@ typedef struct {
     int32_t dim;
 } ech_rope_need;
 
+/// Instructions that threads do together: one that is divided by outputs or pairs, or some that are divided by rows and
+/// need no barrier between them. A stage begins when the stage before it is finished.
+typedef struct {
+    int32_t begin, end;           ///< instructions; none for ECH_REPEAT
+    int32_t loop_begin, loop_end; ///< the stages of the loop around it, or of ECH_REPEAT's; loop_end is 0 elsewhere
+} ech_stage;
+
 struct ech_program {
     ech_instruction *instructions;
+    ech_stage *stages;
     ech_buffer *buffers;
     ech_weight *weights;
     ech_cache *caches;
     int64_t *token_limit; ///< for each parameter: rows of the smallest embedding that reads it, 0 if none does
     ech_rope_need *ropes; ///< one for each instruction that reads a rotary table
-    int32_t instruction_count, buffer_count, weight_count, cache_count, parameter_count, result_count, rope_count;
+    int32_t instruction_count, stage_count, buffer_count, weight_count, cache_count, parameter_count, result_count,
+        rope_count;
     int32_t slots_parameter;     ///< -1 if no instruction uses slots
     int32_t positions_parameter; ///< -1 if no instruction uses positions
     int32_t depths_parameter;    ///< -1 if no instruction uses depths

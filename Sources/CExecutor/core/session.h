@@ -5,7 +5,7 @@
 #include "CExecutor.h"
 #include "core/program.h"
 #include "core/wavefront.h"
-#include "parallel/work_stealing.h"
+#include "parallel/team.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +43,7 @@ struct ech_session {
     ech_mapping cache_memory, arena;
     ech_rope_table *ropes;
     int32_t rope_count;
+    ech_team *team; ///< the threads of the last call, NULL before the first
 };
 
 /// The number of a session's rotary table with this base and width, -1 if there is none.
@@ -52,20 +53,26 @@ static inline int32_t ech_rope_index(const ech_session *session, float base, int
     return -1;
 }
 
+/// A thread's track while a call is recorded.
+typedef struct {
+    _Alignas(ECH_APART) ech_track track;
+} ech_running_track;
+
 /// The parts of a session's arena during a call.
 typedef struct {
     char *buffers;
     char *scratch; ///< that of thread t begins at t * scratch_stride
     int64_t scratch_stride;
-    int64_t best_offset;           ///< in a thread's scratch: a float and an i32 for each row
+    int64_t best_offset;           ///< in a thread's scratch: see linear_argmax.c
     int32_t *saved_depth;          ///< one for each row
     ech_ordered_row *ordered_rows; ///< one for each row
     ech_row_block *row_blocks;     ///< room for one for each row, twice: by slot, and by slot and depth
-    ech_deque *deques;             ///< one for each thread
+    ech_running_track *tracks;     ///< one for each thread
     int32_t capacity;              ///< rows rounded up to 16
 } ech_arena;
 
-/// Grows the arena and the rotary tables to the size that the call needs. False with a message if memory is short.
+/// Grows the arena and the rotary tables to the size that the call needs, and starts its threads. False with a message
+/// if memory or threads are short.
 bool ech_session_prepare(ech_session *session, const ech_program *program, const ech_call *call, int threads,
                          ech_arena *arena, char *message);
 

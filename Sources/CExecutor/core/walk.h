@@ -1,4 +1,4 @@
-/// A running call: the state that all threads share, and the walk of one thread along the tape.
+/// A running call: the state that all threads share, and what one thread does of a stage.
 #ifndef ECHELON_WALK_H
 #define ECHELON_WALK_H
 
@@ -8,7 +8,6 @@
 #include "core/session.h"
 #include "core/view.h"
 #include "core/wavefront.h"
-#include "parallel/barrier.h"
 #include "parallel/work_stealing.h"
 
 #include <stdbool.h>
@@ -22,17 +21,15 @@ typedef struct {
     const int32_t *slots, *positions, *depths;
     ech_wavefront wavefront;
     ech_wavefront wavefront_by_depth; ///< for caches that ech_reads_by_depth
-    ech_barrier barrier;
+    int threads;
 } ech_run_state;
 
+/// One thread in a stage.
 typedef struct {
-    ech_run_state *run;
+    const ech_run_state *run;
     char *scratch;
-    uint32_t barriers; ///< barriers passed so far
-    uint32_t loops;    ///< parallel loops begun so far
-    int32_t iteration; ///< finished iterations of the ECH_REPEAT around the current instruction
-    int thread, threads;
-    ech_track *track; ///< this thread's own copy if the call is recorded
+    ech_loop *loop;
+    ech_range rows; ///< the thread's rows of instructions that are divided by rows
 } ech_walk;
 
 static inline ech_view ech_view_of(const ech_run_state *run, int32_t index) {
@@ -49,36 +46,12 @@ static inline ech_view ech_view_of(const ech_run_state *run, int32_t index) {
 
 /// The recurrence of the call at which a cache instruction writes or reads.
 static inline int32_t ech_recurrence(const ech_walk *walk, const ech_instruction *instruction) {
-    return instruction->recurrence < 0 ? walk->iteration : instruction->recurrence;
+    return instruction->recurrence < 0 ? walk->loop->work.iteration : instruction->recurrence;
 }
 
 /// The values of a rotary table that the program needs: ech_session_prepare has made it.
 static inline const float *ech_rope_values(const ech_run_state *run, float base, int32_t dim) {
     return run->session->ropes[ech_rope_index(run->session, base, dim)].values;
-}
-
-static inline void ech_walk_barrier(ech_walk *walk) {
-    ech_barrier_wait(&walk->run->barrier, walk->threads, &walk->barriers);
-}
-
-/// Begins the parallel loop over `count` units of an instruction's work, which take `multiplications` in all. Every
-/// thread has to call this, in the order of the tape.
-static inline ech_loop ech_walk_begin_loop(ech_walk *walk, const ech_instruction *instruction, int64_t count,
-                                           int32_t max_batch, double multiplications) {
-    // Below this, stealing costs more than it saves: the whole instruction takes about 10 µs.
-    const double worth_stealing = 0x1p21;
-    const ech_loop loop = {
-        .deques = walk->run->arena.deques,
-        .epoch = ++walk->loops % ECH_EPOCH_LIMIT,
-        .max_batch = max_batch,
-        .count = count,
-        .thread = walk->thread,
-        .threads = walk->threads,
-        .steals = multiplications >= worth_stealing,
-        .synchronized = instruction->barrier,
-    };
-    ech_loop_begin(&loop);
-    return loop;
 }
 
 #endif

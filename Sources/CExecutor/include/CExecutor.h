@@ -1,8 +1,8 @@
 /// The executor: runs one function of a plan (a tape of instructions) over the rows of a call.
 ///
 /// A *program* is a checked, immutable copy of a function's tape with pointers to its weights. A *session* holds the
-/// state that changes from call to call: the caches of some sequences, and the arena. `ech_run` opens one OpenMP
-/// parallel region in which the threads walk the tape together. Inside it nothing is allocated and no lock is taken.
+/// state that changes from call to call: the caches of some sequences, the arena and a team of threads. `ech_run` has
+/// the team walk along the tape. While it does, nothing is allocated and no lock is taken.
 ///
 /// A row-major buffer of `rows` rows has rows of `width` elements without gaps. bf16 and q8 buffers hold the input of a
 /// matrix product and are *tiled* instead, see ECH_BF16 and ECH_Q8.
@@ -129,21 +129,19 @@ typedef struct {
 enum ech_opcode {
 #define ECH_OPERATION(constant, number, ...) ECH_##constant = number,
 #include "opcodes.def"
-#undef ECH_OPERATION
     ECH_OPCODE_COUNT
 };
 
-/// How threads share the work of an instruction. It decides where barriers are needed.
+/// How threads share the work of an instruction. It decides where barriers are needed. Threads that have finished take
+/// over work of others.
 enum ech_division {
     /// There is nothing to share.
     ECH_BY_NOTHING,
-    /// Each thread has its own contiguous range of the rows, the same in all such instructions.
+    /// Each thread takes some rows, and computes them in all such instructions up to the next barrier.
     ECH_BY_ROWS,
-    /// Each thread reads all rows of in0 and writes some columns of each row of the result. Threads that have finished
-    /// take over work of others. LINEAR_ARGMAX meets at barriers of its own and then writes its result by rows.
+    /// Each thread reads all rows of in0 and writes some columns of each row of the result.
     ECH_BY_OUTPUTS,
-    /// Each thread takes pairs of a head and a block of rows of one slot. Threads that have finished take over work of
-    /// others.
+    /// Each thread takes pairs of a head and a block of rows of one slot.
     ECH_BY_PAIRS,
 };
 
@@ -163,7 +161,7 @@ const ech_opcode_form *ech_opcode_describe(int32_t opcode);
 
 typedef struct {
     int32_t opcode;
-    int32_t barrier;    ///< not 0: all threads finish the instructions before this one before any thread starts it
+    int32_t barrier;    ///< not 0: every unit of the instructions before this one is finished before one of it begins
     int32_t in[5];      ///< buffer indexes; -1 where unused
     int32_t out[2];     ///< buffer indexes; -1 where unused
     int32_t weight[2];  ///< weight indexes; -1 where unused
@@ -244,23 +242,24 @@ void ech_session_destroy(ech_session *session);
 /// A monotonic clock in nanoseconds. Reading it takes about 20 ns and no system call.
 int64_t ech_nanoseconds(void);
 
-/// One execution of an instruction by one thread, on the clock of ech_nanoseconds. The events of a thread have no gaps:
-/// each arrival is the end of the event before, or the track's begin.
+/// Some units of an instruction that one thread computed together, on the clock of ech_nanoseconds. The events of a
+/// thread have no gaps: each arrival is the end of the event before, or the track's begin. A thread that computes no
+/// unit of an instruction has no event of it.
 typedef struct {
     int32_t instruction; ///< its number in the tape
     int32_t iteration;   ///< finished iterations of the loop around it; 0 outside of loops
-    int64_t arrival;     ///< the time at which the thread came to it, or to the barrier before it
-    int64_t start;       ///< the time at which the wait at the barrier was over; the arrival if there was no wait
+    int64_t arrival;     ///< the time at which the thread was free
+    int64_t start;       ///< the time at which it began
     int64_t end;
 } ech_event;
 
-/// The record of one thread, in memory of the caller. A call appends an event for every instruction that the thread
-/// executes (in loops, for every iteration) while there is room, and sets begin and end.
+/// The record of one thread, in memory of the caller. A call appends events while there is room, and sets begin and
+/// end.
 typedef struct {
     ech_event *events;
     int64_t capacity, count; ///< the number of events that fit, and the number of events recorded
     int64_t dropped;         ///< the number of events that did not fit; calls add to it
-    int64_t begin, end;      ///< the last call's first and last moment; both 0 if the call had no such thread
+    int64_t begin, end;      ///< the last call's first and last moment, the same for all its threads; else 0
 } ech_track;
 
 // MARK: Calls
@@ -280,13 +279,23 @@ typedef struct {
 
 /// Runs the program. Before anything is computed, it checks rows, slots (within the session), positions (within the
 /// context, no pair of slot and position twice), depths (at least 0, not rising along a slot) and tokens (within the
-/// embedding's rows), and grows the arena to the call's rows. `threads` is at least 1. Returns false with a message if
-/// something is wrong; caches are then unchanged.
+/// embedding's rows), grows the arena to the call's rows, and starts `threads`, at least 1, unless the session's last
+/// call had as many. Returns false with a message if something is wrong; caches are then unchanged. Also returns false
+/// if the session is stopped.
 bool ech_run(const ech_program *program, ech_session *session, const ech_call *call, int threads,
              char message[ECH_MESSAGE_SIZE]);
 
+/// Makes every call of this process that is running fail soon, and later ones at once. A signal handler may ask for it.
+/// What the rows of a stopped call wrote to caches and results is undefined.
+void ech_stop_calls(void);
+/// Ends what ech_stop_calls began.
+void ech_allow_calls(void);
+bool ech_calls_are_stopped(void);
+
 /// The number of threads that OpenMP would use: OMP_NUM_THREADS, or the machine's cores.
 int ech_default_threads(void);
+/// The number of cores that the system lets this process run on, at least 1.
+int ech_available_cores(void);
 
 #ifdef __cplusplus
 }

@@ -13,31 +13,39 @@ bool ech_check_wavefront_attention(const ech_check *c) {
            ech_same_width(c, ech_out(c, 0)->width, width, "its output");
 }
 
+static const ech_wavefront *wavefront_of(const ech_run_state *run, const ech_instruction *instruction) {
+    return ech_reads_by_depth(&run->session->caches[instruction->cache]) ? &run->wavefront_by_depth : &run->wavefront;
+}
+
+ech_work ech_divide_wavefront_attention(const ech_run_state *run, const ech_instruction *instruction) {
+    const ech_cache_memory *cache = &run->session->caches[instruction->cache];
+    const ech_wavefront *wavefront = wavefront_of(run, instruction);
+    const int32_t max_batch = 4; // taking units costs nothing compared with four of them
+    return (ech_work){.count = (int64_t)wavefront->block_count * cache->heads,
+                      .min_batch = 1,
+                      .max_batch = max_batch,
+                      .steals = ech_is_worth_stealing(2.0 * (double)wavefront->keys * cache->heads * cache->dim)};
+}
+
 void ech_run_wavefront_attention(ech_walk *walk, const ech_instruction *instruction) {
     const ech_run_state *run = walk->run;
     const ech_cache_memory *cache = &run->session->caches[instruction->cache];
-    const ech_wavefront *wavefront = ech_reads_by_depth(cache) ? &run->wavefront_by_depth : &run->wavefront;
     ech_attention_work work = {
         .cache = cache,
         .depth = run->session->depth,
         .row_depths = run->depths,
-        .wavefront = wavefront,
+        .wavefront = wavefront_of(run, instruction),
         .queries = ech_view_of(run, instruction->in[0]),
         .out = ech_view_of(run, instruction->out[0]),
         .scratch = (float *)walk->scratch,
         .context = run->session->context,
         .recurrence = ech_recurrence(walk, instruction),
     };
+    work.read_next = ech_loop_first_end(walk->loop);
     // All blocks of one head come before those of the next head: blocks of one slot read the same keys and values.
-    const int64_t pairs = (int64_t)wavefront->block_count * cache->heads;
-    const int64_t unit = pairs / ECH_UNITS_LIMIT + 1; // 1 except in the largest calls
-    const int32_t max_batch = 4;                      // popping costs nothing compared with four units
-    const ech_loop loop = ech_walk_begin_loop(walk, instruction, (pairs + unit - 1) / unit, max_batch,
-                                              2.0 * (double)wavefront->keys * cache->heads * cache->dim);
-    work.read_next = ech_range_of(loop.count, loop.thread, loop.threads).end * unit;
-    for (ech_range units; ech_pop(&loop, &units);) {
-        work.begin = units.begin * unit;
-        work.end = units.end * unit < pairs ? units.end * unit : pairs;
+    for (ech_range pairs; ech_pop(walk->loop, &pairs);) {
+        work.begin = pairs.begin;
+        work.end = pairs.end;
         run->program->kernels->attention(&work);
     }
 }

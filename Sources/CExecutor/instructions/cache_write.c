@@ -11,8 +11,7 @@ bool ech_check_cache_write(const ech_check *c) {
 }
 
 void ech_run_cache_write(ech_walk *walk, const ech_instruction *instruction) {
-    ech_row_work work;
-    if (!ech_rows_begin(walk, instruction, &work)) return;
+    const ech_row_work work = ech_row_work_of(walk, instruction);
     const ech_run_state *run = walk->run;
     const ech_cache_memory *cache = &run->session->caches[instruction->cache];
     const int32_t recurrence = ech_recurrence(walk, instruction);

@@ -9,8 +9,7 @@ bool ech_check_concat(const ech_check *c) {
 }
 
 void ech_run_concat(ech_walk *walk, const ech_instruction *instruction) {
-    ech_row_work work;
-    if (!ech_rows_begin(walk, instruction, &work)) return;
+    const ech_row_work work = ech_row_work_of(walk, instruction);
     const int64_t a = work.in[0].width, b = work.in[1].width;
     for (int64_t i = work.begin; i < work.end; i++) {
         float *out = (float *)work.out[0].data + i * (a + b);
@@ -47,8 +46,7 @@ static void copy_q8(const ech_row_work *work) {
 }
 
 void ech_run_copy(ech_walk *walk, const ech_instruction *instruction) {
-    ech_row_work work;
-    if (!ech_rows_begin(walk, instruction, &work)) return;
+    const ech_row_work work = ech_row_work_of(walk, instruction);
     const ech_view from = work.in[0], to = work.out[0];
     if (from.data == to.data) return;
     const int64_t bytes = ech_element_bytes_per_row(from.element, from.width);

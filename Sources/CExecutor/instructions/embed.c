@@ -14,8 +14,7 @@ bool ech_check_embed(const ech_check *c) {
 }
 
 void ech_run_embed(ech_walk *walk, const ech_instruction *instruction) {
-    ech_row_work work;
-    if (!ech_rows_begin(walk, instruction, &work)) return;
+    const ech_row_work work = ech_row_work_of(walk, instruction);
     const ech_weight *table = &walk->run->program->weights[instruction->weight[0]];
     const int32_t *tokens = work.in[0].data;
     for (int64_t i = work.begin; i < work.end; i++)

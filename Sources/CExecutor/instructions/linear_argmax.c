@@ -8,39 +8,54 @@ bool ech_check_linear_argmax(const ech_check *c) {
     return true;
 }
 
-/// A thread's best outputs so far: one value for each row, then one column for each row.
-static float *best_values(const ech_run_state *run, int thread) {
-    return (float *)(run->arena.scratch + thread * run->arena.scratch_stride + run->arena.best_offset);
+/// A thread's best outputs so far: the number of the loop that they belong to, in room of 64 bytes; one value for each
+/// row; one column for each row.
+static uint32_t *best_epoch(const ech_run_state *run, int thread) {
+    return (uint32_t *)(run->arena.scratch + thread * run->arena.scratch_stride + run->arena.best_offset);
 }
+
+static float *best_values(const ech_run_state *run, int thread) { return (float *)best_epoch(run, thread) + 16; }
 
 static int32_t *best_columns(const ech_run_state *run, int thread) {
     return (int32_t *)(best_values(run, thread) + run->arena.capacity);
 }
 
+ech_work ech_divide_linear_argmax(const ech_run_state *run, const ech_instruction *instruction) {
+    const ech_product product = ech_product_of(run, instruction);
+    return ech_product_work(&product, product.weight->rows);
+}
+
+/// Starts the thread's best outputs at its first units of a loop.
+static void begin_best(const ech_run_state *run, const ech_loop *loop) {
+    uint32_t *epoch = best_epoch(run, loop->thread);
+    if (*epoch == loop->work.epoch) return;
+    *epoch = loop->work.epoch;
+    for (int32_t i = 0; i < run->call->rows; i++) {
+        best_values(run, loop->thread)[i] = -__builtin_inff();
+        best_columns(run, loop->thread)[i] = -1;
+    }
+}
+
 void ech_run_linear_argmax(ech_walk *walk, const ech_instruction *instruction) {
     const ech_run_state *run = walk->run;
-    const ech_product p = ech_product_of(walk, instruction);
-    const int32_t outputs = p.weight->rows, rows = p.rows, stride = p.max_outputs;
-    float *scratch = (float *)walk->scratch, *values = best_values(run, walk->thread);
-    int32_t *columns = best_columns(run, walk->thread);
-    for (int32_t i = 0; i < rows; i++) {
-        values[i] = -__builtin_inff();
-        columns[i] = -1;
-    }
-    const ech_loop loop = ech_product_begin_loop(walk, instruction, &p, outputs);
-    for (ech_outputs next; ech_next_outputs(&loop, &p, outputs, &next);) {
+    const ech_product p = ech_product_of(run, instruction);
+    const int32_t outputs = p.weight->rows, stride = p.max_outputs;
+    float *scratch = (float *)walk->scratch, *values = best_values(run, walk->loop->thread);
+    int32_t *columns = best_columns(run, walk->loop->thread);
+    begin_best(run, walk->loop);
+    for (ech_outputs next; ech_next_outputs(walk->loop, &p, outputs, &next);) {
         ech_compute(&p, next.first, next.count, scratch, stride);
-        run->program->kernels->best(scratch, stride, rows, next.count, next.first, values, columns);
+        run->program->kernels->best(scratch, stride, p.rows, next.count, next.first, values, columns);
     }
-    ech_walk_barrier(walk);
+}
+
+void ech_combine_linear_argmax(const ech_run_state *run, const ech_instruction *instruction, uint32_t epoch) {
     int32_t *out = ech_view_of(run, instruction->out[0]).data;
-    const ech_range combined = ech_range_of(rows, walk->thread, walk->threads);
-    for (int64_t i = combined.begin; i < combined.end; i++) {
+    for (int32_t i = 0; i < run->call->rows; i++) {
         float value = -__builtin_inff();
         out[i] = -1;
-        for (int thread = 0; thread < walk->threads; thread++)
-            ech_better(best_values(run, thread)[i], best_columns(run, thread)[i], &value, &out[i]);
+        for (int thread = 0; thread < run->threads; thread++)
+            if (*best_epoch(run, thread) == epoch)
+                ech_better(best_values(run, thread)[i], best_columns(run, thread)[i], &value, &out[i]);
     }
-    // The next linear_argmax would overwrite values that another thread still reads.
-    ech_walk_barrier(walk);
 }

@@ -11,7 +11,7 @@ bool ech_check_linear_silu_gate(const ech_check *c) {
 }
 
 /// Computes gate and up of the same columns.
-static void gate_aligned(const ech_product *p, const ech_loop *loop, const ech_kernels *kernels, float *scratch,
+static void gate_aligned(const ech_product *p, ech_loop *loop, const ech_kernels *kernels, float *scratch,
                          ech_view out) {
     const int32_t stride = p->max_outputs;
     float *gate = scratch, *up = scratch + (int64_t)p->rows * stride;
@@ -25,7 +25,7 @@ static void gate_aligned(const ech_product *p, const ech_loop *loop, const ech_k
 
 /// Does the same if the up half begins inside a strip of a packed weight. 32 columns of it are in two strips. The
 /// second one is kept for the next columns.
-static void gate_across_strips(const ech_product *p, const ech_loop *loop, const ech_kernels *kernels, float *scratch,
+static void gate_across_strips(const ech_product *p, ech_loop *loop, const ech_kernels *kernels, float *scratch,
                                ech_view out) {
     const int32_t rows = p->rows, offset = out.width % ECH_STRIP;
     const ptrdiff_t stride = 2 * ECH_STRIP; // both strips side by side, so that a row's columns are contiguous
@@ -48,10 +48,15 @@ static void gate_across_strips(const ech_product *p, const ech_loop *loop, const
         }
 }
 
+ech_work ech_divide_linear_silu_gate(const ech_run_state *run, const ech_instruction *instruction) {
+    const ech_product product = ech_product_of(run, instruction);
+    return ech_product_work(&product, ech_view_of(run, instruction->out[0]).width);
+}
+
 void ech_run_linear_silu_gate(ech_walk *walk, const ech_instruction *instruction) {
-    const ech_product p = ech_product_of(walk, instruction);
+    const ech_product p = ech_product_of(walk->run, instruction);
     const ech_view out = ech_view_of(walk->run, instruction->out[0]);
-    const ech_loop loop = ech_product_begin_loop(walk, instruction, &p, out.width);
     const bool aligned = out.width % p.whole.strip_outputs == 0;
-    (aligned ? gate_aligned : gate_across_strips)(&p, &loop, walk->run->program->kernels, (float *)walk->scratch, out);
+    (aligned ? gate_aligned : gate_across_strips)(&p, walk->loop, walk->run->program->kernels, (float *)walk->scratch,
+                                                  out);
 }

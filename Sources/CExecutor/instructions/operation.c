@@ -55,7 +55,16 @@ const ech_operation ech_operations[ECH_OPCODE_COUNT] = {
         .run = ech_run_##run_,                                                                                         \
     },
 #include "opcodes.def"
-#undef ECH_OPERATION
+};
+
+const ech_divide ech_divisions[ECH_OPCODE_COUNT] = {
+#define ECH_DIVIDED(constant, name) [ECH_##constant] = ech_divide_##name,
+#include "opcodes.def"
+};
+
+const ech_combine ech_combinations[ECH_OPCODE_COUNT] = {
+#define ECH_COMBINED(constant, name) [ECH_##constant] = ech_combine_##name,
+#include "opcodes.def"
 };
 
 const ech_opcode_form *ech_opcode_describe(int32_t opcode) {

@@ -37,16 +37,27 @@ typedef struct {
     /// Checks widths and constants of an instruction whose operands exist and have the right elements, and notes in the
     /// program what it needs.
     bool (*check)(const ech_check *check);
+    /// Computes the walk's rows, or the units that it pops from the walk's loop.
     void (*run)(ech_walk *walk, const ech_instruction *instruction);
 } ech_operation;
 
+/// The units of work of an instruction that is divided by outputs or pairs.
+typedef ech_work (*ech_divide)(const ech_run_state *run, const ech_instruction *instruction);
+/// Puts together what threads have found in the units of loop number `epoch`.
+typedef void (*ech_combine)(const ech_run_state *run, const ech_instruction *instruction, uint32_t epoch);
+
 extern const ech_operation ech_operations[ECH_OPCODE_COUNT];
+extern const ech_divide ech_divisions[ECH_OPCODE_COUNT];     ///< NULL for other instructions
+extern const ech_combine ech_combinations[ECH_OPCODE_COUNT]; ///< NULL if there is nothing to combine
 
 #define ECH_OPERATION(constant, number, name, in, out, weights, cache, integers, floats, division, check, run)         \
     bool ech_check_##check(const ech_check *c);                                                                        \
     void ech_run_##run(ech_walk *walk, const ech_instruction *instruction);
+#define ECH_DIVIDED(constant, name)                                                                                    \
+    ech_work ech_divide_##name(const ech_run_state *run, const ech_instruction *instruction);
+#define ECH_COMBINED(constant, name)                                                                                   \
+    void ech_combine_##name(const ech_run_state *run, const ech_instruction *instruction, uint32_t epoch);
 #include "opcodes.def"
-#undef ECH_OPERATION
 
 // MARK: Checks
 

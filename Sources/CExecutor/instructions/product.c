@@ -5,8 +5,7 @@
 /// cache, or nearly, from one strip to the next.
 enum { ROWS_OF_ONE_UNIT = 32 };
 
-ech_product ech_product_of(const ech_walk *walk, const ech_instruction *instruction) {
-    const ech_run_state *run = walk->run;
+ech_product ech_product_of(const ech_run_state *run, const ech_instruction *instruction) {
     const ech_weight *weight = &run->program->weights[instruction->weight[0]];
     const ech_format_record *format = ech_formats[weight->format];
     const ech_view input = ech_view_of(run, instruction->in[0]);
@@ -23,10 +22,11 @@ ech_product ech_product_of(const ech_walk *walk, const ech_instruction *instruct
     };
 }
 
-ech_loop ech_product_begin_loop(ech_walk *walk, const ech_instruction *instruction, const ech_product *product,
-                                int64_t outputs) {
-    return ech_walk_begin_loop(walk, instruction, (outputs + product->unit - 1) / product->unit, product->max_units,
-                               (double)outputs * product->weight->columns * product->rows);
+ech_work ech_product_work(const ech_product *product, int64_t outputs) {
+    return (ech_work){.count = (outputs + product->unit - 1) / product->unit,
+                      .min_batch = 1,
+                      .max_batch = product->max_units,
+                      .steals = ech_is_worth_stealing((double)outputs * product->weight->columns * product->rows)};
 }
 
 void ech_need_outputs(const ech_check *c, int32_t count) {

@@ -30,15 +30,13 @@ typedef struct {
     int32_t first, count;
 } ech_outputs;
 
-ech_product ech_product_of(const ech_walk *walk, const ech_instruction *instruction);
+ech_product ech_product_of(const ech_run_state *run, const ech_instruction *instruction);
 
-/// Begins the parallel loop over the first `outputs` outputs.
-ech_loop ech_product_begin_loop(ech_walk *walk, const ech_instruction *instruction, const ech_product *product,
-                                int64_t outputs);
+/// The units of the first `outputs` outputs.
+ech_work ech_product_work(const ech_product *product, int64_t outputs);
 
 /// Takes the thread's next outputs of the first `outputs` ones; false after the last.
-static inline bool ech_next_outputs(const ech_loop *loop, const ech_product *product, int32_t outputs,
-                                    ech_outputs *next) {
+static inline bool ech_next_outputs(ech_loop *loop, const ech_product *product, int32_t outputs, ech_outputs *next) {
     ech_range units;
     if (!ech_pop(loop, &units)) return false;
     next->first = (int32_t)units.begin * product->unit;

@@ -52,13 +52,11 @@ static void fetch_places(const ech_projection *p, int32_t first, int32_t count) 
     }
 
 /// Divides the outputs in the product's units.
-static void project_units(ech_walk *walk, const ech_instruction *instruction, const ech_projection *p,
-                          const ech_product *product) {
+static void project_units(ech_walk *walk, const ech_projection *p, const ech_product *product) {
     const ech_kernels *kernels = walk->run->program->kernels;
     const int32_t outputs = product->weight->rows, stride = product->max_outputs, dim = p->cache->dim;
     float *scratch = (float *)walk->scratch;
-    const ech_loop loop = ech_product_begin_loop(walk, instruction, product, outputs);
-    for (ech_outputs next; ech_next_outputs(&loop, product, outputs, &next);) {
+    for (ech_outputs next; ech_next_outputs(walk->loop, product, outputs, &next);) {
         FOR_PARTS(dim, next, fetch_places(p, next.first + j, part))
         ech_compute(product, next.first, next.count, scratch, stride);
         FOR_PARTS(dim, next, kernels->place_projected(p, scratch + j, stride, next.first + j, part))
@@ -81,13 +79,18 @@ static void project_head(const ech_kernels *kernels, const ech_projection *p, co
 
 /// Divides the outputs in whole heads, whose scales need all columns. Two heads may share a strip, which is computed
 /// twice.
-static void project_heads(ech_walk *walk, const ech_instruction *instruction, const ech_projection *p,
-                          const ech_product *product) {
-    const int32_t outputs = product->weight->rows, dim = p->cache->dim, max_batch = 1;
-    const ech_loop loop = ech_walk_begin_loop(walk, instruction, outputs / dim, max_batch,
-                                              (double)outputs * product->weight->columns * product->rows);
-    for (ech_range head; ech_pop(&loop, &head);)
-        project_head(walk->run->program->kernels, p, product, (int32_t)head.begin * dim, (float *)walk->scratch);
+static void project_heads(ech_walk *walk, const ech_projection *p, const ech_product *product) {
+    for (ech_range head; ech_pop(walk->loop, &head);)
+        project_head(walk->run->program->kernels, p, product, (int32_t)head.begin * p->cache->dim,
+                     (float *)walk->scratch);
+}
+
+ech_work ech_divide_project_rope_write(const ech_run_state *run, const ech_instruction *instruction) {
+    const ech_cache_memory *cache = &run->session->caches[instruction->cache];
+    const ech_product product = ech_product_of(run, instruction);
+    ech_work work = ech_product_work(&product, product.weight->rows);
+    if (ech_cache_is_scaled(cache)) work.count = product.weight->rows / cache->dim, work.max_batch = 1;
+    return work;
 }
 
 void ech_run_project_rope_write(ech_walk *walk, const ech_instruction *instruction) {
@@ -102,7 +105,7 @@ void ech_run_project_rope_write(ech_walk *walk, const ech_instruction *instructi
                               .queries = ech_view_of(run, instruction->out[0]),
                               .rows = run->call->rows,
                               .recurrence = ech_recurrence(walk, instruction)};
-    const ech_product product = ech_product_of(walk, instruction);
-    if (ech_cache_is_scaled(cache)) project_heads(walk, instruction, &p, &product);
-    else project_units(walk, instruction, &p, &product);
+    const ech_product product = ech_product_of(run, instruction);
+    if (ech_cache_is_scaled(cache)) project_heads(walk, &p, &product);
+    else project_units(walk, &p, &product);
 }

@@ -2,39 +2,35 @@
 #include "instructions/rows.h"
 #include "instructions/operation.h"
 
-bool ech_rows_begin(ech_walk *walk, const ech_instruction *instruction, ech_row_work *work) {
+ech_row_work ech_row_work_of(const ech_walk *walk, const ech_instruction *instruction) {
     const ech_run_state *run = walk->run;
-    const ech_range range = ech_range_of(run->call->rows, walk->thread, walk->threads);
-    if (range.begin == range.end) return false;
-    *work = (ech_row_work){
+    ech_row_work work = {
         .scratch = (float *)walk->scratch,
         .heads = instruction->i0,
         .constant = instruction->f0,
-        .begin = (int32_t)range.begin,
-        .end = (int32_t)range.end,
+        .begin = (int32_t)walk->rows.begin,
+        .end = (int32_t)walk->rows.end,
     };
-    for (int k = 0; k < 5 && instruction->in[k] >= 0; k++) work->in[k] = ech_view_of(run, instruction->in[k]);
-    for (int k = 0; k < 2 && instruction->out[k] >= 0; k++) work->out[k] = ech_view_of(run, instruction->out[k]);
+    for (int k = 0; k < 5 && instruction->in[k] >= 0; k++) work.in[k] = ech_view_of(run, instruction->in[k]);
+    for (int k = 0; k < 2 && instruction->out[k] >= 0; k++) work.out[k] = ech_view_of(run, instruction->out[k]);
     for (int k = 0; k < 2 && instruction->weight[k] >= 0; k++)
-        work->weight[k] = run->program->weights[instruction->weight[k]].data;
-    return true;
+        work.weight[k] = run->program->weights[instruction->weight[k]].data;
+    return work;
 }
 
 void ech_run_row_kernel(ech_walk *walk, const ech_instruction *instruction) {
-    ech_row_work work;
-    if (ech_rows_begin(walk, instruction, &work)) walk->run->program->kernels->row[instruction->opcode](&work);
+    const ech_row_work work = ech_row_work_of(walk, instruction);
+    walk->run->program->kernels->row[instruction->opcode](&work);
 }
 
 void ech_run_slice(ech_walk *walk, const ech_instruction *instruction) {
-    ech_row_work work;
-    if (!ech_rows_begin(walk, instruction, &work)) return;
+    ech_row_work work = ech_row_work_of(walk, instruction);
     work.from = instruction->i0;
     walk->run->program->kernels->row[ECH_SLICE](&work);
 }
 
 void ech_run_rope(ech_walk *walk, const ech_instruction *instruction) {
-    ech_row_work work;
-    if (!ech_rows_begin(walk, instruction, &work)) return;
+    ech_row_work work = ech_row_work_of(walk, instruction);
     work.rope = ech_rope_values(walk->run, instruction->f0, work.in[0].width / instruction->i0);
     walk->run->program->kernels->row[ECH_ROPE](&work);
 }

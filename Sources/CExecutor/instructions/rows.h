@@ -1,4 +1,4 @@
-/// Instructions that are divided by rows: each thread computes the same rows in all of them.
+/// Instructions that are divided by rows.
 #ifndef ECHELON_ROWS_H
 #define ECHELON_ROWS_H
 
@@ -6,9 +6,7 @@
 #include "core/kernels.h"
 #include "core/walk.h"
 
-#include <stdbool.h>
-
-/// The operands of an instruction and the calling thread's rows; false if it has none.
-bool ech_rows_begin(ech_walk *walk, const ech_instruction *instruction, ech_row_work *work);
+/// The operands of an instruction and the walk's rows.
+ech_row_work ech_row_work_of(const ech_walk *walk, const ech_instruction *instruction);
 
 #endif

@@ -4,6 +4,7 @@
 #define ECHELON_OMP_H
 
 extern int omp_get_max_threads(void);
+extern int omp_get_num_procs(void);
 extern int omp_get_num_threads(void);
 extern int omp_get_thread_num(void);
 

@@ -110,6 +110,38 @@ static bool check_tape(ech_program *program, char *message) {
     return true;
 }
 
+// MARK: Stages
+
+static bool is_divided_by_rows(const ech_instruction *instruction) {
+    return ech_operations[instruction->opcode].form.division == ECH_BY_ROWS;
+}
+
+/// Divides a checked tape into stages. Loops begin and end with one.
+static void find_stages(ech_program *program) {
+    ech_stage *stages = program->stages;
+    int32_t count = 0, body_end = 0; // the instruction after the last loop's body
+    for (int32_t i = 0; i < program->instruction_count; i++) {
+        const ech_instruction *instruction = &program->instructions[i];
+        const bool joins = i > 0 && i != body_end && !instruction->barrier && is_divided_by_rows(instruction) &&
+                           is_divided_by_rows(instruction - 1);
+        if (joins) {
+            stages[count - 1].end = i + 1;
+            continue;
+        }
+        const bool repeats = instruction->opcode == ECH_REPEAT;
+        stages[count++] = (ech_stage){.begin = i, .end = repeats ? i : i + 1};
+        if (repeats) body_end = i + 1 + instruction->i0;
+    }
+    program->stage_count = count;
+    for (int32_t repeat = 0; repeat < count; repeat++) {
+        if (stages[repeat].begin < stages[repeat].end) continue;
+        const int32_t end = stages[repeat].begin + 1 + program->instructions[stages[repeat].begin].i0;
+        int32_t loop_end = repeat + 1;
+        while (loop_end < count && stages[loop_end].begin < end) loop_end++;
+        for (int32_t i = repeat; i < loop_end; i++) stages[i].loop_begin = repeat + 1, stages[i].loop_end = loop_end;
+    }
+}
+
 // MARK: Creation
 
 /// Zeroed memory for a table, NULL if there is none or the count is out of range. It has room for one entry more, so
@@ -147,6 +179,7 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
     if (program) {
         *program = (ech_program){
             .instructions = copied(instructions, instruction_count, sizeof *instructions),
+            .stages = room_for(instruction_count, sizeof(ech_stage)),
             .buffers = copied(buffers, buffer_count, sizeof *buffers),
             .weights = copied(weights, weight_count, sizeof *weights),
             .caches = copied(caches, cache_count, sizeof *caches),
@@ -168,8 +201,8 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
         for (int32_t format = 0; format < ECH_FORMAT_COUNT; format++)
             program->strips[format] = ech_format_kernel(format, isa);
     }
-    if (!program || !program->instructions || !program->buffers || !program->weights || !program->caches ||
-        !program->token_limit || !program->ropes) {
+    if (!program || !program->instructions || !program->stages || !program->buffers || !program->weights ||
+        !program->caches || !program->token_limit || !program->ropes) {
         ech_fail(message,
                  "The plan's tables (%d instructions, %d buffers, %d weights, %d caches) are out of range or do "
                  "not fit in memory.",
@@ -183,12 +216,14 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
         ech_program_destroy(program);
         return NULL;
     }
+    find_stages(program);
     return program;
 }
 
 void ech_program_destroy(ech_program *program) {
     if (!program) return;
     free(program->instructions);
+    free(program->stages);
     free(program->buffers);
     free(program->weights);
     free(program->caches);

@@ -1,14 +1,28 @@
-/// Calls: checks one, then walks the tape with all threads.
+/// Calls: checks one, then has a team of threads walk along its tape, stage by stage.
 #include "core/failure.h"
 #include "core/walk.h"
 #include "instructions/operation.h"
 #include "machine/amx.h"
 #include "parallel/omp.h"
 #include "parallel/profile.h"
+#include "parallel/team.h"
 
 #include <limits.h>
 
 int ech_default_threads(void) { return ech_max(1, ech_min(omp_get_max_threads(), ECH_THREADS_LIMIT)); }
+
+int ech_available_cores(void) { return ech_max(1, omp_get_num_procs()); }
+
+// MARK: Stopping
+
+/// Whether calls end before their time. The only state of the process: a signal means all of it.
+static struct { _Alignas(ECH_APART) atomic_bool flag; } calls_are_stopped;
+
+void ech_stop_calls(void) { atomic_store(&calls_are_stopped.flag, true); }
+
+void ech_allow_calls(void) { atomic_store(&calls_are_stopped.flag, false); }
+
+bool ech_calls_are_stopped(void) { return atomic_load(&calls_are_stopped.flag); }
 
 // MARK: Checks
 
@@ -137,64 +151,131 @@ static void begin_depths(const ech_run_state *run, ech_session *session) {
     }
 }
 
-static void end_depths(const ech_run_state *run, ech_session *session) {
+/// The rows have had `recurrences` more.
+static void end_depths(const ech_run_state *run, ech_session *session, int32_t recurrences) {
     if (!uses_recurrent(run->program)) return;
     for (int32_t i = 0; i < run->call->rows; i++)
         session->depth[(int64_t)run->slots[i] * session->context + run->positions[i]] =
-            run->program->writes_recurrent ? run->depths[i] + run->call->recurrences : run->arena.saved_depth[i];
+            run->program->writes_recurrent ? run->depths[i] + recurrences : run->arena.saved_depth[i];
 }
 
 // MARK: The tape
 
-static inline void perform(ech_walk *walk, const ech_instruction *instruction) {
+/// A call as a team's job. Nothing in it changes while the call runs, and it is apart from the caller's stack, which
+/// does.
+typedef struct {
+    _Alignas(ECH_APART) ech_job job;
+    ech_run_state run;
+    char apart[ECH_APART];
+} tape_job;
+
+static const ech_instruction *first_instruction(const ech_run_state *run, int32_t stage) {
+    return &run->program->instructions[run->program->stages[stage].begin];
+}
+
+/// Moves to the next stage that has work; false after the last.
+static bool next_stage(const ech_run_state *run, ech_work *at) {
+    const ech_program *program = run->program;
+    const int32_t recurrences = run->call->recurrences;
+    for (;;) {
+        const ech_stage *before = at->stage >= 0 ? &program->stages[at->stage] : NULL;
+        at->stage++;
+        if (before && at->stage == before->loop_end) {
+            if (++at->iteration < recurrences) at->stage = before->loop_begin;
+            else at->iteration = 0;
+        }
+        if (at->stage == program->stage_count) return false;
+        const ech_stage *stage = &program->stages[at->stage];
+        if (stage->begin < stage->end) return true;
+        // A loop without iterations is left out.
+        if (recurrences == 0) at->stage = stage->loop_end - 1;
+    }
+}
+
+/// The numbers that an instruction divided by rows writes for each row, or reads if it writes none.
+static int64_t width_of(const ech_program *program, const ech_instruction *instruction) {
+    const int32_t buffer = instruction->out[0] < 0 ? instruction->in[0] : instruction->out[0];
+    return program->buffers[buffer].width;
+}
+
+static ech_work divide_rows(const ech_run_state *run, const ech_stage *stage) {
+    // A thread that takes fewer rows spends more on taking them than on computing them in a small model; one that takes
+    // more keeps others waiting in a large one.
+    const int32_t min_batch = 8, max_batch = 16;
+    // Less takes about a microsecond, of which two threads would save half and spend as much on meeting.
+    const int64_t worth_sharing = 2048;
+    int64_t numbers = 0;
+    for (int32_t i = stage->begin; i < stage->end; i++)
+        numbers += run->call->rows * width_of(run->program, &run->program->instructions[i]);
+    return (ech_work){
+        .count = run->call->rows, .min_batch = min_batch, .max_batch = max_batch, .alone = numbers < worth_sharing};
+}
+
+static bool open_stage(ech_job *job, ech_work *work) {
+    const ech_run_state *run = &((tape_job *)job)->run;
+    if (work->stage >= 0) {
+        const ech_instruction *finished = first_instruction(run, work->stage);
+        const ech_combine combine = ech_combinations[finished->opcode];
+        if (combine) combine(run, finished, work->epoch);
+    }
+    ech_work next = {.stage = work->stage, .iteration = work->iteration, .epoch = work->epoch};
+    if (!next_stage(run, &next)) return false;
+    const ech_instruction *instruction = first_instruction(run, next.stage);
+    const ech_divide divide = ech_divisions[instruction->opcode];
+    *work = divide ? divide(run, instruction) : divide_rows(run, &run->program->stages[next.stage]);
+    work->stage = next.stage;
+    work->iteration = next.iteration;
+    work->epoch = next.epoch;
+    return true;
+}
+
+static inline void perform(ech_walk *walk, int32_t index) {
+    const ech_instruction *instruction = &walk->run->program->instructions[index];
     ech_operations[instruction->opcode].run(walk, instruction);
 }
 
-static inline void execute(ech_walk *walk, int32_t index) {
-    const ech_instruction *instruction = &walk->run->program->instructions[index];
-    if (instruction->barrier) ech_walk_barrier(walk);
-    perform(walk, instruction);
-}
-
-/// Reads the clock only once if there is no wait: the end of one instruction is the arrival at the next.
-static inline void execute_recorded(ech_walk *walk, int32_t index) {
-    const ech_instruction *instruction = &walk->run->program->instructions[index];
-    ech_track *track = walk->track;
-    ech_event event = {.instruction = index, .iteration = walk->iteration, .arrival = track->end, .start = track->end};
-    if (instruction->barrier && walk->threads > 1) {
-        ech_walk_barrier(walk);
-        event.start = ech_nanoseconds();
-    }
-    perform(walk, instruction);
+/// Reads the clock before an instruction only if the thread has waited since the one before.
+static void perform_recorded(ech_walk *walk, int32_t index) {
+    const ech_run_state *run = walk->run;
+    ech_track *track = &run->arena.tracks[walk->loop->thread].track;
+    const bool waited = run->threads > 1 && index == run->program->stages[walk->loop->work.stage].begin;
+    ech_event event = {.instruction = index,
+                       .iteration = walk->loop->work.iteration,
+                       .arrival = track->end,
+                       .start = waited ? ech_nanoseconds() : track->end};
+    perform(walk, index);
     event.end = track->end = ech_nanoseconds();
     ech_track_append(track, event);
 }
 
-/// The order of instructions. Compiled for each way to execute one, so that recording costs nothing when it is off.
-static inline __attribute__((always_inline)) void follow_tape(ech_walk *walk,
-                                                              void (*execute_one)(ech_walk *, int32_t)) {
-    const ech_program *program = walk->run->program;
-    const int32_t recurrences = walk->run->call->recurrences;
-    for (int32_t i = 0; i < program->instruction_count; i++) {
-        execute_one(walk, i);
-        if (program->instructions[i].opcode != ECH_REPEAT) continue;
-        const int32_t end = i + 1 + program->instructions[i].i0;
-        for (walk->iteration = 0; walk->iteration < recurrences; walk->iteration++)
-            for (int32_t j = i + 1; j < end; j++) execute_one(walk, j);
-        walk->iteration = 0;
-        i = end - 1;
+static void run_stage(ech_job *job, ech_loop *loop) {
+    const ech_run_state *run = &((tape_job *)job)->run;
+    const ech_stage *stage = &run->program->stages[loop->work.stage];
+    ech_walk walk = {
+        .run = run, .scratch = run->arena.scratch + loop->thread * run->arena.scratch_stride, .loop = loop};
+    void (*const perform_one)(ech_walk *, int32_t) = run->call->tracks ? perform_recorded : perform;
+    if (ech_divisions[first_instruction(run, loop->work.stage)->opcode]) {
+        perform_one(&walk, stage->begin);
+        return;
     }
+    while (ech_pop(loop, &walk.rows))
+        for (int32_t i = stage->begin; i < stage->end; i++) perform_one(&walk, i);
 }
 
-static void walk_tape(ech_walk *walk) { follow_tape(walk, execute); }
+static void begin_tracks(const ech_call *call, const ech_arena *arena, int threads) {
+    const int64_t now = ech_nanoseconds();
+    for (int i = 0; i < call->track_count; i++) call->tracks[i].begin = call->tracks[i].end = i < threads ? now : 0;
+    for (int i = 0; i < threads; i++) arena->tracks[i].track = call->tracks[i];
+}
 
-/// Records on a copy of the thread's track, so that threads do not write to each other's cache lines.
-static void walk_tape_recorded(ech_walk *walk) {
-    ech_track track = walk->run->call->tracks[walk->thread];
-    track.begin = track.end = ech_nanoseconds();
-    walk->track = &track;
-    follow_tape(walk, execute_recorded);
-    walk->run->call->tracks[walk->thread] = track;
+/// The end of the last event is the end of all tracks.
+static void end_tracks(const ech_call *call, const ech_arena *arena, int threads) {
+    int64_t end = 0;
+    for (int i = 0; i < threads; i++) end = arena->tracks[i].track.end > end ? arena->tracks[i].track.end : end;
+    for (int i = 0; i < threads; i++) {
+        call->tracks[i] = arena->tracks[i].track;
+        call->tracks[i].end = end;
+    }
 }
 
 bool ech_run(const ech_program *program, ech_session *session, const ech_call *call, int threads,
@@ -203,29 +284,29 @@ bool ech_run(const ech_program *program, ech_session *session, const ech_call *c
     if (!check_call(program, session, call, threads, message) ||
         !ech_session_prepare(session, program, call, threads, &arena, message))
         return false;
-    ech_run_state run = {
-        .program = program,
-        .session = session,
-        .call = call,
-        .arena = arena,
-        .slots = program->slots_parameter < 0 ? NULL : call->parameters[program->slots_parameter],
-        .positions = program->positions_parameter < 0 ? NULL : call->parameters[program->positions_parameter],
-        .depths = program->depths_parameter < 0 ? NULL : call->parameters[program->depths_parameter],
+    tape_job job = {
+        .job = {.next = open_stage,
+                .run = run_stage,
+                .begin = ech_amx_thread_begin,
+                .end = ech_amx_thread_end,
+                .isa = program->isa,
+                .rows = call->rows,
+                .stop = &calls_are_stopped.flag},
+        .run = {.program = program,
+                .session = session,
+                .call = call,
+                .arena = arena,
+                .slots = program->slots_parameter < 0 ? NULL : call->parameters[program->slots_parameter],
+                .positions = program->positions_parameter < 0 ? NULL : call->parameters[program->positions_parameter],
+                .depths = program->depths_parameter < 0 ? NULL : call->parameters[program->depths_parameter],
+                .threads = threads},
     };
-    if (run.slots && !order_rows(&run, message)) return false;
-    for (int i = 0; call->tracks && i < threads; i++) call->tracks[i].begin = call->tracks[i].end = 0;
-    begin_depths(&run, session);
-#pragma omp parallel num_threads(threads)
-    {
-        // OpenMP may grant fewer threads than asked for.
-        const int thread = omp_get_thread_num(), count = omp_get_num_threads();
-        ech_walk walk = {
-            .run = &run, .scratch = arena.scratch + thread * arena.scratch_stride, .thread = thread, .threads = count};
-        ech_amx_thread_begin(program->isa, call->rows);
-        if (call->tracks) walk_tape_recorded(&walk);
-        else walk_tape(&walk);
-        ech_amx_thread_end(program->isa);
-    }
-    end_depths(&run, session);
-    return true;
+    if (job.run.slots && !order_rows(&job.run, message)) return false;
+    begin_depths(&job.run, session);
+    if (call->tracks) begin_tracks(call, &arena, threads);
+    ech_team_run(session->team, &job.job);
+    if (call->tracks) end_tracks(call, &arena, threads);
+    const bool stopped = ech_calls_are_stopped();
+    end_depths(&job.run, session, stopped ? 0 : call->recurrences);
+    return !stopped || ech_fail(message, "The call was stopped.");
 }

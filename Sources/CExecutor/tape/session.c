@@ -1,5 +1,5 @@
 /// Sessions: the memory that outlives a call. Everything is mapped, so that memory that is never written costs nothing.
-/// It is mapped before a parallel region begins.
+/// It is mapped before threads begin a call.
 #define _DEFAULT_SOURCE
 #include "core/session.h"
 #include "core/arithmetic.h"
@@ -146,6 +146,7 @@ ech_session *ech_session_create(const ech_cache *caches, int32_t cache_count, in
 
 void ech_session_destroy(ech_session *session) {
     if (!session) return;
+    ech_team_destroy(session->team);
     unmap(&session->cache_memory);
     unmap(&session->arena);
     for (int32_t i = 0; i < session->rope_count; i++) free(session->ropes[i].values);
@@ -207,11 +208,20 @@ static bool prepare_ropes(ech_session *session, const ech_program *program, cons
     return true;
 }
 
+// MARK: Threads
+
+static bool prepare_team(ech_session *session, int threads, char *message) {
+    if (session->team && ech_team_threads(session->team) == threads) return true;
+    ech_team_destroy(session->team);
+    session->team = ech_team_create(threads);
+    return session->team || ech_fail(message, "The system refuses to start %d threads; use fewer.", threads);
+}
+
 // MARK: Arena
 
 bool ech_session_prepare(ech_session *session, const ech_program *program, const ech_call *call, int threads,
                          ech_arena *arena, char *message) {
-    if (!prepare_ropes(session, program, call, message)) return false;
+    if (!prepare_team(session, threads, message) || !prepare_ropes(session, program, call, message)) return false;
     const ech_scratch_need *need = &program->scratch;
     const int64_t capacity = ech_round_up(call->rows, 16);
     // Room between two threads' scratch, so that prefetching in one does not take lines from the next.
@@ -220,7 +230,7 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
     bool fits = add_product(&work, need->per_row, capacity, 1, 1);
     if (work < need->fixed) work = need->fixed;
     work = ech_round_up(work, 64);
-    scratch = work + (need->best ? ech_round_up(capacity * 8, 64) : 0);
+    scratch = work + (need->best ? 64 + ech_round_up(capacity * 8, 64) : 0);
     scratch = ech_round_up(scratch, thread_alignment);
     fits = fits && add_product(&total, program->arena_bytes_per_row, capacity, 1, 1);
     const int64_t scratch_begin = total;
@@ -232,8 +242,8 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
     fits = fits && add_product(&total, capacity, sizeof(ech_ordered_row), 1, 1);
     const int64_t blocks_begin = total;
     fits = fits && add_product(&total, capacity, sizeof(ech_row_block), 2, 1);
-    const int64_t deques_begin = total = ech_round_up(total, sizeof(ech_deque));
-    fits = fits && add_product(&total, sizeof(ech_deque), threads, 1, 1);
+    const int64_t tracks_begin = total = ech_round_up(total, sizeof(ech_running_track));
+    fits = fits && add_product(&total, sizeof(ech_running_track), threads, 1, 1);
     if (!fits) return ech_fail(message, "A call of %d rows needs more memory than there can be.", call->rows);
     if (total > session->arena.bytes) {
         ech_mapping larger;
@@ -250,10 +260,8 @@ bool ech_session_prepare(ech_session *session, const ech_program *program, const
         .saved_depth = (int32_t *)(data + saved_begin),
         .ordered_rows = (ech_ordered_row *)(data + ordered_begin),
         .row_blocks = (ech_row_block *)(data + blocks_begin),
-        .deques = (ech_deque *)(data + deques_begin),
+        .tracks = (ech_running_track *)(data + tracks_begin),
         .capacity = (int32_t)capacity,
     };
-    // Words of an earlier call could have an epoch of this one.
-    for (int i = 0; i < threads; i++) atomic_init(&arena->deques[i].word, 0);
     return true;
 }

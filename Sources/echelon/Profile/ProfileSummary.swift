@@ -65,10 +65,11 @@ private struct ProfileSums {
             function.maxRows = max(function.maxRows, call.rows)
             function.ms += Double(call.end - call.start) / 1e6
             // All threads share an instruction, so its cost counts once.
-            for event in recorder.events(of: call, thread: 0) {
-                let cost = costs[event.instruction]
-                kinds[instructions[event.instruction].opcode.name, default: .init(bytes: 0, floorMs: 0)].add(cost)
-                function.floorMs += cost.floorMs
+            let executions = recorder.executions(of: call, instructions: instructions.count)
+            for (number, count) in executions.enumerated() where count > 0 {
+                kinds[instructions[number].opcode.name, default: .init(bytes: 0, floorMs: 0)]
+                    .add(costs[number], times: count)
+                function.floorMs += Double(count) * costs[number].floorMs
             }
             functions[call.function] = function
             events += (0..<call.threads).map { recorder.events(of: call, thread: $0).count }.reduce(0, +)
@@ -77,8 +78,8 @@ private struct ProfileSums {
 }
 
 extension InstructionCosts.Cost {
-    fileprivate mutating func add(_ other: Self) {
-        bytes += other.bytes
-        floorMs += other.floorMs
+    fileprivate mutating func add(_ other: Self, times count: Int) {
+        bytes += count * other.bytes
+        floorMs += Double(count) * other.floorMs
     }
 }

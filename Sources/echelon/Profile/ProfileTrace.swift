@@ -97,10 +97,10 @@ struct ProfileTrace {
         of call: ExecutionRecorder.Call, thread: Int, to writer: inout TimelineWriter
     ) throws {
         let wait = recorder.waitAtEnd(of: call, thread: thread)
-        guard wait > 0, let last = recorder.events(of: call, thread: thread).last else { return }
+        guard wait > 0 else { return }
         try writer.event(
-            name: "\"end of call\"", category: .barrier, track: Self.track(ofThread: thread), from: last.end,
-            to: last.end + wait, arguments: TimelineArguments())
+            name: "\"end of call\"", category: .barrier, track: Self.track(ofThread: thread),
+            from: call.tape.upperBound - wait, to: call.tape.upperBound, arguments: TimelineArguments())
     }
 
     private mutating func labels(of function: ScheduledFunction, at index: Int) -> [Label] {
