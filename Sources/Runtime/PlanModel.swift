@@ -68,7 +68,7 @@ public final class PlanModel: RecurrentModel {
     public func reset(slot: Int) { written[slot] = 0 }
 
     /// Records what the threads do in every call from now on, which slows a call by 20 to 80 ns per instruction.
-    /// - Parameter eventsPerThread: the maximum number of executions to record, at 32 bytes each for every thread.
+    /// - Parameter eventsPerThread: the maximum number of events to record, at 32 bytes each for every thread.
     /// - Throws: ``RuntimeError`` if that is less than 1, or more than memory should hold.
     public func startRecording(eventsPerThread: Int) throws -> ExecutionRecorder {
         let recorder = try ExecutionRecorder(threads: threads, eventsPerThread: eventsPerThread)
@@ -86,14 +86,18 @@ public final class PlanModel: RecurrentModel {
         let function = try program(for: call).program.function
         let outer = recorder
         defer { recorder = outer }
-        let own = try startRecording(eventsPerThread: function.executions(recurrences: call.recurrences).reduce(0, +))
+        let executions = function.executions(recurrences: call.recurrences).reduce(0, +)
+        // A thread may come to an instruction several times: with eight rows or more each time, or with half of what
+        // another thread has left.
+        let own = try startRecording(eventsPerThread: executions * (call.tokens.count / 8 + 16))
         let result = try evaluate(call)
         return (result, ExecutionProfile(own, of: plan))
     }
 
     /// Evaluates the rows of `call`, and writes their keys and values to the caches.
     /// - Throws: ``RuntimeError`` when the call does not fit the model (its rows, slots, positions, tokens or sizes) or
-    ///   the plan is malformed. The model stays usable.
+    ///   the plan is malformed. The model stays usable. ``CallStopped`` after a request; what the call's rows wrote is
+    ///   then undefined.
     public func evaluate(_ call: RaggedCall) throws -> ModelResult {
         let rows = call.tokens.count
         let extents = try check(call)
@@ -115,7 +119,7 @@ public final class PlanModel: RecurrentModel {
     private func run(_ program: Program, _ call: RaggedCall, tracks: UnsafeMutableBufferPointer<ech_track>?) throws {
         try withParameters(of: call, function: program.function) { parameters in
             let resultPointers: [UnsafeMutableRawPointer?] = results.map(\.start)
-            let _: Bool = try reportingErrors { message in
+            let finished: Bool = try reportingErrors { message in
                 var arguments = ech_call(
                     rows: Int32(call.tokens.count), recurrences: Int32(call.recurrences),
                     parameters: parameters.baseAddress, results: nil, tracks: tracks?.baseAddress,
@@ -124,9 +128,11 @@ public final class PlanModel: RecurrentModel {
                     arguments.results = pointers.baseAddress
                     let start = ContinuousClock.now
                     defer { executorTime += ContinuousClock.now - start }
-                    return ech_run(program.handle, session, &arguments, Int32(threads), message) ? true : nil
+                    let succeeded = ech_run(program.handle, session, &arguments, Int32(threads), message)
+                    return succeeded ? true : CallStop.isRequested ? false : nil
                 }
             }
+            if !finished { throw CallStopped() }
         }
     }
 

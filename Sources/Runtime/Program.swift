@@ -90,6 +90,22 @@ func narrow(_ value: Int) throws -> Int32 {
     return result
 }
 
+/// The end of a call because ``CallStop/request()`` was called.
+public struct CallStopped: Error, CustomStringConvertible {
+    public var description: String { "The call was stopped." }
+}
+
+/// Stopping the calls of this process, such as for Ctrl-C.
+public enum CallStop {
+    /// Makes every call that runs fail soon, and later ones at once, with ``CallStopped``. A signal handler may call this.
+    public static func request() { ech_stop_calls() }
+
+    /// Allows calls again.
+    public static func withdraw() { ech_allow_calls() }
+
+    static var isRequested: Bool { ech_calls_are_stopped() }
+}
+
 /// Calls a function of the executor that may write an error's sentence, and throws it when there is no result.
 func reportingErrors<Result>(_ body: (UnsafeMutablePointer<CChar>) -> Result?) throws -> Result {
     let size = Int(ECH_MESSAGE_SIZE)

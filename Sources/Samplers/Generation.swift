@@ -191,7 +191,7 @@ public struct Generation {
 extension Generation {
     /// Runs `samplers` to their ends, in cache slots 0, 1, ….
     /// - Parameter onEvent: called for every step of every sequence; returning false cancels that sequence.
-    /// - Returns: the ended samplers, in the order given.
+    /// - Returns: the ended samplers, in the order given. If calls of the model are stopped, all sequences end there.
     /// - Throws: what the model or `onEvent` throws, or the first ``SamplerError`` of a sequence.
     public static func run(
         _ samplers: [any SequenceSampler], on model: any RecurrentModel, maxRows: Int = .max,
@@ -201,7 +201,14 @@ extension Generation {
         for (slot, sampler) in samplers.enumerated() { try generation.add(sampler, slot: Int32(slot)) }
         var results = samplers
         while !generation.isIdle {
-            for event in try generation.step() {
+            let events: [Event]
+            do {
+                events = try generation.step()
+            } catch is CallStopped {
+                for slot in samplers.indices { generation.cancel(slot: Int32(slot)) }
+                continue
+            }
+            for event in events {
                 if let failure = event.failure { throw failure }
                 if let ended = event.ended { results[Int(event.slot)] = ended }
                 if try !onEvent(event) { generation.cancel(slot: event.slot) }

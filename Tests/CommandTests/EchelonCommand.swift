@@ -162,3 +162,16 @@ struct CommandFault: Error, CustomStringConvertible {
     var description: String
     init(_ description: String) { self.description = description }
 }
+
+/// Waits for a condition, for as long as a command may take.
+/// - Parameter microseconds: the time between two checks.
+/// - Throws: ``CommandFault`` if it does not come.
+func waitUntil(every microseconds: UInt32 = 10_000, _ condition: () throws -> Bool) throws {
+    let start = ContinuousClock.now
+    while try !condition() {
+        guard ContinuousClock.now - start < EchelonCommand.patience else {
+            throw CommandFault("What the test waits for does not come.")
+        }
+        usleep(microseconds)
+    }
+}

@@ -1,9 +1,11 @@
 import Foundation
+import Runtime
 import Safetensors
 import Synchronization
 
-/// Requests to end: Ctrl-C, a closed terminal or SIGTERM. Commands check for them between steps. Files are then finished or
-/// removed, and the command ends with the status 128 + the signal's number, as shells expect.
+/// Requests to end: Ctrl-C, a closed terminal or SIGTERM. They stop the model's call that is running, and commands check
+/// for them between steps. Files are then finished or removed, and the command ends with the status 128 + the signal's
+/// number, as shells expect.
 enum Interrupt {
     /// The first signal that was received; 0 before.
     private static let received = Atomic<Int32>(0)
@@ -18,8 +20,9 @@ enum Interrupt {
         AtomicFile.removeUnfinished()
         for number in [SIGINT, SIGTERM, SIGHUP] {
             let previous = signal(number) { number in
+                CallStop.request()
                 let (isFirst, _) = Interrupt.received.compareExchange(expected: 0, desired: number, ordering: .relaxed)
-                // A second Ctrl-C means that the user does not want to wait for the end of the step.
+                // A second Ctrl-C means that the user does not want to wait until files are finished.
                 guard !isFirst || Interrupt.endsAtOnce.load(ordering: .relaxed) else { return }
                 AtomicFile.removeUnfinished()
                 _exit(Interrupt.status(of: number))

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Runtime
 import Samplers
 
 /// Runs a command's work and reports every failure as one sentence on standard error and an exit status: 64 for a
@@ -9,7 +10,11 @@ func reportingFailures(_ work: () throws -> Void) throws {
     // A file that reaches the limit on its size then fails to be written, as it does on a full disk.
     signal(SIGXFSZ, SIG_IGN)
     do {
-        try work()
+        do {
+            try work()
+        } catch is CallStopped {
+            // The reason follows.
+        }
         try Interrupt.check()
     } catch let error as ExitCode {
         throw error
