@@ -20,7 +20,7 @@ public struct FileIdentity: Equatable {
         self.init(status)
     }
 
-    private init(_ status: stat) {
+    init(_ status: stat) {
         device = UInt64(status.st_dev)
         number = UInt64(status.st_ino)
         kind = status.st_mode & S_IFMT

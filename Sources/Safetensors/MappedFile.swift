@@ -1,11 +1,12 @@
 import Foundation
+import Synchronization
 
 /// Immutable bytes at a fixed address while this object lives: a file mapped read-only, a finished
 /// ``MemoryImage``, or memory that is part of the program.
 ///
 /// A mapped file reads its pages on first use and gives them back under memory pressure, so a checkpoint larger than
-/// memory can be open. If another process truncates the file while it is mapped, this process ends with a bus error, as
-/// does any program that maps files. Replacing the file by a rename is safe.
+/// memory can be open. If another process truncates the file while it is mapped, reading it ends in a bus error;
+/// ``MappedRegions`` tells a signal handler which file it was. Replacing the file by a rename is safe.
 // Unchecked, because the only mutable state is the mapping itself, which nothing writes and which is unmapped in
 // deinit.
 public final class MappedFile: @unchecked Sendable {
@@ -56,6 +57,8 @@ public final class MappedFile: @unchecked Sendable {
         }
         unownedBytes = UnsafeRawBufferPointer(start: address, count: size)
         backing = .file
+        MappedRegions.add(unownedBytes, path: path)
+        Self.versions.withLock { $0[path] = FileVersion(status) }
         #if os(Linux)
             // Every step reads the weights from front to back. Huge pages save most of the address translation, and
             // reading the disk 2 MiB at a time saves most of the waiting. This is advice that few file systems can
@@ -81,8 +84,42 @@ public final class MappedFile: @unchecked Sendable {
 
     deinit {
         switch backing {
-        case .file, .memory: munmap(UnsafeMutableRawPointer(mutating: unownedBytes.baseAddress), unownedBytes.count)
+        case .file:
+            MappedRegions.remove(unownedBytes)
+            munmap(UnsafeMutableRawPointer(mutating: unownedBytes.baseAddress), unownedBytes.count)
+        case .memory: munmap(UnsafeMutableRawPointer(mutating: unownedBytes.baseAddress), unownedBytes.count)
         case .program: break
+        }
+    }
+
+    // MARK: Changes
+
+    /// The state of the file at each path that was mapped.
+    private static let versions = Mutex<[String: FileVersion]>([:])
+
+    /// Checks that no file that has been mapped was written to since. A file that was replaced by another one, or that is
+    /// gone, is as it was for who has it mapped.
+    /// - Throws: ``FileError`` for a file that was changed in its place.
+    public static func checkUnchanged() throws {
+        for (path, version) in versions.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+            var status = stat()
+            guard FilePath.withCString(path, { stat($0, &status) }) == 0 else { continue }
+            let now = FileVersion(status)
+            if now.identity == version.identity, now != version {
+                throw FileError("\(path): was changed while it was in use, so what was computed from it may be wrong")
+            }
+        }
+    }
+
+    private struct FileVersion: Equatable {
+        var identity: FileIdentity
+        var size: Int
+        var modified: [Int]
+
+        init(_ status: stat) {
+            identity = FileIdentity(status)
+            size = Int(status.st_size)
+            modified = [Int(status.st_mtim.tv_sec), Int(status.st_mtim.tv_nsec)]
         }
     }
 
