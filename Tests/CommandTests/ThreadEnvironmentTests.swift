@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// Environment variables that OpenMP's runtime reads, with values at which it would end the process.
@@ -21,5 +22,24 @@ import Testing
         let run = try EchelonCommand.run(
             ["generate", "2 + 3 = ?", "--max-new-tokens", "1"], environment: ["OMP_NUM_THREADS": "-1"])
         #expect(try run.succeeded().errors.contains("OMP_NUM_THREADS is \"-1\""))
+    }
+
+    @Test(arguments: [["--threads", "1024"], []])
+    func `more threads than there are cores run on the cores, and a line says so`(_ option: [String]) throws {
+        let run = try EchelonCommand.run(
+            ["generate", "2 + 3 = ?", "--max-new-tokens", "2"] + option,
+            environment: option.isEmpty ? ["OMP_NUM_THREADS": "1000"] : [:])
+        let name = option.isEmpty ? "OMP_NUM_THREADS is 1000" : "--threads is 1024"
+        #expect(try run.succeeded().errors.contains("\(name), more than"), "\(run.errors)")
+    }
+
+    @Test func `threads that the system refuses are no crash`() throws {
+        let limited = ["sh", "-c", #"ulimit -v 400000; exec "$@""#, "sh", try EchelonCommand.executable().path]
+        let run = try RunningCommand(
+            limited + ["generate", "2 + 3 = ?", "--max-new-tokens", "2", "--threads", "64"],
+            executable: URL(filePath: "/usr/bin/env")
+        ).wait()
+        #expect(run.status == 0 || run.status == 1)
+        #expect(!run.errors.contains("OMP: Error"), "\(run.errors)")
     }
 }

@@ -142,7 +142,7 @@ struct Inspect: ParsableCommand {
     ) throws -> Inspection {
         let inspection = try inspection(plan, record, compiler)
         if noProbe { return inspection }
-        let prediction = try InspectPrediction(plan, call, threads: threading.threads)
+        let prediction = try InspectPrediction(plan, call, threads: threading.count)
         return prediction.added(to: inspection)
     }
 

@@ -12,11 +12,9 @@ struct InspectPrediction {
     private let overhead: TapeOverhead
 
     /// Measures the machine, which takes a few seconds.
-    /// - Parameter threads: nil for the default number.
-    init(_ plan: Plan, _ call: InspectCall, threads: Int?) throws {
+    init(_ plan: Plan, _ call: InspectCall, threads: Int) throws {
         schedule = plan.contents.schedule
         self.call = call
-        let threads = threads ?? defaultThreads
         probe = BenchProbe(threads: threads, size: .quick)
         try probe.sample()
         overhead = try TapeOverhead(measuredOn: Self.bare(plan), threads: threads, repeats: 5)
