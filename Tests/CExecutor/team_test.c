@@ -217,6 +217,7 @@ static void test_rest(void) {
     while (ech_team_taking_part(team) == 1 && seconds() < latest)
         run_counted_job(team, counted_job_of(counts, 1, 1000, NULL));
     CHECK(ech_team_taking_part(team) == 2, "the second thread does not take part again after its rest");
+    CHECK(see_thread(team, 1), "the second thread sleeps on after its rest");
     ech_team_destroy(team);
 }
 

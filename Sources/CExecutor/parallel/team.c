@@ -20,8 +20,7 @@ enum {
     /// Losses below this happen on any machine.
     SMALL_LOSS = 200000,
     /// Losses leak away at a quarter of the time; what is left is how much of them exceeds a quarter. A busy process
-    /// takes
-    /// a core for some milliseconds at a time, so this is reached within two or three of its turns.
+    /// takes a core for some milliseconds at a time, so one or two of its turns are enough.
     MAX_EXCESS_LOSS = 3000000,
     /// Threads rest for this long, and for twice the last rest if they lost as much again within that time.
     FIRST_REST = 100000000,
@@ -146,26 +145,32 @@ static void wake(_Atomic uint32_t *signal) {
     ech_wake_all(signal);
 }
 
+/// Wakes threads after a new control word, if any sleep.
+static void wake_for(ech_team *team, uint64_t before, int threads) {
+    if (atomic_load_explicit(&team->sleepers, memory_order_relaxed) > 0) wake(&team->signal);
+    if (threads > control_threads(before)) wake(&team->rest_signal);
+}
+
 /// Makes a loop known. A thread that falls asleep at this very moment may miss it: the others do its part, and the next
 /// loop wakes it.
 static void publish(ech_team *team, const ech_work *work, int threads) {
     const int64_t grain = ech_grain_of(work->count);
-    const int before = control_threads(atomic_load_explicit(&team->control, memory_order_relaxed));
+    const uint64_t before = atomic_load_explicit(&team->control, memory_order_relaxed);
     atomic_store_explicit(&team->finished, 0, memory_order_relaxed);
     atomic_store_explicit(&team->min_batch, (int32_t)((work->min_batch + grain - 1) / grain), memory_order_relaxed);
     atomic_store_explicit(&team->max_batch, (int32_t)((work->max_batch + grain - 1) / grain), memory_order_relaxed);
     team->work = *work;
     atomic_store_explicit(&team->control, control_word(work->epoch, ech_grains_of(work->count), threads),
                           memory_order_release);
-    if (atomic_load_explicit(&team->sleepers, memory_order_relaxed) > 0) wake(&team->signal);
-    if (threads > before) wake(&team->rest_signal);
+    wake_for(team, before, threads);
 }
 
 /// Makes the end of the job known. Sequentially consistent, because the caller may not miss it: either this thread sees
 /// the sleeper, or the sleeper sees the new word.
 static void publish_end(ech_team *team, uint32_t epoch, int threads) {
-    atomic_store(&team->control, control_word(epoch, 0, threads));
-    if (atomic_load(&team->sleepers) > 0) wake(&team->signal);
+    const uint64_t before = atomic_exchange(&team->control, control_word(epoch, 0, threads));
+    atomic_thread_fence(memory_order_seq_cst);
+    wake_for(team, before, threads);
 }
 
 /// The number of threads that take part in the next loop: fewer than `now` if too much time was lost, and more when the
