@@ -20,11 +20,6 @@ static int32_t *best_columns(const ech_run_state *run, int thread) {
     return (int32_t *)(best_values(run, thread) + run->arena.capacity);
 }
 
-ech_work ech_divide_linear_argmax(const ech_run_state *run, const ech_instruction *instruction) {
-    const ech_product product = ech_product_of(run, instruction);
-    return ech_product_work(&product, product.weight->rows);
-}
-
 /// Starts the thread's best outputs at its first units of a loop.
 static void begin_best(const ech_run_state *run, const ech_loop *loop) {
     uint32_t *epoch = best_epoch(run, loop->thread);
