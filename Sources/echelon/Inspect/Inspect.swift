@@ -142,7 +142,7 @@ struct Inspect: ParsableCommand {
     ) throws -> Inspection {
         let inspection = try inspection(plan, record, compiler)
         if noProbe { return inspection }
-        let prediction = try InspectPrediction(plan, call, threads: threading.count)
+        let prediction = try InspectPrediction(plan, call, threads: threading.resolved())
         return prediction.added(to: inspection)
     }
 

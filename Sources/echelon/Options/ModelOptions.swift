@@ -37,6 +37,6 @@ struct ModelOptions: ParsableArguments {
         }
         return try PlanModel(
             plan, sequences: sequences, context: context, cacheBudget: cacheBudget, cacheFormat: format,
-            threads: threading.count)
+            threads: threading.resolved())
     }
 }

@@ -8,8 +8,9 @@ struct ThreadOptions: ParsableArguments {
         help: "Threads to run on, up to the cores that it may use (default: OMP_NUM_THREADS, else these cores).")
     var threads: Int?
 
-    /// The number of threads. More than there are cores would only wait for each other; a note says so.
-    var count: Int {
+    /// The number of threads. More than there are cores would only wait for each other; a note says so if they are asked
+    /// for.
+    func resolved() -> Int {
         let cores = availableCores
         let wanted = threads ?? defaultThreads
         if wanted > cores {
