@@ -342,8 +342,9 @@ extension TemplateParser {
     private var startsTestArgument: Bool {
         switch current.kind {
         case .name(let word): !["else", "or", "and"].contains(word)
-        case .string, .integer, .float, .symbol("["), .symbol("{"): true
-        default: false
+        case .string, .integer, .float: true
+        case .symbol(let symbol): ["[", "{"].contains(symbol)
+        case .text, .blockBegin, .blockEnd, .variableBegin, .variableEnd, .end: false
         }
     }
 }
