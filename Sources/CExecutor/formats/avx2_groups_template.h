@@ -18,12 +18,12 @@
 // into memory, once for all outputs of a strip: a broadcast then needs nothing but a load, and the ports that multiply
 // do little else.
 //
-// With 3 rows or fewer, where memory is the bound, the weights are read in the order of memory. What is prefetched is
-// explained in avx512_groups_template.h.
+// With 3 rows or fewer, where memory is the bound, the weights are read in the order of memory. Every line is
+// prefetched into the second level, on processors of every vendor: AMD's Zen 3 reads a third slower if its own
+// prefetcher is left alone (docs/kernels.md).
 #include "formats/keep_in_registers.h"
 #include "formats/panel_lines.h"
 #include "formats/strip_groups.h"
-#include "machine/isa.h"
 
 #include <immintrin.h>
 #include <stdalign.h>
@@ -70,11 +70,11 @@ AVX2_INLINE group_inputs widen_inputs(const int rows, const ech_row_group *group
 }
 #endif
 
-/// Adds one panel's products with a block of the inputs, and prefetches `ahead_step` bytes for each line, or just once.
-AVX2_INLINE void add_panel(const int rows, sum_vector sums[][2], const char *weights, const char *x,
-                           const bool every_line, uintptr_t ahead, uintptr_t ahead_step) {
+/// Adds one panel's products with a block of the inputs, and prefetches `ahead_step` bytes for each line.
+AVX2_INLINE void add_panel(const int rows, sum_vector sums[][2], const char *weights, const char *x, uintptr_t ahead,
+                           uintptr_t ahead_step) {
     for (int line = 0; line < ECH_PANEL_LINES; line++) {
-        if (every_line || line == 0) _mm_prefetch((const char *)(ahead + line * ahead_step), _MM_HINT_T1);
+        _mm_prefetch((const char *)(ahead + line * ahead_step), _MM_HINT_T1);
         for (int part = 0; part < PARTS; part++) {
             // Without this, half lines kept for the next part would push sums out of the registers.
             __asm__ volatile("" ::: "memory");
@@ -103,8 +103,7 @@ AVX2_INLINE void store_panel(const int rows, const int panel, sum_vector sums[][
                        sums[i][half]);
 }
 
-AVX2_INLINE void few_rows(const int rows, const ech_row_group *group, const group_inputs inputs,
-                          const bool every_line) {
+AVX2_INLINE void few_rows(const int rows, const ech_row_group *group, const group_inputs inputs) {
     sum_vector sums[2][MAX_IN_ORDER_ROWS][2];
     clear(rows, sums[0]);
     clear(rows, sums[1]);
@@ -113,8 +112,8 @@ AVX2_INLINE void few_rows(const int rows, const ech_row_group *group, const grou
     for (int32_t block = 0; block < group->blocks; block++) {
         const char *weights = ech_group_weights(group, block, ECH_LINES_BLOCK_BYTES);
         const char *x = inputs.first + block * inputs.block;
-        add_panel(rows, sums[0], weights, x, every_line, ahead, step);
-        add_panel(rows, sums[1], weights + ECH_PANEL_BYTES, x, every_line, ahead + ECH_PANEL_LINES * step, step);
+        add_panel(rows, sums[0], weights, x, ahead, step);
+        add_panel(rows, sums[1], weights + ECH_PANEL_BYTES, x, ahead + ECH_PANEL_LINES * step, step);
         ahead += 2 * ECH_PANEL_LINES * step;
     }
     store_panel(rows, 0, sums[0], group);
@@ -129,8 +128,7 @@ AVX2_INLINE void many_rows(const int rows, const ech_row_group *group, const gro
         clear(rows, sums);
         for (int32_t block = 0; block < group->blocks; block++) {
             const char *weights = ech_group_weights(group, block, ECH_LINES_BLOCK_BYTES);
-            add_panel(rows, sums, weights + panel * ECH_PANEL_BYTES, inputs.first + block * inputs.block, true, ahead,
-                      step);
+            add_panel(rows, sums, weights + panel * ECH_PANEL_BYTES, inputs.first + block * inputs.block, ahead, step);
             ahead += ECH_PANEL_LINES * step;
         }
         store_panel(rows, panel, sums, group);
@@ -140,8 +138,7 @@ AVX2_INLINE void many_rows(const int rows, const ech_row_group *group, const gro
 AVX2_INLINE void group_of(const int rows, const ech_row_group *group) {
     alignas(VECTOR_BYTES) char widened[ECH_CHUNK_BLOCKS * MAX_ROWS * INPUT_ROW_BYTES];
     const group_inputs inputs = widen_inputs(rows, group, widened);
-    if (rows <= MAX_IN_ORDER_ROWS && ech_prefetches_every_line()) few_rows(rows, group, inputs, true);
-    else if (rows <= MAX_IN_ORDER_ROWS) few_rows(rows, group, inputs, false);
+    if (rows <= MAX_IN_ORDER_ROWS) few_rows(rows, group, inputs);
     else many_rows(rows, group, inputs);
     if (group->last) conclude(group, rows);
 }
