@@ -4,11 +4,12 @@ import NumberFormats
 /// A measurement of the limits of the machine. Other users of the machine affect it in the same way as the runs that
 /// are compared with it.
 public enum MachineProbe {
-    /// The formats of numbers whose products are measured. Sums are in f32, or in i32 for int8.
+    /// The formats of numbers whose products are measured. Sums are in f32, or in i32 for int8; those of int4
+    /// are integers over 32 columns, and then in f32.
     public static let products = ElementType.allCases.filter { codes[$0] != nil }
 
     private static let codes: [ElementType: ech_probe_product] = [
-        .f32: ECH_PROBE_F32, .bf16: ECH_PROBE_BF16, .int8: ECH_PROBE_INT8,
+        .f32: ECH_PROBE_F32, .bf16: ECH_PROBE_BF16, .int8: ECH_PROBE_INT8, .int4: ECH_PROBE_INT4,
     ]
 
     /// Measures the bandwidth of reading memory with `threads` threads, in GB/s: the median of `repeats` passes over a

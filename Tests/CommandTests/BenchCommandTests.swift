@@ -13,7 +13,7 @@ import Testing
         let report = try report(TestModels.wordmathBF16Plan)
         let probe = report.probe
         #expect(probe.readGbS > 0 && probe.readGbSLeast <= probe.readGbS && probe.readGbS <= probe.readGbSMost)
-        #expect(probe.peaks.map(\.product) == ["f32", "bf16", "int8"])
+        #expect(probe.peaks.map(\.product) == ["f32", "bf16", "int8", "int4"])
         #expect(probe.peaks.allSatisfy { $0.tflops > 0 })
         #expect(probe.peakTflops == probe.peaks[1].tflops)
         #expect(probe.threads == 2)

@@ -145,7 +145,9 @@ static void add_sample(samples *s, int at, timing t) {
 /// The rate in GFLOP/s at which the multiply-add units run a format's products: the maximum of a few probes, because
 /// other programs only slow them down.
 static double units_rate(int32_t format, int isa, int threads) {
-    const int product = format == ECH_WEIGHT_BF16 ? ECH_PROBE_BF16 : ECH_PROBE_INT8;
+    const int product = format == ECH_WEIGHT_BF16   ? ECH_PROBE_BF16
+                        : format == ECH_WEIGHT_INT8 ? ECH_PROBE_INT8
+                                                    : ECH_PROBE_INT4;
     double teraflops = 0;
     for (int probe = 0; probe < 5; probe++) {
         double rate;
@@ -153,11 +155,7 @@ static double units_rate(int32_t format, int isa, int threads) {
         require(ech_probe_peak(isa, product, threads, 1, &rate, message), message);
         teraflops = fmax(teraflops, rate);
     }
-    // The int8 probe does not have the instructions of int4: those units also convert each sum over 32 columns and add
-    // it to a float. In such a group of 8 products of quads, 8 outputs take 8 vpdpbusd and 2 more instructions; on AVX2
-    // 19 instead of the 32 for int8.
-    if (format != ECH_WEIGHT_INT4 || isa == ECH_ISA_PORTABLE || isa == ECH_ISA_AMX) return teraflops * 1e3;
-    return teraflops * 1e3 * (isa == ECH_ISA_AVX2 ? 32.0 / 19 : 8.0 / 10);
+    return teraflops * 1e3;
 }
 
 /// Prints a format's table; `quiet` has the wider format's times, and then this one's.

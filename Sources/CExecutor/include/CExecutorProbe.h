@@ -9,8 +9,15 @@
 extern "C" {
 #endif
 
-/// Kinds of products, by the type of the factors. Sums are f32 for the first two and i32 for the last.
-enum ech_probe_product { ECH_PROBE_F32 = 0, ECH_PROBE_BF16 = 1, ECH_PROBE_INT8 = 2, ECH_PROBE_PRODUCT_COUNT };
+/// Kinds of products, by the type of the factors. Sums are f32 for the first two and i32 for int8. For int4, bytes are
+/// multiplied by nibbles, summed exactly over 32 columns, and then scaled and added as f32.
+enum ech_probe_product {
+    ECH_PROBE_F32 = 0,
+    ECH_PROBE_BF16 = 1,
+    ECH_PROBE_INT8 = 2,
+    ECH_PROBE_INT4 = 3,
+    ECH_PROBE_PRODUCT_COUNT,
+};
 
 /// Measures how fast `threads` threads read memory together, in GB/s (10⁹ bytes): the median of `repeats` passes. Each
 /// thread reads its own contiguous part of `bytes` bytes, in huge pages if the system grants them. The buffer should be

@@ -179,6 +179,59 @@ __attribute__((target("avx2,avxvnni"))) static double multiply_int8_avx_vnni(int
 }
 static const multiplier int8_avx_vnni = {multiply_int8_avx_vnni, 2 * 32 * CHAINS};
 
+// int4 products are added as integers over a group of 32 columns, 8 products of quads, and then, multiplied by a scale,
+// as floats: a probe of the former alone would promise too much. The sums of floats are in memory, as the 16 registers
+// of AVX2 are taken: one sum for all would be a chain that takes longer than the products. The operands are one
+// pattern: bytes 64 and 63, and the float 0.75.
+#define KEEP_IN_MEMORY(values) __asm__ volatile("" ::"r"(values) : "memory")
+enum { INT4_STEPS = 8, INT4_PATTERN = 0x3f403f40 };
+
+// With vpdpbusd, floats come from sums by a subtraction (formats/int4/int4_avx_vnni.c): the sums stay the bits of
+// floats of one magnitude, because the quads of the right operand, −1, 2, −4 and 3, have the sum 0.
+#define INT4_MAGIC 0x1.8p23f
+enum { INT4_RIGHT = 0x03fc02ff };
+
+__attribute__((target("avx2,fma"))) static double multiply_int4_avx2(int64_t iterations) {
+    const __m256i pattern = _mm256_set1_epi32(INT4_PATTERN);
+    const __m256 scale = _mm256_castsi256_ps(pattern);
+    __m256i sums[CHAINS];
+    for (int c = 0; c < CHAINS; c++) sums[c] = _mm256_set1_epi8((char)(c + FIRST_SUM));
+    __m256 totals[CHAINS] = {0};
+    for (int64_t i = 0; i < iterations; i++) {
+        for (int step = 0; step < INT4_STEPS; step++)
+            for (int c = 0; c < CHAINS; c++) {
+                sums[c] = _mm256_add_epi16(sums[c], _mm256_maddubs_epi16(sums[c], pattern));
+                __asm__("" : "+x"(sums[c])); // keeps the order, which needs one register for products
+            }
+        for (int c = 0; c < CHAINS; c++) {
+            totals[c] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_madd_epi16(sums[c], pattern)), scale, totals[c]);
+            KEEP_IN_MEMORY(totals);
+        }
+    }
+    for (int c = 1; c < CHAINS; c++) totals[0] = _mm256_add_ps(totals[0], totals[c]);
+    return (double)_mm256_cvtss_f32(totals[0]);
+}
+static const multiplier int4_avx2 = {multiply_int4_avx2, 2 * 32 * (INT4_STEPS * CHAINS)};
+
+__attribute__((target("avx2,fma,avxvnni"))) static double multiply_int4_avx_vnni(int64_t iterations) {
+    const __m256i left = _mm256_set1_epi8(5), right = _mm256_set1_epi32(INT4_RIGHT);
+    const __m256 magic = _mm256_set1_ps(INT4_MAGIC), scale = _mm256_castsi256_ps(left);
+    __m256i sums[CHAINS];
+    for (int c = 0; c < CHAINS; c++) sums[c] = _mm256_castps_si256(_mm256_set1_ps(INT4_MAGIC + (float)c));
+    __m256 totals[CHAINS] = {0};
+    for (int64_t i = 0; i < iterations; i++) {
+        for (int step = 0; step < INT4_STEPS; step++)
+            for (int c = 0; c < CHAINS; c++) sums[c] = _mm256_dpbusd_avx_epi32(sums[c], left, right);
+        for (int c = 0; c < CHAINS; c++) {
+            totals[c] = _mm256_fmadd_ps(_mm256_sub_ps(_mm256_castsi256_ps(sums[c]), magic), scale, totals[c]);
+            KEEP_IN_MEMORY(totals);
+        }
+    }
+    for (int c = 1; c < CHAINS; c++) totals[0] = _mm256_add_ps(totals[0], totals[c]);
+    return (double)_mm256_cvtss_f32(totals[0]);
+}
+static const multiplier int4_avx_vnni = {multiply_int4_avx_vnni, 2 * 32 * (INT4_STEPS * CHAINS)};
+
 __attribute__((target("avx512f"))) static double multiply_f32_avx512(int64_t iterations) {
     const __m512 half = _mm512_set1_ps(0.5f), one = _mm512_set1_ps(1);
     __m512 sums[CHAINS];
@@ -216,6 +269,23 @@ __attribute__((target("avx512f,avx512vnni"))) static double multiply_int8_avx512
     return (double)_mm512_reduce_add_epi32(total);
 }
 static const multiplier int8_avx512 = {multiply_int8_avx512, 2 * 64 * CHAINS};
+
+__attribute__((target("avx512f,avx512vnni"))) static double multiply_int4_avx512(int64_t iterations) {
+    const __m512i left = _mm512_set1_epi8(5), right = _mm512_set1_epi32(INT4_RIGHT);
+    const __m512 magic = _mm512_set1_ps(INT4_MAGIC), scale = _mm512_castsi512_ps(left);
+    __m512i sums[CHAINS];
+    for (int c = 0; c < CHAINS; c++) sums[c] = _mm512_castps_si512(_mm512_set1_ps(INT4_MAGIC + (float)c));
+    __m512 totals[CHAINS] = {0};
+    for (int64_t i = 0; i < iterations; i++) {
+        for (int step = 0; step < INT4_STEPS; step++)
+            for (int c = 0; c < CHAINS; c++) sums[c] = _mm512_dpbusd_epi32(sums[c], left, right);
+        for (int c = 0; c < CHAINS; c++)
+            totals[c] = _mm512_fmadd_ps(_mm512_sub_ps(_mm512_castsi512_ps(sums[c]), magic), scale, totals[c]);
+    }
+    for (int c = 1; c < CHAINS; c++) totals[0] = _mm512_add_ps(totals[0], totals[c]);
+    return (double)_mm512_cvtss_f32(totals[0]);
+}
+static const multiplier int4_avx512 = {multiply_int4_avx512, 2 * 64 * (INT4_STEPS * CHAINS)};
 
 #if !defined(ECHELON_EMULATE_AMX)
 #include "machine/amx_tiles.h"
@@ -267,7 +337,7 @@ static bool has_amx_int8(void) {
 /// NULL where tiles have no such product.
 static const multiplier *amx_multiplier(int product) {
     if (product == ECH_PROBE_BF16) return &bf16_amx;
-    return product == ECH_PROBE_INT8 && has_amx_int8() ? &int8_amx : NULL;
+    return (product == ECH_PROBE_INT8 || product == ECH_PROBE_INT4) && has_amx_int8() ? &int8_amx : NULL;
 }
 #else
 static const multiplier *amx_multiplier(int product) {
@@ -278,12 +348,15 @@ static const multiplier *amx_multiplier(int product) {
 
 static const multiplier *multiplier_for(int isa, int product) {
     if (isa == ECH_ISA_PORTABLE) return &portable;
-    if (isa == ECH_ISA_AVX2) return product == ECH_PROBE_INT8 ? &int8_avx2 : &f32_avx2;
-    if (isa == ECH_ISA_AVX_VNNI) return product == ECH_PROBE_INT8 ? &int8_avx_vnni : &f32_avx2;
+    const bool int8 = product == ECH_PROBE_INT8, int4 = product == ECH_PROBE_INT4;
+    if (isa == ECH_ISA_AVX2) return int8 ? &int8_avx2 : int4 ? &int4_avx2 : &f32_avx2;
+    if (isa == ECH_ISA_AVX_VNNI) return int8 ? &int8_avx_vnni : int4 ? &int4_avx_vnni : &f32_avx2;
     const multiplier *tiles = isa == ECH_ISA_AMX ? amx_multiplier(product) : NULL;
     if (tiles) return tiles;
     if (product == ECH_PROBE_BF16 && __builtin_cpu_supports("avx512bf16")) return &bf16_avx512;
-    if (product == ECH_PROBE_INT8) return __builtin_cpu_supports("avx512vnni") ? &int8_avx512 : &int8_avx2;
+    const bool vnni = __builtin_cpu_supports("avx512vnni");
+    if (int8) return vnni ? &int8_avx512 : &int8_avx2;
+    if (int4) return vnni ? &int4_avx512 : &int4_avx2;
     return &f32_avx512;
 }
 

@@ -25,7 +25,7 @@ public enum Int4Format: StripLayout {
 
     public static var input: ElementType { .q8 }
     /// Kernels unpack nibbles to bytes.
-    public static var product: ElementType { .int8 }
+    public static var product: ElementType { .int4 }
 
     /// The inputs that share a scale.
     public static let group = 32
