@@ -50,12 +50,13 @@ let package = Package(
             cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
 
         // The path from an architecture to a plan.
-        .target(name: "Huginn", dependencies: ["IR", "Checkpoints"]),
         .target(name: "Plans", dependencies: ["Failures", "IR", "NumberFormats", "Safetensors"]),
+        .target(name: "Architectures", dependencies: ["Failures", "IR", "Checkpoints", "Plans"]),
         .target(name: "Compiler", dependencies: ["Failures", "IR", "NumberFormats", "Plans"]),
 
         .target(
-            name: "PlanBuilder", dependencies: ["IR", "Checkpoints", "Huginn", "Compiler", "NumberFormats", "Plans"]),
+            name: "PlanBuilder",
+            dependencies: ["IR", "Checkpoints", "Architectures", "Compiler", "NumberFormats", "Plans"]),
 
         // The description of what the compiler did, for people.
         .target(
@@ -91,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "echelon",
             dependencies: [
-                "Failures", "IR", "NumberFormats", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Huginn",
+                "Failures", "IR", "NumberFormats", "Safetensors", "Checkpoints", "CEmbeddedCheckpoint", "Architectures",
                 "Compiler",
                 "Plans", "PlanBuilder", "Inspection", "Runtime", "Samplers", "Reports",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -108,7 +109,7 @@ let package = Package(
         // Damaged module texts for the parser, used by the tests and by a program for longer runs.
         .target(
             name: "ParserFuzzing",
-            dependencies: ["IR", "NumberFormats", "Compiler", "Huginn", "Checkpoints", "RandomGraphs"],
+            dependencies: ["IR", "NumberFormats", "Compiler", "Architectures", "Checkpoints", "RandomGraphs"],
             path: "Tests/Support/ParserFuzzing"),
         .executableTarget(
             name: "fuzz-parser",
@@ -123,10 +124,10 @@ let package = Package(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "Safetensors", "RepositoryFiles"],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "HuginnTests",
+            name: "ArchitecturesTests",
             dependencies: [
-                "Huginn", "Compiler", "IR", "NumberFormats", "Checkpoints", "Safetensors", "ParserFuzzing",
-                "RandomGraphs", "RepositoryFiles",
+                "Architectures", "Compiler", "IR", "NumberFormats", "Checkpoints", "GoldenRuns", "ParserFuzzing",
+                "PlanBuilder", "Plans", "RandomGraphs", "RepositoryFiles", "Runtime", "Safetensors",
             ]),
         .testTarget(
             name: "CompilerTests",
@@ -138,7 +139,7 @@ let package = Package(
         .testTarget(
             name: "RuntimeTests",
             dependencies: [
-                "Runtime", "Samplers", "PlanBuilder", "Compiler", "Huginn", "Checkpoints", "Safetensors",
+                "Runtime", "Samplers", "PlanBuilder", "Compiler", "Architectures", "Checkpoints", "Safetensors",
                 "NumberFormats", "Plans", "IR", "GoldenRuns", "RepositoryFiles",
             ]),
         .testTarget(name: "SamplersTests", dependencies: ["Samplers", "GoldenRuns", "RepositoryFiles"]),

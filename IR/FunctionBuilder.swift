@@ -21,7 +21,7 @@ public struct FunctionBuilder {
     public var module: Module
     private var parameters: [Value] = []
     private var operations: [Operation] = []
-    private var returns: [Value]?
+    private var results: [NamedResult]?
     private var names = FreshNames()
     private var firstError: BuilderError?
 
@@ -39,23 +39,59 @@ public struct FunctionBuilder {
         return value
     }
 
-    /// Sets the values that the function returns. Call it once.
-    public mutating func `return`(_ values: [Value]) {
-        if returns != nil { record("returns a second time") }
-        returns = values
+    /// Sets the function's results and the names by which callers know them. Call it once.
+    public mutating func `return`(_ results: KeyValuePairs<String, Value>) {
+        set(results.map { NamedResult($0.key, $0.value) })
     }
 
-    /// Sets the value that the function returns. Call it once.
+    /// Sets the values that the function returns under their own names. Call it once.
+    public mutating func `return`(_ values: [Value]) { set(values.map { NamedResult($0.name, $0) }) }
+
+    /// Sets the value that the function returns under its own name. Call it once.
     public mutating func `return`(_ values: Value...) { self.return(values) }
+
+    /// Sets the function's results. Call it once.
+    public mutating func `return`(_ results: [NamedResult]) { set(results) }
+
+    private mutating func set(_ results: [NamedResult]) {
+        if self.results != nil { record("returns a second time") }
+        self.results = results
+    }
+
+    /// Declares a weight where it is used, and returns its name. A weight that several operations or functions use is
+    /// declared by each of them, in the same way.
+    /// - Parameters:
+    ///   - extents: those of a matrix `[N,K]`, or the length of a vector.
+    ///   - source: nil for the tensor of the weight's own name and shape.
+    public mutating func weight(_ name: String, _ extents: Int..., source: WeightSource? = nil) -> String {
+        let weight = Weight(name, TensorType(.f32, extents.map(Extent.fixed)), source: source)
+        if let known = module.weight(name) {
+            if known != weight { record("declares @\(name) a second time, as something else") }
+        } else {
+            module.weights.append(weight)
+        }
+        return name
+    }
+
+    /// Declares the cache of an attention block where it is used, and returns its name.
+    public mutating func cache(_ name: String, heads: Int, dimension: Int, isRecurrent: Bool) -> String {
+        let cache = Cache(name, .fixed(.f32, heads, dimension), isRecurrent: isRecurrent)
+        if let known = module.cache(name) {
+            if known != cache { record("declares @\(name) a second time, as something else") }
+        } else {
+            module.caches.append(cache)
+        }
+        return name
+    }
 
     /// The finished function, verified against the module.
     /// - Throws: ``BuilderError`` for the first mistake made during building, ``VerificationError`` for any other.
     public func finish() throws -> Function {
         if let firstError { throw firstError }
-        guard let returns else {
+        guard let results else {
             throw BuilderError("function @\(name) returns nothing; call `return` before `finish`")
         }
-        let function = Function(name, parameters: parameters, operations: operations, returns: returns)
+        let function = Function(name, parameters: parameters, operations: operations, results: results)
         try verify(function, in: module)
         return function
     }
@@ -132,10 +168,16 @@ public struct FunctionBuilder {
     }
 
     /// Appends `rope`: the rotary embedding of `x`, whose columns are divided into `heads`.
+    /// - Parameters:
+    ///   - frequencies: the name of a weight with a number for each pair of a head's columns.
+    ///   - magnitude: the factor of the result.
     public mutating func rope(
-        _ x: Value, _ position: Value, heads: Int, base: Float, named hint: String? = nil
+        _ x: Value, _ position: Value, _ frequencies: String, heads: Int, magnitude: Float = 1,
+        named hint: String? = nil
     ) -> Value {
-        one(.rope, [x, position], [], ["heads": .integer(heads), "base": .float(base)], named: hint)
+        one(
+            .rope, [x, position], [frequencies], ["heads": .integer(heads), "magnitude": .float(magnitude)], named: hint
+        )
     }
 
     /// Appends `cache_write`: stores keys and values at each row's slot and position. It has no result.
@@ -177,6 +219,11 @@ public struct FunctionBuilder {
         one(.silu, [x], as: element, named: hint)
     }
 
+    /// Appends `sigmoid`: 1 / (1 + e^−x) of every element.
+    public mutating func sigmoid(_ x: Value, as element: ElementType = .f32, named hint: String? = nil) -> Value {
+        one(.sigmoid, [x], as: element, named: hint)
+    }
+
     /// Appends `multiply`: the elementwise product of two values of equal shape.
     public mutating func multiply(
         _ a: Value, _ b: Value, as element: ElementType = .f32, named hint: String? = nil
@@ -189,6 +236,13 @@ public struct FunctionBuilder {
         _ a: Value, _ b: Value, _ p: Value, _ q: Value, as element: ElementType = .f32, named hint: String? = nil
     ) -> Value {
         one(.mix, [a, b, p, q], as: element, named: hint)
+    }
+
+    /// Appends `start`: the row of `fresh` where the row's depth is 0, and of `state` elsewhere.
+    public mutating func start(
+        _ fresh: Value, _ state: Value, depth: Value, as element: ElementType = .f32, named hint: String? = nil
+    ) -> Value {
+        one(.start, [fresh, state, depth], as: element, named: hint)
     }
 
     /// Appends `argmax`: the column of each row's largest element, as `i32[rows]`.

@@ -68,30 +68,40 @@ public struct Interpreter: Sendable {
 }
 
 extension Weight {
+    /// The weight's numbers, put together from the checkpoint's.
     fileprivate func tensor(from tensors: [String: Tensor]) throws -> Tensor {
-        let source = columns?.source ?? name
-        guard let tensor = tensors[source] else {
-            throw InterpreterError("no tensor was given for weight @\(source)")
-        }
         let extents = type.fixedExtents ?? []
-        guard let columns else {
-            guard tensor.element != .i32, tensor.shape == extents else {
-                throw InterpreterError("the tensor for @\(name) is \(tensor.typeText), expected the shape of \(type)")
+        if case .frequencies(let frequencies)? = source {
+            return Tensor(frequencies.values(pairs: extents.first ?? 0), shape: extents)
+        }
+        // A tensor that already has the weight's element type is not rounded again.
+        if source == nil, let tensor = tensors[name], tensor.element == type.element, tensor.shape == extents {
+            return tensor
+        }
+        let floats = try pieces.flatMap { piece in
+            guard let tensor = tensors[piece.tensor] else {
+                throw InterpreterError("no tensor was given for weight @\(piece.tensor)")
             }
-            return tensor.element == type.element
-                ? tensor : Tensor(tensor.floats, shape: extents, element: type.element)
+            guard tensor.element != .i32, tensor.shape == piece.shape else {
+                throw InterpreterError(
+                    "the tensor for @\(name) is \(tensor.typeText), expected the shape \(piece.shape) of @\(piece.tensor)"
+                )
+            }
+            return piece.floats(of: tensor, inMatrix: extents.count == 2)
         }
-        guard tensor.element != .i32, tensor.shape.count == 2, tensor.shape[0] == extents[0],
-            columns.to <= tensor.shape[1]
-        else {
-            throw InterpreterError(
-                "the tensor @\(source) is \(tensor.typeText), expected \(extents[0]) rows of at least \(columns.to) columns"
-            )
+        return Tensor(floats, shape: extents, element: type.element)
+    }
+}
+
+extension WeightPiece {
+    /// The piece's numbers in the order of the weight.
+    fileprivate func floats(of tensor: Tensor, inMatrix: Bool) -> [Float] {
+        let (floats, width) = (tensor.floats, storedWidth(inMatrix: inMatrix))
+        let (columns, rows) = (self.columns ?? 0..<width, floats.count / width)
+        return (0..<rows).flatMap { row in
+            let start = pairing.storedRow(row) * width
+            return floats[start + columns.lowerBound..<start + columns.upperBound]
         }
-        let cut = (0..<extents[0]).flatMap { row in
-            tensor.floats[row * tensor.shape[1] + columns.from..<row * tensor.shape[1] + columns.to]
-        }
-        return Tensor(cut, shape: extents, element: type.element)
     }
 }
 
@@ -100,7 +110,7 @@ extension Function {
     fileprivate func writtenRecurrences(_ recurrences: Int, in module: Module) -> Int {
         var written = 0
         forEachOperation { operation, loop in
-            guard operation.opcode.traits.cache == .write, let name = operation.symbols.last,
+            guard operation.opcode.traits.cache == .write, let name = operation.cacheName,
                 module.cache(name)?.isRecurrent == true
             else { return }
             switch (operation.recurrence(), loop?.body?.count) {
@@ -193,7 +203,7 @@ private struct Call {
     func heads(_ operation: Operation) -> Int { operation.integer("heads") ?? 1 }
 
     func cache(_ operation: Operation) throws -> Cache {
-        guard let name = operation.symbols.last, let cache = module.cache(name) else {
+        guard let name = operation.cacheName, let cache = module.cache(name) else {
             throw InterpreterError("the cache is not declared")
         }
         return cache
@@ -225,7 +235,9 @@ private struct Call {
             return [result(x.plusEachRow(b))]
         case .rope:
             let positions = try indices(operation, 1)
-            return [result(try rope(matrix(operation, 0), positions, operation))]
+            return [
+                result(try rope(matrix(operation, 0), positions, weight(operation, 0), operation, heads(operation)))
+            ]
         case .cacheWrite:
             try write(
                 keys: matrix(operation, 0), values: matrix(operation, 1), slots: indices(operation, 2),
@@ -239,6 +251,8 @@ private struct Call {
             return [result(try matrix(operation, 0).combined(with: matrix(operation, 1), +))]
         case .silu:
             return [result(try matrix(operation, 0).mapped(silu))]
+        case .sigmoid:
+            return [result(try matrix(operation, 0).mapped(sigmoid))]
         case .multiply:
             return [result(try matrix(operation, 0).combined(with: matrix(operation, 1), *))]
         case .mix:
@@ -250,6 +264,13 @@ private struct Call {
                         if q[row] == 0 { return a.row(row).map { p[row] * $0 } }
                         return zip(a.row(row), b.row(row)).map { p[row] * $0 + q[row] * $1 }
                     })
+            ]
+        case .start:
+            let (fresh, state) = (try matrix(operation, 0), try matrix(operation, 1))
+            let depths = try depths(operation, 2)
+            return [
+                result(
+                    Matrix(rows: rows, width: fresh.width) { Array(depths[$0] == 0 ? fresh.row($0) : state.row($0)) })
             ]
         case .argmax:
             return [try matrix(operation, 0).argmax()]
@@ -279,8 +300,17 @@ private struct Call {
         case .addKeepNorm:
             let sum = try matrix(operation, 0).combined(with: matrix(operation, 1), +)
             return [result(sum), result(sum.normalized(try weight(operation, 0).floats, eps: eps), 1)]
+        case .normAdd:
+            let normed = try matrix(operation, 0).normalized(weight(operation, 0).floats, eps: eps)
+            return [result(normed.combined(with: try matrix(operation, 1), +))]
+        case .normAddKeepNorm:
+            let normed = try matrix(operation, 0).normalized(weight(operation, 0).floats, eps: eps)
+            let sum = normed.combined(with: try matrix(operation, 1), +)
+            return [result(sum), result(sum.normalized(try weight(operation, 1).floats, eps: eps), 1)]
         case .linearArgmax:
             return [try matrix(operation, 0).times(weight(operation, 0)).argmax()]
+        case .normRopeWrite:
+            return [result(try normRopeWrite(operation, recurrence))]
         }
     }
 
@@ -295,11 +325,14 @@ private struct Call {
         }
     }
 
-    func rope(_ x: Matrix, _ positions: [Int32], _ operation: Operation) throws -> Matrix {
+    func rope(
+        _ x: Matrix, _ positions: [Int32], _ frequencies: Tensor, _ operation: Operation, _ heads: Int
+    ) throws -> Matrix {
         if let row = positions.firstIndex(where: { $0 < 0 }) {
             throw InterpreterError("row \(row) has position \(positions[row]), expected at least 0")
         }
-        return x.rotated(positions, heads: heads(operation), base: operation.float("base") ?? 1)
+        return x.rotated(
+            positions, heads: heads, frequencies: frequencies.floats, magnitude: operation.float("magnitude") ?? 1)
     }
 
     func number(_ operation: Operation, _ iteration: Int) -> Int {
@@ -349,6 +382,7 @@ private struct Call {
         let depths = try depths(operation, 3)
         let cache = try cache(operation)
         let dimension = queries.width / heads(operation)
+        let group = heads(operation) * dimension / cache.type.width
         let scale = 1 / Float(dimension).squareRoot()
         return try Matrix(rows: rows, width: queries.width) { row in
             guard positions[row] >= 0 else {
@@ -366,10 +400,12 @@ private struct Call {
             }
             let query = queries.row(row)
             var output = [Float](repeating: 0, count: queries.width)
-            for head in stride(from: 0, to: queries.width, by: dimension) {
+            for head in 0..<heads(operation) {
+                let (own, shared) = (head * dimension, head / group * dimension)
                 let scores = entries.map { entry in
-                    (head..<head + dimension).reduce(Float(0)) { sum, column in
-                        sum + query[query.startIndex + column] * entry.keys[entry.keys.startIndex + column]
+                    (0..<dimension).reduce(Float(0)) { sum, column in
+                        sum + query[query.startIndex + own + column]
+                            * entry.keys[entry.keys.startIndex + shared + column]
                     } * scale
                 }
                 // Subtracting the largest score keeps the exponentials finite and changes no ratio.
@@ -377,8 +413,9 @@ private struct Call {
                 let exponentials = scores.map { exp($0 - largest) }
                 let total = exponentials.reduce(0, +)
                 for (entry, exponential) in zip(entries, exponentials) {
-                    for column in head..<head + dimension {
-                        output[column] += exponential / total * entry.values[entry.values.startIndex + column]
+                    for column in 0..<dimension {
+                        output[own + column] +=
+                            exponential / total * entry.values[entry.values.startIndex + shared + column]
                     }
                 }
             }
@@ -386,17 +423,40 @@ private struct Call {
         }
     }
 
+    mutating func normRopeWrite(_ operation: Operation, _ iteration: Int) throws -> Matrix {
+        let product = try matrix(operation, 0)
+        let positions = try indices(operation, 2)
+        let keyWidth = try cache(operation).type.width
+        let width = product.width - 2 * keyWidth
+        let eps = operation.float("eps") ?? 0
+        let queries = try product.columns(0..<width).normalized(weight(operation, 0).floats, eps: eps)
+        let keys = try product.columns(width..<width + keyWidth).normalized(weight(operation, 1).floats, eps: eps)
+        let frequencies = try weight(operation, 2)
+        try write(
+            keys: rope(keys, positions, frequencies, operation, heads(operation) * keyWidth / width),
+            values: product.columns(width + keyWidth..<product.width), slots: indices(operation, 1),
+            positions: positions, depths: depths(operation, 3), operation, iteration)
+        return try rope(queries, positions, frequencies, operation, heads(operation))
+    }
+
     mutating func projectRopeWrite(_ operation: Operation, _ iteration: Int) throws -> Matrix {
         let product = try matrix(operation, 0).times(weight(operation, 0))
         let (slots, positions) = (try indices(operation, 1), try indices(operation, 2))
         let depths = try depths(operation, 3)
-        let width = product.width / 3
-        let bias = try weight(operation, 1).floats
-        let queries = product.columns(0..<width).plusEachRow(Array(bias[..<width]))
-        let keys = product.columns(width..<2 * width).plusEachRow(Array(bias[width...]))
+        let keyWidth = try cache(operation).type.width
+        let width = product.width - 2 * keyWidth
+        let keyHeads = heads(operation) * keyWidth / width
+        var (queries, keys) = (product.columns(0..<width), product.columns(width..<width + keyWidth))
+        if operation.symbols.count > 3 {
+            let bias = try weight(operation, 3).floats
+            queries = queries.plusEachRow(Array(bias[..<width]))
+            keys = keys.plusEachRow(Array(bias[width...]))
+        }
+        let frequencies = try weight(operation, 1)
         try write(
-            keys: rope(keys, positions, operation), values: product.columns(2 * width..<3 * width), slots: slots,
-            positions: positions, depths: depths, operation, iteration)
-        return try rope(queries, positions, operation)
+            keys: rope(keys, positions, frequencies, operation, keyHeads),
+            values: product.columns(width + keyWidth..<product.width), slots: slots, positions: positions,
+            depths: depths, operation, iteration)
+        return try rope(queries, positions, frequencies, operation, heads(operation))
     }
 }

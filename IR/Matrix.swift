@@ -71,15 +71,14 @@ struct Matrix {
     }
 
     /// The rotary embedding of interleaved pairs (arXiv 2104.09864, section 3.4.2). Angles are computed in Double,
-    /// because the product of a late position and a frequency in f32 would lose the last digits of the angle.
-    func rotated(_ positions: [Int32], heads: Int, base: Float) -> Matrix {
+    /// because the product of a late position and a frequency in f32 would lose the last digits of the angle. Both columns of a pair are multiplied by `magnitude`.
+    func rotated(_ positions: [Int32], heads: Int, frequencies: [Float], magnitude: Float) -> Matrix {
         let dimension = width / heads
         return Matrix(rows: rows, width: width) { index in
             var row = Array(row(index))
             for column in stride(from: 0, to: width, by: 2) {
-                let pair = Double(column % dimension)
-                let angle = Double(positions[index]) * pow(Double(base), -pair / Double(dimension))
-                let (cosine, sine) = (Float(cos(angle)), Float(sin(angle)))
+                let angle = Double(positions[index]) * Double(frequencies[column % dimension / 2])
+                let (cosine, sine) = (magnitude * Float(cos(angle)), magnitude * Float(sin(angle)))
                 let (first, second) = (row[column], row[column + 1])
                 row[column] = first * cosine - second * sine
                 row[column + 1] = first * sine + second * cosine
@@ -101,6 +100,9 @@ struct Matrix {
 
 /// x / (1 + e^−x)
 func silu(_ x: Float) -> Float { x / (1 + exp(-x)) }
+
+/// 1 / (1 + e^−x).
+func sigmoid(_ x: Float) -> Float { 1 / (1 + exp(-x)) }
 
 /// The Euclidean norm.
 func norm(_ row: ArraySlice<Float>) -> Float { row.reduce(Float(0)) { $0 + $1 * $1 }.squareRoot() }

@@ -1,37 +1,3 @@
-/// A matrix or vector that functions read: a tensor of the checkpoint, or a range of a matrix's columns. The text form
-/// is `weight @name : bf16[288,288] = @source[:, 288:576]`. Without a source, the name is also that of the tensor.
-public struct Weight: Hashable, Sendable {
-    /// The columns `from ..< to` of another tensor of the checkpoint.
-    public struct Columns: Hashable, Sendable {
-        /// The name of the whole tensor.
-        public var source: String
-        /// The first column.
-        public var from: Int
-        /// The column after the last one.
-        public var to: Int
-
-        public init(of source: String, from: Int, to: Int) {
-            self.source = source
-            self.from = from
-            self.to = to
-        }
-    }
-
-    /// The name, without `@`.
-    public var name: String
-    /// The type, without the extent `rows`. The element type is the one that the executor stores, independent of the
-    /// checkpoint's.
-    public var type: TensorType
-    /// The range of columns; nil if the weight is a whole tensor of the checkpoint.
-    public var columns: Columns?
-
-    public init(_ name: String, _ type: TensorType, columns: Columns? = nil) {
-        self.name = name
-        self.type = type
-        self.columns = columns
-    }
-}
-
 /// The keys and values of one attention block for every position of every sequence. The text form is
 /// `cache @name : f32[heads,dim]`, followed by `recurrent` if the cache keeps entries of several recurrences.
 public struct Cache: Hashable, Sendable {
@@ -49,19 +15,34 @@ public struct Cache: Hashable, Sendable {
     }
 }
 
-/// A function: named parameters, operations in order, returned values.
+/// A value that a function returns, and the name by which callers know it: `return %s.4 as state`. The name is the
+/// value's own if the text gives none.
+public struct NamedResult: Hashable, Sendable {
+    public var name: String
+    public var value: Value
+
+    public init(_ name: String, _ value: Value) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// A function: named parameters, operations in order, named results.
 public struct Function: Hashable, Sendable {
     public var name: String
     public var parameters: [Value]
     public var operations: [Operation]
-    public var returns: [Value]
+    public var results: [NamedResult]
 
-    public init(_ name: String, parameters: [Value], operations: [Operation] = [], returns: [Value] = []) {
+    public init(_ name: String, parameters: [Value], operations: [Operation] = [], results: [NamedResult] = []) {
         self.name = name
         self.parameters = parameters
         self.operations = operations
-        self.returns = returns
+        self.results = results
     }
+
+    /// The values that the function returns.
+    public var returns: [Value] { results.map(\.value) }
 }
 
 /// A whole program: the input and the output of a pass.

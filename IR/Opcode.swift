@@ -17,8 +17,10 @@ public enum Opcode: String, Hashable, Sendable, CaseIterable {
     case norm
     case add
     case silu
+    case sigmoid
     case multiply
     case mix
+    case start
     case argmax
     case relativeDifference = "relative_difference"
     case convert
@@ -31,5 +33,8 @@ public enum Opcode: String, Hashable, Sendable, CaseIterable {
     case addNorm = "add_norm"
     case addNormNorm = "add_norm_norm"
     case addKeepNorm = "add_keep_norm"
+    case normAdd = "norm_add"
+    case normAddKeepNorm = "norm_add_keep_norm"
     case linearArgmax = "linear_argmax"
+    case normRopeWrite = "norm_rope_write"
 }

@@ -5,6 +5,8 @@ public struct OpcodeSignature: Sendable {
     public var operands: [String]
     /// The kinds of the symbols after the operands, in order.
     public var symbols: [(name: String, kind: SymbolKind)]
+    /// The number of symbols at the end that an operation may leave out.
+    public var optionalSymbols = 0
     /// The attributes, in the order in which the text form prints them.
     public var attributes: [(name: String, kind: AttributeKind)]
     /// The names of the results, in order.
@@ -13,7 +15,10 @@ public struct OpcodeSignature: Sendable {
     /// The form in the text, such as `%y = rope %x, %position {heads, base}`, with the opcode's name in place of
     /// `rope`.
     func form(of word: String) -> String {
-        let inputs = operands.map { "%\($0)" } + symbols.map { "@\($0.name)" }
+        let required = symbols.count - optionalSymbols
+        let inputs =
+            operands.map { "%\($0)" }
+            + symbols.enumerated().map { $0 < required ? "@\($1.name)" : "[@\($1.name)]" }
         let left = results.isEmpty ? "" : results.map { "%\($0)" }.joined(separator: ", ") + " = "
         let right = attributes.isEmpty ? "" : " {\(attributes.map(\.name).joined(separator: ", "))}"
         return left + word + " " + inputs.joined(separator: ", ") + right

@@ -118,9 +118,11 @@ extension Opcode {
     private var record: OpcodeTraits {
         func form(
             _ operands: [String], _ symbols: [(name: String, kind: SymbolKind)] = [],
-            _ attributes: [(name: String, kind: AttributeKind)] = [], results: [String] = ["y"]
+            _ attributes: [(name: String, kind: AttributeKind)] = [], results: [String] = ["y"], optional: Int = 0
         ) -> OpcodeSignature {
-            OpcodeSignature(operands: operands, symbols: symbols, attributes: attributes, results: results)
+            OpcodeSignature(
+                operands: operands, symbols: symbols, optionalSymbols: optional, attributes: attributes,
+                results: results)
         }
         return switch self {
         case .embed:
@@ -155,9 +157,10 @@ extension Opcode {
                 family: .other, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(1))
         case .rope:
             OpcodeTraits(
-                form(["x", "position"], [], [("heads", .integer), ("base", .float)]),
+                form(
+                    ["x", "position"], [("frequencies", .weight)], [("heads", .integer), ("magnitude", .float)]),
                 "The rotary embedding of interleaved pairs: in each head, the columns 2j and 2j + 1 turn by "
-                    + "position[i] · base^(−2j/D) radians.",
+                    + "position[i] · frequencies[j] radians and are multiplied by magnitude. frequencies is `[D/2]`.",
                 summary: "Rotary embedding: turns pairs of columns by the row's position.",
                 // A pair of columns takes four multiplications and two additions.
                 family: .attention, division: .rows, storable: [], flops: .perResultColumn(3))
@@ -175,7 +178,8 @@ extension Opcode {
                     ["q", "slot", "position", "depth"], [("cache", .cache)],
                     [("heads", .integer), ("recurrence", .recurrence)]),
                 "Causal attention of ragged rows: q[i] attends to the positions 0 … position[i] of sequence slot[i], in "
-                    + "each head, with scale 1/√D, each as it was at recurrence depth[i] + recurrence.",
+                    + "each head, with scale 1/√D, each as it was at recurrence depth[i] + recurrence. With G times as "
+                    + "many heads as the cache has, head h reads the cache's head h / G.",
                 summary: "Each row attends to the positions up to its own in its sequence.",
                 // No thread sees the whole row that a q8 scale needs. A position takes a product and a sum for the
                 // score, and both again for the weighted values.
@@ -201,6 +205,13 @@ extension Opcode {
                 summary: "x / (1 + e⁻ˣ).",
                 // A sign, an exponential, an addition and a division.
                 family: .other, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(4))
+        case .sigmoid:
+            OpcodeTraits(
+                form(["x"]),
+                "y = 1 / (1 + e^−x).",
+                summary: "1 / (1 + e⁻ˣ).",
+                // A sign, an exponential, an addition and a division.
+                family: .other, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(4))
         case .multiply:
             OpcodeTraits(
                 form(["a", "b"]),
@@ -213,6 +224,12 @@ extension Opcode {
                 "y[i] = p[i] · a[i] + q[i] · b[i], with p and q `f32[rows]`; p[i] · a[i] alone where q[i] is 0.",
                 summary: "p · a + q · b, with two numbers a row.",
                 family: .other, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(3))
+        case .start:
+            OpcodeTraits(
+                form(["fresh", "state", "depth"]),
+                "y[i] = fresh[i] where depth[i] is 0, else state[i].",
+                summary: "The first state of a row that starts, and the state that it has had of any other.",
+                family: .move, division: .rows, storable: [.bf16, .q8], flops: .none)
         case .argmax:
             OpcodeTraits(
                 form(["x"], results: ["t"]),
@@ -242,12 +259,14 @@ extension Opcode {
         case .projectRopeWrite:
             OpcodeTraits(
                 form(
-                    ["x", "slot", "position", "depth"], [("w", .weight), ("b", .weight), ("cache", .cache)],
-                    [("heads", .integer), ("base", .float), ("recurrence", .recurrence)], results: ["q"]),
-                "x wᵀ gives queries, keys and values side by side. Queries and keys get the bias b and the rotary "
-                    + "embedding; keys and values go to the cache; the result is the queries.",
+                    ["x", "slot", "position", "depth"],
+                    [("w", .weight), ("frequencies", .weight), ("cache", .cache), ("b", .weight)],
+                    [("heads", .integer), ("magnitude", .float), ("recurrence", .recurrence)], results: ["q"],
+                    optional: 1),
+                "x wᵀ gives queries, keys and values side by side. Queries and keys get the bias b, if there is one, and "
+                    + "the rotary embedding; keys and values go to the cache; the result is the queries.",
                 summary: "Queries, keys and values: product, bias, rotary embedding and cache write in one.",
-                // Bias and rotation of a query and of a key.
+                // Bias and rotation of a query and of a key. Where heads share keys, keys are fewer.
                 family: .matrix, division: .outputs, matrix: .multiplied, cache: .write, storable: [],
                 flops: .perResultColumn(2 * (1 + 3)), fused: true)
         case .linearSiluGate:
@@ -277,12 +296,38 @@ extension Opcode {
                 "x = a + b; y = norm(x, w).",
                 summary: "A sum, kept, and its norm.",
                 family: .norm, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(5), fused: true)
+        case .normAdd:
+            OpcodeTraits(
+                form(["a", "b"], [("w", .weight)], [("eps", .float)]),
+                "y = norm(a, w) + b.",
+                summary: "A norm, added to a row.",
+                family: .norm, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(5), fused: true)
+        case .normAddKeepNorm:
+            OpcodeTraits(
+                form(
+                    ["a", "b"], [("v", .weight), ("w", .weight)], [("eps", .float)], results: ["x", "y"]),
+                "x = norm(a, v) + b; y = norm(x, w).",
+                summary: "A norm added to a row, kept, and the norm of that.",
+                family: .norm, division: .rows, storable: [.bf16, .q8], flops: .perResultColumn(9), fused: true)
         case .linearArgmax:
             OpcodeTraits(
                 form(["x"], [("w", .weight)], results: ["t"]),
                 "t = argmax(x wᵀ); the product is never stored.",
                 summary: "Head and argmax in one: logits are never stored.",
                 family: .matrix, division: .outputs, matrix: .multiplied, storable: [], flops: .perMatrixOutput(1),
+                fused: true)
+        case .normRopeWrite:
+            OpcodeTraits(
+                form(
+                    ["qkv", "slot", "position", "depth"],
+                    [("v", .weight), ("w", .weight), ("frequencies", .weight), ("cache", .cache)],
+                    [("heads", .integer), ("eps", .float), ("recurrence", .recurrence)], results: ["q"]),
+                "qkv has queries, keys and values side by side. Queries become norm(·, v) and keys norm(·, w), over all "
+                    + "their heads, and both get the rotary embedding; keys and values go to the cache; the result is the "
+                    + "queries.",
+                summary: "Norms of queries and keys, rotary embedding and cache write in one.",
+                // Norm and rotation of a query and of a key. Where heads share keys, keys are fewer.
+                family: .attention, division: .rows, cache: .write, storable: [], flops: .perResultColumn(2 * (4 + 3)),
                 fused: true)
         }
     }

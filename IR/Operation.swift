@@ -72,6 +72,12 @@ public struct Operation: Hashable, Sendable {
         self.body = body
     }
 
+    /// The name of the cache that the operation reads or writes; nil if there is none.
+    public var cacheName: String? {
+        guard let place = opcode.traits.signature?.symbols.firstIndex(where: { $0.kind == .cache }) else { return nil }
+        return place < symbols.count ? symbols[place] : nil
+    }
+
     /// The integer attribute with the name; nil if there is no such attribute.
     public func integer(_ name: String) -> Int? {
         if case .integer(let value)? = attributes[name] { value } else { nil }

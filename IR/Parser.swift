@@ -127,13 +127,69 @@ private struct Parser {
         try expect(":", " and the weight's type")
         let type = try type()
         guard try accept(.punctuation("=")) else { return Weight(name, type) }
-        let source = try symbol("the name of the tensor whose columns these are")
-        for mark in ["[", ":", ","] { try expect(mark, ", as in '[:, 0:288]'") }
-        let from = try integer("the first column,", 0...largestCount)
-        try expect(":", " and the column after the last")
-        let to = try integer("the column after the last,", 0...largestCount)
-        try expect("]")
-        return Weight(name, type, columns: Weight.Columns(of: source, from: from, to: to))
+        if try accept(.word("frequencies")) { return Weight(name, type, source: .frequencies(try frequencies())) }
+        var pieces: [WeightPiece] = []
+        repeat { pieces.append(try piece()) } while try accept(.punctuation(","))
+        return Weight(name, type, source: .pieces(pieces))
+    }
+
+    /// Reads a part of a tensor: `@name[288,576]`, with `[:, 0:288]` after it for some columns, and `halves 3 of
+    /// 24` if rotary embedding pairs the halves of the first 3 heads of 24 rows.
+    mutating func piece() throws -> WeightPiece {
+        let tensor = try symbol("the name of a tensor, such as '@wte.weight', or 'frequencies'")
+        try expect("[", " and the tensor's shape, as in '@source[288,576]'")
+        var shape: [Int] = []
+        repeat {
+            guard shape.count < Self.maxExtents else { throw unexpected("at most \(Self.maxExtents) extents") }
+            shape.append(try integer("an extent", 1...largestCount))
+        } while try accept(.punctuation(","))
+        try expect("]", " or ',' and another extent")
+        var piece = WeightPiece(tensor, shape: shape)
+        if try accept(.punctuation("[")) {
+            for mark in [":", ","] { try expect(mark, ", as in '[:, 0:288]'") }
+            let from = try integer("the first column,", 0...largestCount)
+            try expect(":", " and the column after the last")
+            let to = try integer("the column after the last,", from...largestCount)
+            try expect("]")
+            piece.columns = from..<to
+        }
+        if try accept(.word("halves")) {
+            let heads = try integer("the number of heads,", 1...largestCount)
+            guard try accept(.word("of")) else { throw unexpected("'of' and the rows of a head") }
+            piece.pairing = .halves(heads: heads, dimension: try integer("the rows of a head,", 2...largestCount))
+        }
+        return piece
+    }
+
+    /// Reads `{base = …}`, or with `scaling = …` and the numbers of that method after the base.
+    mutating func frequencies() throws -> RotaryFrequencies {
+        try expect("{", " and the base, as in 'frequencies {base = 50000.0}'")
+        func positive(_ name: String, _ parser: inout Self) throws -> Float {
+            guard try parser.accept(.word(name)) else { throw parser.unexpected("'\(name)'") }
+            try parser.expect("=", " and the value of \(name)")
+            guard case .word(let word) = parser.token, let number = Float(word), number > 0, number.isFinite else {
+                throw parser.unexpected("a finite number above 0 for \(name)")
+            }
+            try parser.advance()
+            return number
+        }
+        var frequencies = RotaryFrequencies(base: try positive("base", &self))
+        if try accept(.punctuation(",")) {
+            guard try accept(.word("scaling")) else { throw unexpected("'scaling'") }
+            try expect("=", " and the method")
+            guard case .word(let word) = token, let method = RotaryScaling.Method(rawValue: word) else {
+                throw unexpected("one of \(RotaryScaling.Method.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            try advance()
+            var scaling = RotaryScaling(method, [:])
+            for name in method.parameters {
+                try expect(",", " and the value of \(name)")
+                scaling.numbers[name] = try positive(name, &self)
+            }
+            frequencies.scaling = scaling
+        }
+        try expect("}")
+        return frequencies
     }
 
     mutating func type() throws -> TensorType {
@@ -210,7 +266,7 @@ private struct Parser {
         function.operations = try operations(until: "return", in: &scope, depth: 0)
         let start = position
         try advance()
-        function.returns = try values(in: scope)
+        function.results = try results(in: scope)
         try expect("}", " after what the function returns")
         let returned = function.returns.map(\.type)
         guard returned == types else {
@@ -244,6 +300,24 @@ private struct Parser {
             try advance()
         } while try accept(.punctuation(","))
         return values
+    }
+
+    /// A possibly empty list of results, each with the name for callers if that is not its own.
+    mutating func results(in scope: Scope) throws -> [NamedResult] {
+        guard case .value = token else { return [] }
+        var results: [NamedResult] = []
+        repeat {
+            guard case .value(let name) = token else { throw unexpected("another value, such as '%x'") }
+            var result = NamedResult(name, try read(name, in: scope))
+            try advance()
+            if try accept(.word("as")) {
+                guard case .word(let word) = token else { throw unexpected("the result's name, such as 'state'") }
+                result.name = word
+                try advance()
+            }
+            results.append(result)
+        } while try accept(.punctuation(","))
+        return results
     }
 
     /// Reads operations up to the word that ends the list. That word remains the next token.

@@ -44,11 +44,43 @@ extension TripCount {
 }
 
 extension Weight: CustomStringConvertible {
-    /// The text form, such as `weight @name : bf16[288,288] = @source[:, 0:288]`.
+    /// The text form, such as `weight @name : bf16[288,288] = @source[288,576][:, 0:288]`.
     public var description: String {
         let declaration = "weight @\(name) : \(type)"
-        guard let columns else { return declaration }
-        return "\(declaration) = @\(columns.source)[:, \(columns.from):\(columns.to)]"
+        return source == nil ? declaration : "\(declaration) = \(sourceText)"
+    }
+
+    /// The origin of the numbers as the text form has it after `=`. For the tensor of the weight's own name, that name.
+    public var sourceText: String {
+        switch source {
+        case nil: "@\(name)"
+        case .pieces(let pieces): pieces.map(\.text).joined(separator: ", ")
+        case .frequencies(let frequencies): "frequencies {\(frequencies.text)}"
+        }
+    }
+}
+
+extension WeightPiece {
+    var text: String {
+        let range = columns.map { "[:, \($0.lowerBound):\($0.upperBound)]" } ?? ""
+        return "@\(tensor)[\(shape.map(String.init).joined(separator: ","))]\(range)\(pairing.text)"
+    }
+}
+
+extension RotaryPairing {
+    fileprivate var text: String {
+        switch self {
+        case .interleaved: ""
+        case .halves(let heads, let dimension): " halves \(heads) of \(dimension)"
+        }
+    }
+}
+
+extension RotaryFrequencies {
+    var text: String {
+        guard let scaling else { return "base = \(base)" }
+        let numbers = scaling.method.parameters.map { "\($0) = \(scaling.numbers[$0] ?? .nan)" }
+        return (["base = \(base)", "scaling = \(scaling.method.rawValue)"] + numbers).joined(separator: ", ")
     }
 }
 
@@ -111,7 +143,8 @@ extension Function: CustomStringConvertible {
         let output = types.count == 1 ? types[0] : "(\(types.joined(separator: ", ")))"
         var lines = ["func @\(name)(\(inputs)) -> \(output) {"]
         for operation in operations { operation.print(indent: "  ", into: &lines) }
-        lines.append(returns.isEmpty ? "  return" : "  return " + list(returns))
+        let values = results.map { "%\($0.value.name)" + ($0.name == $0.value.name ? "" : " as \($0.name)") }
+        lines.append(values.isEmpty ? "  return" : "  return " + values.joined(separator: ", "))
         lines.append("}")
         return lines.joined(separator: "\n")
     }

@@ -22,7 +22,9 @@ extension Function {
     /// Replaces values wherever the function reads them: in operations, loop bodies, yields and returns.
     public mutating func substitute(_ replacements: [String: Value]) {
         for index in operations.indices { operations[index].substitute(replacements) }
-        returns.substitute(replacements)
+        for index in results.indices {
+            if let replacement = replacements[results[index].value.name] { results[index].value = replacement }
+        }
     }
 
     /// Calls `visit` with every operation in order; a `repeat` comes before the operations of its body. `loop` is that

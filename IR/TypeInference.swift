@@ -57,7 +57,7 @@ private struct OperationForm {
         case .rope:
             let width = try rowWidth(0)
             try expect(1, .rows(.i32), "one position a row")
-            try checkRotary(width)
+            try checkRotary(width, frequencies: 0)
             return [.rows(.f32, width)]
         case .cacheWrite:
             let width = try cacheWidth(symbol: 0)
@@ -68,13 +68,11 @@ private struct OperationForm {
             try expect(4, .rows(.i32), "one depth a row")
             return []
         case .wavefrontAttention:
-            let width = try cacheWidth(symbol: 0)
-            try expect(0, .rows(.f32, width), "a query for each key of @\(operation.symbols[0])")
+            let width = try queryWidth(ofCache: 0)
+            try expect(0, .rows(.f32, width), "a query for each head of @\(operation.symbols[0])")
             try expect(1, .rows(.i32), "one sequence slot a row")
             try expect(2, .rows(.i32), "one position a row")
             try expect(3, .rows(.i32), "one depth a row")
-            _ = try headWidth(of: width)
-            try expectHeads(ofCache: 0)
             return [.rows(.f32, width)]
         case .norm:
             let width = try rowWidth(0)
@@ -82,12 +80,16 @@ private struct OperationForm {
             return [.rows(.f32, width)]
         case .add, .multiply:
             return [.rows(.f32, try equalWidths())]
-        case .silu:
+        case .silu, .sigmoid:
             return [.rows(.f32, try rowWidth(0))]
         case .mix:
             let width = try equalWidths()
             try expect(2, .rows(.f32), "one factor a row")
             try expect(3, .rows(.f32), "one factor a row")
+            return [.rows(.f32, width)]
+        case .start:
+            let width = try equalWidths()
+            try expect(2, .rows(.i32), "one depth a row")
             return [.rows(.f32, width)]
         case .argmax:
             _ = try rowWidth(0)
@@ -108,11 +110,11 @@ private struct OperationForm {
                     "@\(operation.symbols[0]) has \(columns) rows, expected an even number: gate, then up")
             }
             return [.rows(.f32, columns / 2)]
-        case .addNorm:
+        case .addNorm, .normAdd:
             let width = try equalWidths()
             try expectVector(symbol: 0, width, "one factor for each column of \(name(0))")
             return [.rows(.f32, width)]
-        case .addNormNorm:
+        case .addNormNorm, .normAddKeepNorm:
             let width = try equalWidths()
             try expectVector(symbol: 0, width, "one factor for each column of \(name(0))")
             try expectVector(symbol: 1, width, "one factor for each column of \(name(0))")
@@ -124,6 +126,16 @@ private struct OperationForm {
         case .linearArgmax:
             _ = try linear()
             return [.rows(.i32)]
+        case .normRopeWrite:
+            let (width, keys) = (try queryWidth(ofCache: 3), try cacheWidth(symbol: 3))
+            try expect(0, .rows(.f32, width + 2 * keys), "queries, then keys and values of @\(operation.symbols[3])")
+            try expect(1, .rows(.i32), "one sequence slot a row")
+            try expect(2, .rows(.i32), "one position a row")
+            try expect(3, .rows(.i32), "one depth a row")
+            try expectVector(symbol: 0, width, "one factor for each column of the queries")
+            try expectVector(symbol: 1, keys, "one factor for each column of the keys")
+            try checkRotary(width, frequencies: 2)
+            return [.rows(.f32, width)]
         }
     }
 
@@ -133,8 +145,10 @@ private struct OperationForm {
         guard operation.operands.count == signature.operands.count else {
             throw OperationError("has \(operation.operands.count) operands, expected \(signature.operands.count)")
         }
-        guard operation.symbols.count == signature.symbols.count else {
-            throw OperationError("names \(operation.symbols.count) symbols, expected \(signature.symbols.count)")
+        let (count, required) = (signature.symbols.count, signature.symbols.count - signature.optionalSymbols)
+        guard (required...count).contains(operation.symbols.count) else {
+            let expected = required == count ? "\(count)" : "\(required) to \(count)"
+            throw OperationError("names \(operation.symbols.count) symbols, expected \(expected)")
         }
     }
 
@@ -161,7 +175,8 @@ private struct OperationForm {
         }
         switch (name, attribute) {
         case ("eps", .float(let eps)): try require(eps >= 0 && eps.isFinite, "a finite number of at least 0")
-        case ("base", .float(let base)): try require(base > 0 && base.isFinite, "a finite number above 0")
+        case ("magnitude", .float(let magnitude)):
+            try require(magnitude > 0 && magnitude.isFinite, "a finite number above 0")
         case (_, .float(let number)): try require(number.isFinite, "a finite number")
         case ("heads", .integer(let heads)): try require((1...largestCount).contains(heads), "at least 1")
         case (_, .recurrence(.number(let number))):
@@ -260,12 +275,18 @@ private struct OperationForm {
         return width
     }
 
-    func expectHeads(ofCache index: Int) throws {
-        let (cache, heads, _) = try cache(index)
-        guard operation.integer("heads") == heads else {
+    /// The width heads · dim of the queries to a cache: the operation has as many heads as the cache, or a multiple.
+    func queryWidth(ofCache index: Int) throws -> Int {
+        let (cache, shared, dimension) = try cache(index)
+        _ = try cacheWidth(symbol: index)
+        let heads = operation.integer("heads") ?? 0
+        guard heads > 0, heads.isMultiple(of: shared) else {
             throw OperationError(
-                "attribute heads is \(operation.integer("heads") ?? 0), expected \(heads), as @\(cache.name) has it")
+                "attribute heads is \(heads), expected \(shared), as @\(cache.name) has it, or a multiple")
         }
+        let (width, overflow) = heads.multipliedReportingOverflow(by: dimension)
+        guard !overflow, width <= largestCount else { throw OperationError("has \(heads) heads, which is too wide") }
+        return width
     }
 
     /// The width D of a head, for rows that the operation divides into heads.
@@ -277,33 +298,31 @@ private struct OperationForm {
         return width / heads
     }
 
-    func checkRotary(_ width: Int) throws {
+    func checkRotary(_ width: Int, frequencies index: Int) throws {
         let dimension = try headWidth(of: width)
         guard dimension.isMultiple(of: 2) else {
             throw OperationError(
                 "has heads of \(dimension) columns, expected an even number: the embedding turns pairs")
         }
+        try expectVector(symbol: index, dimension / 2, "one frequency for each pair of columns of a head")
     }
 
-    /// Checks the fused projection and returns the widths of queries, keys and values.
+    /// Checks the fused projection and returns the width of the queries.
     func projectRopeWrite() throws -> Int {
         let columns = try linear()
-        guard columns.isMultiple(of: 3) else {
-            throw OperationError(
-                "@\(operation.symbols[0]) has \(columns) rows, expected a multiple of 3: queries, keys and values")
-        }
-        let width = columns / 3
         try expect(1, .rows(.i32), "one sequence slot a row")
         try expect(2, .rows(.i32), "one position a row")
         try expect(3, .rows(.i32), "one depth a row")
-        try expectVector(symbol: 1, 2 * width, "biases of queries, then of keys")
-        try checkRotary(width)
-        let cacheWidth = try cacheWidth(symbol: 2)
-        guard cacheWidth == width else {
+        let (width, keys) = (try queryWidth(ofCache: 2), try cacheWidth(symbol: 2))
+        guard columns == width + 2 * keys else {
             throw OperationError(
-                "writes keys of width \(width) to @\(operation.symbols[2]), whose keys have width \(cacheWidth)")
+                "@\(operation.symbols[0]) has \(columns) rows, expected \(width) for queries, and \(keys) each for the "
+                    + "keys and values of @\(operation.symbols[2])")
         }
-        try expectHeads(ofCache: 2)
+        try checkRotary(width, frequencies: 1)
+        if operation.symbols.count > 3 {
+            try expectVector(symbol: 3, width + keys, "biases of queries, then of keys")
+        }
         return width
     }
 

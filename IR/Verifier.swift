@@ -86,7 +86,7 @@ private func verifyDeclarations(_ module: Module) throws {
                     "weight @\(weight.name) is \(weight.type), expected \(others.list("or")) with one or two extents "
                     + "from 1 to \(largestCount), or \(quantized.list("or")) with two")
         }
-        try verifyColumns(weight, extents, in: module)
+        try verifySource(of: weight, extents)
     }
     for cache in module.caches {
         try declare("cache", cache.name)
@@ -101,24 +101,55 @@ private func verifyDeclarations(_ module: Module) throws {
     }
 }
 
-private func verifyColumns(_ weight: Weight, _ extents: [Int], in module: Module) throws {
-    guard let columns = weight.columns else { return }
+/// Checks that the parts of a weight add up to its type.
+private func verifySource(of weight: Weight, _ extents: [Int]) throws {
     func fail(_ problem: String) -> VerificationError {
         VerificationError(problem: "weight @\(weight.name) : \(weight.type) \(problem)")
     }
-    guard isName(columns.source) else { throw VerificationError(problem: badName("tensor", columns.source)) }
-    guard extents.count == 2, 0 <= columns.from, columns.from < columns.to, columns.to - columns.from == extents[1]
-    else {
-        throw fail("is columns \(columns.from) ..< \(columns.to) of @\(columns.source), expected as many as its own")
+    switch weight.source {
+    case nil: return
+    case .frequencies:
+        guard extents.count == 1, weight.type.element == .f32 else {
+            throw fail("is frequencies, expected a vector of f32")
+        }
+    case .pieces(let pieces):
+        var rows = 0
+        for piece in pieces {
+            guard isName(piece.tensor) else { throw VerificationError(problem: badName("tensor", piece.tensor)) }
+            guard let more = try pieceRows(piece, extents, fail), more <= largestCount - rows else {
+                throw fail("has a part @\(piece.tensor) of the shape \(piece.shape), which is too large")
+            }
+            rows += more
+        }
+        guard rows == extents[0] else { throw fail("has parts with \(rows) rows, expected \(extents[0])") }
     }
-    guard columns.source != weight.name else { throw fail("is a range of its own columns") }
-    guard let source = module.weight(columns.source) else { return }
-    guard source.columns == nil else {
-        throw fail("is columns of @\(source.name), which is itself a range of columns; name the tensor instead")
+}
+
+/// The rows of a weight's part whose columns and heads fit.
+private func pieceRows(
+    _ piece: WeightPiece, _ extents: [Int], _ fail: (String) -> VerificationError
+) throws -> Int? {
+    let inMatrix = extents.count == 2
+    guard !inMatrix || piece.shape.count >= 2 else {
+        throw fail("has the part @\(piece.tensor) of the shape \(piece.shape), expected two extents")
     }
-    guard let whole = source.type.fixedExtents, whole.count == 2, whole[0] == extents[0], columns.to <= whole[1] else {
-        throw fail("is columns \(columns.from) ..< \(columns.to) of @\(source.name), which is \(source.type)")
+    let width = piece.storedWidth(inMatrix: inMatrix), columns = piece.columns ?? 0..<width
+    guard columns.lowerBound >= 0, columns.upperBound <= width else {
+        throw fail(
+            "has the columns \(columns.lowerBound) ..< \(columns.upperBound) of @\(piece.tensor), which has \(width)")
     }
+    guard columns.count == (inMatrix ? extents[1] : 1) else {
+        throw fail("has \(columns.count) columns of @\(piece.tensor), expected as many as its own")
+    }
+    let rows = piece.rows(inMatrix: inMatrix)
+    if let rows, case .halves(let heads, let dimension) = piece.pairing {
+        guard heads >= 1, dimension >= 2, dimension.isMultiple(of: 2), heads <= rows / dimension else {
+            throw fail(
+                "has the part @\(piece.tensor) with \(rows) rows, expected room for \(heads) heads of \(dimension) rows, "
+                    + "an even number")
+        }
+    }
+    return rows
 }
 
 /// A walk through a function in order that keeps the values that each operation can see.
@@ -140,8 +171,14 @@ private struct FunctionVerifier {
             if let problem = define(parameter, "parameter") { throw failure(problem) }
         }
         try verify(function.operations, insideLoop: false)
-        for (index, value) in function.returns.enumerated() {
-            if let problem = use(value) { throw failure("returned value \(index + 1) \(problem)") }
+        var named: [String: Value] = [:]
+        for (index, result) in function.results.enumerated() {
+            if let problem = use(result.value) { throw failure("returned value \(index + 1) \(problem)") }
+            guard isName(result.name) else { throw failure(badName("result", result.name)) }
+            // A value may be returned twice under its own name.
+            guard named.updateValue(result.value, forKey: result.name).map({ $0 == result.value }) ?? true else {
+                throw failure("two results are called \(result.name)")
+            }
         }
     }
 

@@ -1,15 +1,17 @@
 import Safetensors
 
-/// A checkpoint, open for reading: its configurations, the text of its documents, and its tensors by name.
+/// A checkpoint, open for reading: the text of its documents, its defaults for generation, and its tensors by name.
 ///
 /// Weights stay in their files, which are mapped; ``CheckpointTensor`` converts any number of rows at a time. Tensors
 /// that are never read, such as a stored rotary table `freqs_cis`, cost nothing.
 public struct Checkpoint: Sendable {
     /// The folder's path or the given name, for messages.
     public let name: String
-    public let configuration: HuginnConfiguration
     /// The defaults for generation: those of `generation_config.json` or, if there is none, of `config.json`.
     public let generation: GenerationConfiguration
+    /// The name of `config.json` in messages, and its text.
+    private let configurationName: String
+    private let configurationText: String
     private let documents: [CheckpointDocument: MappedFile]
     private let weights: CheckpointWeights
 
@@ -39,20 +41,17 @@ public struct Checkpoint: Sendable {
         guard let configuration = documents[.configuration] else {
             throw CheckpointError("\(source.name): has no config.json; give the folder of a checkpoint")
         }
-        self.configuration = try HuginnConfiguration(json: configuration.text(), name: configuration.name)
+        configurationName = configuration.name
+        configurationText = try configuration.text()
         let defaults = documents[.generationConfiguration] ?? configuration
         generation = try GenerationConfiguration(json: defaults.text(), name: defaults.name)
         weights = try CheckpointWeights(source)
-        try checkQueryKeyBias(configuration.name)
     }
 
-    /// A checkpoint with biases that its configuration denies would run without them and produce nonsense.
-    private func checkQueryKeyBias(_ document: String) throws {
-        guard !configuration.hasQueryKeyBias, let bias = tensorNames.first(where: { $0.hasSuffix(".attn.qk_bias") })
-        else { return }
-        throw CheckpointError(
-            "\(document): \"qk_bias\" is false, and the weights have the tensor \(quoted(bias)); one of the two is of "
-                + "another checkpoint, or \"qk_bias\" should be true")
+    /// The keys of `config.json`.
+    /// - Throws: ``CheckpointError`` if it is not a JSON object.
+    public var configuration: ConfigurationDocument {
+        get throws { try ConfigurationDocument(json: configurationText, name: configurationName) }
     }
 
     /// The text of a document; nil if the checkpoint has none.
@@ -70,34 +69,26 @@ public struct Checkpoint: Sendable {
     /// The names of all tensors, in alphabetical order.
     public var tensorNames: [String] { weights.fileOfTensor.keys.sorted() }
 
-    /// The names under which a tied matrix may be stored: that of the embedding, and that of the head.
-    private static let tiedNames = ["transformer.wte.weight", "lm_head.weight"]
-
-    /// The name under which a tensor is stored. A file may have a tied matrix under either name.
-    private func storedName(_ name: String) -> String {
-        guard configuration.tiesEmbeddings, Self.tiedNames.contains(name), weights.fileOfTensor[name] == nil else {
-            return name
-        }
-        return Self.tiedNames.first { weights.fileOfTensor[$0] != nil } ?? name
-    }
-
-    /// Checks that a tied matrix which is stored under both names is the same under both: no name says which of two
-    /// is right. The matrices are read only if both are there.
+    /// Checks that a matrix which is stored under several names is the same under all: no name says which is right. The
+    /// matrices are read only if there are several.
+    /// - Parameters:
+    ///   - names: those under which files may store the matrix.
+    ///   - key: the key of `config.json` that makes them one matrix, for the message.
     /// - Throws: ``CheckpointError`` if they differ.
-    public func checkTiedMatrix() throws {
-        guard configuration.tiesEmbeddings else { return }
-        let shape = [configuration.vocabulary, configuration.width]
-        let stored = try Self.tiedNames.filter { weights.fileOfTensor[$0] != nil }.map { try tensor($0, shape: shape) }
-        guard stored.count == 2, try !stored[0].isEqual(to: stored[1]) else { return }
-        throw CheckpointError(
-            "\(name): has \(quoted(stored[1].name)) next to \(quoted(stored[0].name)), and they differ although "
-                + "config.json ties them; set \"tie_embeddings\" to false there, or remove the one that is stale")
+    public func checkSame(_ names: [String], shape: [Int], because key: String) throws {
+        let stored = try names.filter { weights.fileOfTensor[$0] != nil }.map { try tensor($0, shape: shape) }
+        for other in stored.dropFirst() where try !stored[0].isEqual(to: other) {
+            throw CheckpointError(
+                "\(name): has \(quoted(other.name)) next to \(quoted(stored[0].name)), and they differ although "
+                    + "config.json ties them; set \(quoted(key)) to false there, or remove the one that is stale")
+        }
     }
 
     /// The tensor `name`, which has to have a type that f32 can hold and the shape that the model needs.
+    /// - Parameter others: the names under which a file may store the same tensor instead.
     /// - Throws: ``CheckpointError`` that says what was found and what is needed.
-    public func tensor(_ name: String, shape: [Int]) throws -> CheckpointTensor {
-        let name = storedName(name)
+    public func tensor(_ name: String, shape: [Int], or others: [String] = []) throws -> CheckpointTensor {
+        let name = ([name] + others).first { weights.fileOfTensor[$0] != nil } ?? name
         guard let number = weights.fileOfTensor[name], let stored = weights.files[number][name] else {
             let missing = weights.missingFiles.map(quoted).joined(separator: ", ")
             throw CheckpointError(

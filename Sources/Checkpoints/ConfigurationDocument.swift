@@ -4,15 +4,15 @@ import Safetensors
 ///
 /// A null counts as an absent key, as in the library that writes these files. Of a key that occurs twice, the last value
 /// counts, as in Python.
-struct ConfigurationDocument {
+public struct ConfigurationDocument {
     /// The file's name in messages.
-    let name: String
+    public let name: String
     /// All keys with their values, in order.
-    let members: [(key: String, value: OrderedJSON)]
+    public let members: [(key: String, value: OrderedJSON)]
     private let values: [String: OrderedJSON]
 
     /// - Throws: ``CheckpointError`` if the text is not a JSON object.
-    init(json: String, name: String) throws {
+    public init(json: String, name: String) throws {
         self.name = name
         let value: OrderedJSON
         do throws(OrderedJSON.SyntaxError) {
@@ -25,7 +25,7 @@ struct ConfigurationDocument {
         values = Dictionary(self.members) { _, last in last }
     }
 
-    subscript(key: String) -> OrderedJSON? {
+    public subscript(key: String) -> OrderedJSON? {
         switch values[key] {
         case .null, nil: nil
         case let value?: value
@@ -33,15 +33,26 @@ struct ConfigurationDocument {
     }
 
     /// The members of an object, in order; nil if the key is absent.
-    func members(_ key: String) throws -> [(key: String, value: OrderedJSON)]? {
+    public func members(_ key: String) throws -> [(key: String, value: OrderedJSON)]? {
         guard let value = self[key] else { return nil }
         guard case .object(let members) = value else { throw mismatch(key, value, "an object") }
         return members.map { ($0.key, $0.value) }
     }
 
-    func has(_ key: String) -> Bool { self[key] != nil }
+    /// The object under a key, as a document of its own whose errors name both keys; nil if the key is absent.
+    public func object(_ key: String) throws -> ConfigurationDocument? {
+        try members(key).map { ConfigurationDocument(name: "\(name), in \(quoted(key))", members: $0) }
+    }
 
-    func error(_ key: String, _ problem: String) -> CheckpointError {
+    private init(name: String, members: [(key: String, value: OrderedJSON)]) {
+        self.name = name
+        self.members = members
+        values = Dictionary(members) { _, last in last }
+    }
+
+    public func has(_ key: String) -> Bool { self[key] != nil }
+
+    public func error(_ key: String, _ problem: String) -> CheckpointError {
         CheckpointError("\(name): the key \(quoted(key)) \(problem)")
     }
 
@@ -50,13 +61,13 @@ struct ConfigurationDocument {
     }
 
     /// The value that `read` finds for a required key.
-    func required<T>(_ key: String, _ read: (String) throws -> T?) throws -> T {
+    public func required<T>(_ key: String, _ read: (String) throws -> T?) throws -> T {
         guard let value = try read(key) else { throw error(key, "is missing") }
         return value
     }
 
     /// A whole number in `range`; nil if the key is absent.
-    func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
+    public func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
         guard let value = self[key] else { return nil }
         guard let integer = value.integer else { throw mismatch(key, value, "a whole number") }
         guard range.contains(integer) else {
@@ -66,7 +77,7 @@ struct ConfigurationDocument {
     }
 
     /// One whole number or a list of them, each in `range`; nil if the key is absent.
-    func integers(_ key: String, in range: ClosedRange<Int>) throws -> [Int]? {
+    public func integers(_ key: String, in range: ClosedRange<Int>) throws -> [Int]? {
         guard case .array(let values)? = self[key] else {
             return try integer(key, in: range).map { [$0] }
         }
@@ -74,7 +85,7 @@ struct ConfigurationDocument {
     }
 
     /// Lists of whole numbers, each in `range`; nil if the key is absent.
-    func lists(_ key: String, in range: ClosedRange<Int>) throws -> [[Int]]? {
+    public func lists(_ key: String, in range: ClosedRange<Int>) throws -> [[Int]]? {
         guard let value = self[key] else { return nil }
         guard case .array(let lists) = value else { throw mismatch(key, value, "a list of lists") }
         return try lists.map { list in
@@ -96,7 +107,7 @@ struct ConfigurationDocument {
 
     /// A number for which `isValid` holds; nil if the key is absent.
     /// - Parameter expected: the requirement, for the message: "a positive number".
-    func number(_ key: String, _ expected: String, _ isValid: (Double) -> Bool) throws -> Double? {
+    public func number(_ key: String, _ expected: String, _ isValid: (Double) -> Bool) throws -> Double? {
         guard let value = self[key] else { return nil }
         guard case .number(let number) = value, number.isFinite, isValid(number) else {
             throw mismatch(key, value, expected)
@@ -105,27 +116,27 @@ struct ConfigurationDocument {
     }
 
     /// A Boolean; nil if the key is absent.
-    func truth(_ key: String) throws -> Bool? {
+    public func truth(_ key: String) throws -> Bool? {
         guard let value = self[key] else { return nil }
         guard case .bool(let truth) = value else { throw mismatch(key, value, "true or false") }
         return truth
     }
 
     /// A string; nil if the key is absent.
-    func text(_ key: String) throws -> String? {
+    public func text(_ key: String) throws -> String? {
         guard let value = self[key] else { return nil }
         guard case .string(let text) = value else { throw mismatch(key, value, "a string") }
         return text
     }
 
     /// One string or a list of them; nil if the key is absent.
-    func oneOrMoreTexts(_ key: String) throws -> [String]? {
+    public func oneOrMoreTexts(_ key: String) throws -> [String]? {
         if case .string(let text)? = self[key] { return [text] }
         return try texts(key)
     }
 
     /// The strings of a list; nil if the key is absent.
-    func texts(_ key: String) throws -> [String]? {
+    public func texts(_ key: String) throws -> [String]? {
         guard let value = self[key] else { return nil }
         guard case .array(let values) = value else { throw mismatch(key, value, "a list of strings") }
         return try values.map { value in
@@ -137,7 +148,7 @@ struct ConfigurationDocument {
     }
 
     /// The strings of an object, by key; nil if the key is absent.
-    func textsByKey(_ key: String) throws -> [String: String]? {
+    public func textsByKey(_ key: String) throws -> [String: String]? {
         guard let members = try members(key) else { return nil }
         let pairs = try members.map { member in
             guard case .string(let text) = member.value else {
@@ -151,7 +162,7 @@ struct ConfigurationDocument {
 
 extension OrderedJSON {
     /// The value's description in messages.
-    var description: String {
+    public var description: String {
         switch self {
         case .null: "null"
         case .bool(let value): "\(value)"
@@ -163,7 +174,7 @@ extension OrderedJSON {
     }
 
     /// A whole number, which some writers of these files write with a fraction of zero; nil for anything else.
-    var integer: Int? {
+    public var integer: Int? {
         guard case .number(let value) = self else { return nil }
         // Beyond 2^53 a double is not the number that the file shows; nothing here is that large.
         return value.magnitude < 0x1p53 ? Int(exactly: value) : nil

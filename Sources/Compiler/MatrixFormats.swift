@@ -20,9 +20,9 @@ public struct MatrixFormats: Hashable, Sendable {
 }
 
 extension WeightRule {
-    /// Whether the rule is for this weight: by its name, or, for a range of a matrix's columns, by the matrix's.
+    /// Whether the rule is for this weight: by its name, or by that of a tensor that it is made of.
     func covers(_ weight: Weight) -> Bool {
         let pattern = NamePattern(pattern)
-        return pattern.matches(weight.name) || weight.columns.map { pattern.matches($0.source) } ?? false
+        return pattern.matches(weight.name) || weight.pieces.contains { pattern.matches($0.tensor) }
     }
 }

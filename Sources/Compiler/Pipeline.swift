@@ -35,6 +35,7 @@ public struct Pipeline: Sendable {
             HoistInvariants(),
             UnrollRecurrences(),
             FuseAttentionInputs(),
+            FuseNormedHeads(),
             FuseGate(),
             FuseResidualNorm(),
             FuseArgmax(),

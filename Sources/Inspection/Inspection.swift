@@ -12,7 +12,7 @@ import Plans
 /// are numbered within a function; weights, caches, types and stages within the plan.
 public struct Inspection: Codable, Hashable, Sendable {
     /// The version of the JSON form. It increases when a reader of older versions would misunderstand a newer one.
-    public static let version = 1
+    public static let version = 2
 
     /// The version in which this inspection is written, see ``version``.
     public var schema: Int
@@ -110,12 +110,8 @@ public struct InspectedWeight: Codable, Hashable, Sendable {
     public var columns: Int
     /// The size in the plan, in bytes; nil if the plan does not store the weight.
     public var bytes: Int?
-    /// The name of the tensor in the checkpoint.
-    public var tensor: String
-    /// The first of the tensor's columns that belong to the weight; nil if all do.
-    public var from: Int?
-    /// The column after the last one; nil if all columns belong to the weight.
-    public var to: Int?
+    /// The origin of the numbers, as the text form of the IR has it: `@w[288,576][:, 0:288]` for columns of a tensor.
+    public var source: String
 }
 
 /// The numbers of the types, weights and caches that all functions share.
@@ -159,6 +155,6 @@ extension InspectedWeight {
         let extents = weight.type.fixedExtents ?? []
         self.init(
             name: weight.name, rows: extents.count == 2 ? extents[0] : 1, columns: extents.last ?? 1,
-            tensor: weight.columns?.source ?? weight.name, from: weight.columns?.from, to: weight.columns?.to)
+            source: weight.sourceText)
     }
 }

@@ -1,7 +1,7 @@
+import Architectures
 import Checkpoints
 import Compiler
 import Foundation
-import Huginn
 import IR
 import Plans
 
@@ -20,7 +20,9 @@ public struct CheckpointCompiler {
     ) throws {
         self.checkpoint = checkpoint
         self.workers = max(1, workers ?? ProcessInfo.processInfo.activeProcessorCount)
-        model = try ModelCompiler(checkpoint.configuration, settings)
+        var model = try ModelCompiler(ArchitectureRegistry.architecture(of: checkpoint), settings)
+        model.settings.model.stopTokens = try type(of: model.architecture).record.stopTokens.ids(checkpoint.texts())
+        self.model = model
     }
 
     /// Receives the bytes of weights stored so far, which never decrease, and of all weights. An error that it throws ends
@@ -53,19 +55,19 @@ public struct CheckpointCompiler {
     private func source(
         _ lowered: Module, _ contents: PlanContents, _ progress: @escaping Progress
     ) throws -> Plan.WeightSource {
-        try checkpoint.checkTiedMatrix()
-        let huginn = HuginnModule(checkpoint.configuration)
+        let matrices = model.architecture.vocabularyMatrices
+        let shape = model.architecture.shape
+        try checkpoint.checkSame(
+            matrices.tiedNames, shape: [shape.vocabulary, shape.width], because: matrices.tieKey)
         let declarations = Dictionary(lowered.weights.map { ($0.name, $0) }) { first, _ in first }
-        let stored = Dictionary(huginn.weights.map { ($0.name, huginn.storedShape(of: $0)) }) { first, _ in first }
         let total = contents.schedule.weights.compactMap(\.byteCount).reduce(0, +)
         var done = 0
         return { weight, append in
-            guard let declaration = declarations[weight.name],
-                let shape = stored[declaration.columns?.source ?? weight.name]
-            else { throw CompilerError("The schedule names a weight that the model lacks: \(weight.name).") }
-            let tensor = try checkpoint.tensor(declaration.columns?.source ?? weight.name, shape: shape)
-            let packer = try WeightPacker(weight, tensor: tensor, columns: declaration.columns.map { $0.from..<$0.to })
-            try packer.pack(workers: workers) { bytes in
+            guard let declaration = declarations[weight.name] else {
+                throw CompilerError("The schedule names a weight that the model lacks: \(weight.name).")
+            }
+            let source = try AssembledWeight(declaration, of: checkpoint, tiedNames: matrices.tiedNames)
+            try WeightPacker(weight, source: source).pack(workers: workers) { bytes in
                 try append(bytes)
                 done += bytes.count
                 try progress(done, total)

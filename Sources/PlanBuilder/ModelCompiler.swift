@@ -1,6 +1,5 @@
-import Checkpoints
+import Architectures
 import Compiler
-import Huginn
 import IR
 import NumberFormats
 import Plans
@@ -13,8 +12,8 @@ public struct CompilationSettings: Hashable, Sendable {
     public var weightRules: [WeightRule]
     /// The recurrences of a decode to unroll; the checkpoint's own mean if nil.
     public var recurrence: Int?
-    /// The recurrences of a diffusion forcing step to unroll.
-    public var innerRecurrence: Int
+    /// The recurrences of a sampler's step to unroll; nil for the usual number, which depends on the model.
+    public var innerRecurrence: Int?
     /// The maximum number of rows in a call; the context if nil.
     public var maxRows: Int?
     /// The length of the longest sequence; the checkpoint's if nil.
@@ -23,7 +22,8 @@ public struct CompilationSettings: Hashable, Sendable {
     public var passes: [String]?
 
     public init(
-        weights: ElementType = .f32, weightRules: [WeightRule] = [], recurrence: Int? = nil, innerRecurrence: Int = 4,
+        weights: ElementType = .f32, weightRules: [WeightRule] = [], recurrence: Int? = nil,
+        innerRecurrence: Int? = nil,
         maxRows: Int? = nil, context: Int? = nil, passes: [String]? = nil
     ) {
         self.weights = weights
@@ -41,12 +41,14 @@ public struct CompilationSettings: Hashable, Sendable {
 public struct ModelCompiler: Sendable {
     /// The maximum number of recurrences that are unrolled. Each adds some hundred instructions to the tape.
     public static let maxUnrolled = UnrollRecurrences.maxIterations
+    /// r' of arXiv 2510.14961, section 4.
+    private static let defaultInnerRecurrence = 4
 
-    public let configuration: HuginnConfiguration
-    public let settings: PlanSettings
+    public let architecture: any Architecture
+    public internal(set) var settings: PlanSettings
 
-    /// - Throws: ``CompilerError`` if the settings do not fit the configuration.
-    public init(_ configuration: HuginnConfiguration, _ settings: CompilationSettings) throws {
+    /// - Throws: ``CompilerError`` if the settings do not fit the model.
+    public init(_ architecture: any Architecture, _ settings: CompilationSettings) throws {
         func bounded(_ value: Int, _ name: String, _ range: ClosedRange<Int>) throws -> Int {
             guard range.contains(value) else {
                 throw CompilerError(
@@ -55,42 +57,49 @@ public struct ModelCompiler: Sendable {
             }
             return value
         }
-        let context = try bounded(settings.context ?? configuration.context, "The context", 1...configuration.context)
+        let shape = architecture.shape
+        let context = try bounded(settings.context ?? shape.context, "The context", 1...shape.context)
         // A mean that is too deep to unroll is no mistake of the user's: such a depth runs as a loop.
-        let recurrence = settings.recurrence ?? min(configuration.meanRecurrence, Self.maxUnrolled)
+        let recurrence = settings.recurrence ?? min(shape.recurrence, Self.maxUnrolled)
+        let inner = settings.innerRecurrence ?? Self.innerRecurrence(architecture.facts)
         self.init(
-            configuration: configuration,
+            architecture,
             settings: PlanSettings(
-                width: configuration.width, vocabulary: configuration.vocabulary, context: context,
+                model: architecture.facts, width: shape.width, vocabulary: shape.vocabulary, context: context,
                 maxRows: try bounded(settings.maxRows ?? context, "The number of rows", 1...context),
-                weights: settings.weights, weightRules: try Self.rules(settings.weightRules, configuration),
+                weights: settings.weights,
+                weightRules: try Self.rules(settings.weightRules, architecture.vocabularyMatrices),
                 recurrence: try bounded(recurrence, "The recurrence", 0...Self.maxUnrolled),
-                innerRecurrence: try bounded(settings.innerRecurrence, "The inner recurrence", 1...Self.maxUnrolled),
+                innerRecurrence: try bounded(inner, "The inner recurrence", 1...Self.maxUnrolled),
                 passes: settings.passes ?? Pipeline.standardNames))
         _ = try pipeline
     }
 
+    /// The recurrences of a step of the usual sampler: 4 of diffusion forcing, 1 of a lossless wavefront over a few loops.
+    private static func innerRecurrence(_ model: ModelFacts) -> Int {
+        model.injectsInput ? defaultInnerRecurrence : 1
+    }
+
     /// Replaces the words `embedding` and `head` in rules by the names of those matrices.
-    private static func rules(_ rules: [WeightRule], _ configuration: HuginnConfiguration) throws -> [WeightRule] {
-        let head = HuginnModule(configuration).head
+    private static func rules(_ rules: [WeightRule], _ matrices: VocabularyMatrices) throws -> [WeightRule] {
         let formats = ["embedding", "head"].map { word in rules.first { $0.pattern == word }?.format }
-        if configuration.tiesEmbeddings, let embedding = formats[0], let head = formats[1], embedding != head {
+        if matrices.embedding == matrices.head, let embedding = formats[0], let head = formats[1], embedding != head {
             throw CompilerError(
                 "The checkpoint has one matrix for embedding and head, so it cannot be \(embedding) for one and "
                     + "\(head) for the other. Give both the same format.")
         }
         return rules.map { rule in
             switch rule.pattern {
-            case "embedding": WeightRule(pattern: HuginnModule.embedding, format: rule.format)
-            case "head": WeightRule(pattern: head, format: rule.format)
+            case "embedding": WeightRule(pattern: matrices.embedding, format: rule.format)
+            case "head": WeightRule(pattern: matrices.head, format: rule.format)
             default: rule
             }
         }
     }
 
     /// Prepares the compilation that an existing plan came from.
-    public init(configuration: HuginnConfiguration, settings: PlanSettings) {
-        self.configuration = configuration
+    public init(_ architecture: any Architecture, settings: PlanSettings) {
+        self.architecture = architecture
         self.settings = settings
     }
 
@@ -102,20 +111,20 @@ public struct ModelCompiler: Sendable {
             rules: settings.weightRules,
             specializations: [FunctionName.Head.token, .logits].flatMap { head in
                 let decodes = Set([settings.recurrence, settings.innerRecurrence]).sorted(by: >)
-                return decodes.map { Specialization(FunctionName(.decode, head).description, recurrences: $0) } + [
-                    Specialization(FunctionName(.step, head).description, recurrences: settings.innerRecurrence)
-                ]
+                let steps = settings.model.injectsInput ? [settings.innerRecurrence] : []
+                return decodes.map { Specialization(FunctionName(.decode, head).description, recurrences: $0) }
+                    + steps.map { Specialization(FunctionName(.step, head).description, recurrences: $0) }
             })
     }
 
     /// The passes that the settings name.
     /// - Throws: ``CompilerError`` if they cannot run together, which may be so in a plan of a newer echelon.
     public var pipeline: Pipeline {
-        get throws { try Pipeline(options, passes: settings.passes ?? Pipeline.standardNames) }
+        get throws { try Pipeline(options, passes: settings.passes) }
     }
 
     /// The model before any pass.
-    public func sourceModule() throws -> Module { try HuginnModule(configuration).module() }
+    public func sourceModule() throws -> Module { try architecture.module(context: settings.context) }
 
     /// Runs the passes. `observe` sees the module after each.
     public func lower(observe: (any Pass, Module) throws -> Void = { _, _ in }) throws -> Module {

@@ -1,6 +1,6 @@
+import Architectures
 import Checkpoints
 import Compiler
-import Huginn
 import IR
 import NumberFormats
 import Plans
@@ -17,7 +17,7 @@ public struct RandomPlan {
     ///   - name: the name of the model in messages.
     /// - Throws: an error that says what is wrong with the configuration, or with the settings for it.
     public init(configuration json: String, name: String, _ settings: CompilationSettings) throws {
-        model = try ModelCompiler(HuginnConfiguration(json: json, name: name), settings)
+        model = try ModelCompiler(ArchitectureRegistry.architecture(json: json, name: name), settings)
         configurationText = json
         self.name = name
     }

@@ -1,18 +1,15 @@
-import Checkpoints
 import Foundation
 import NumberFormats
 import Plans
 
-/// Converts one tensor of a checkpoint to a weight of a plan, some strips at a time and on several threads.
+/// Converts the numbers of a weight to the form in which a plan stores it, some strips at a time and on several threads.
 ///
-/// A strip depends on nothing but its own rows of the tensor, so neither the number of threads nor the size of the pieces
+/// A strip depends on nothing but its own rows of the weight, so neither the number of threads nor the size of the pieces
 /// changes a bit of the result. What a format stores behind all strips, such as the scales of int8, is kept until the last
 /// strip is handed on.
 struct WeightPacker {
     let weight: ScheduledWeight
-    let tensor: CheckpointTensor
-    /// The columns of the tensor that the weight consists of; nil for all.
-    let columns: Range<Int>?
+    let source: AssembledWeight
 
     private let layout: any WeightLayout.Type
 
@@ -23,11 +20,10 @@ struct WeightPacker {
     private static let memoryLimit = 1 << 30
 
     /// - Throws: ``PlanError`` if weights cannot have the format.
-    init(_ weight: ScheduledWeight, tensor: CheckpointTensor, columns: Range<Int>?) throws {
+    init(_ weight: ScheduledWeight, source: AssembledWeight) throws {
         self.weight = weight
         layout = try weight.layout
-        self.tensor = tensor
-        self.columns = columns
+        self.source = source
     }
 
     /// - Parameters:
@@ -35,34 +31,32 @@ struct WeightPacker {
     ///   - append: receives the weight's stored bytes in order, from any of the threads but one at a time.
     /// - Throws: an error of reading the tensor or of `append`, or ``PlanError`` for a number that the format cannot store.
     func pack(workers: Int, _ append: (UnsafeRawBufferPointer) throws -> Void) throws {
-        // A bias of several extents is one vector: its rows follow each other.
-        if weight.isVector && tensor.stored.rowCount != 1 {
-            return try tensor.floats().withUnsafeBytes(append)
-        }
+        if weight.isVector && source.columns == 1 { return try packVector(append) }
         let outputs = layout.stripOutputs
-        let length = tensor.stored.rowLength
+        let length = source.maxStoredColumns
         let stripBytes = layout.stripBytes(rows: outputs, columns: weight.columns)
         let strips = (weight.rows + outputs - 1) / outputs
         let stripsAtOnce = max(1, min(strips, Self.pieceBytes / max(1, stripBytes)))
-        let floatCount = outputs * length
-        let workerBytes = floatCount * MemoryLayout<Float>.stride + stripsAtOnce * stripBytes
+        let (floatCount, scratchCount) = (outputs * weight.columns, outputs * length)
+        let workerBytes = (floatCount + scratchCount) * MemoryLayout<Float>.stride + stripsAtOnce * stripBytes
         let trailerBytes = outputs * layout.trailingBytes
         var trailer: [UInt8] = []
         try OrderedPieces(
             count: (strips + stripsAtOnce - 1) / stripsAtOnce,
             workers: min(workers, max(1, Self.memoryLimit / max(1, workerBytes)))
         ).run {
-            PieceMemory(floats: floatCount, bytes: stripsAtOnce * stripBytes, trailer: stripsAtOnce * trailerBytes)
+            PieceMemory(
+                floats: floatCount, scratch: scratchCount, bytes: stripsAtOnce * stripBytes,
+                trailer: stripsAtOnce * trailerBytes)
         } make: { piece, memory in
             let first = piece * stripsAtOnce
             memory.used = 0
             memory.trailerUsed = 0
             for strip in first..<min(first + stripsAtOnce, strips) {
                 let rows = strip * outputs..<min((strip + 1) * outputs, weight.rows)
-                let floats = UnsafeMutableBufferPointer(rebasing: memory.floats[..<(rows.count * length)])
-                try tensor.read(rows: rows, into: floats)
-                if let columns { Self.keep(columns, of: floats, rows: rows.count, length: length) }
-                let weights = UnsafeBufferPointer(rebasing: floats[..<(rows.count * weight.columns)])
+                let floats = UnsafeMutableBufferPointer(rebasing: memory.floats[..<(rows.count * weight.columns)])
+                try source.read(rows: rows, into: floats, scratch: memory.scratch)
+                let weights = UnsafeBufferPointer(floats)
                 try checkFinite(weights, from: rows.lowerBound)
                 let end = memory.used + layout.stripBytes(rows: rows.count, columns: weight.columns)
                 let trailerEnd = memory.trailerUsed + trailerBytes
@@ -73,7 +67,7 @@ struct WeightPacker {
                 memory.used = end
                 memory.trailerUsed = trailerEnd
             }
-            tensor.release(rows: first * outputs..<(first + stripsAtOnce) * outputs)
+            source.release(rows: first * outputs..<min((first + stripsAtOnce) * outputs, weight.rows))
         } deliver: { memory in
             try append(UnsafeRawBufferPointer(rebasing: memory.bytes[..<memory.used]))
             trailer += memory.trailer[..<memory.trailerUsed]
@@ -85,26 +79,27 @@ struct WeightPacker {
     private func checkFinite(_ weights: UnsafeBufferPointer<Float>, from firstRow: Int) throws {
         guard layout.isQuantized, let index = weights.firstIndex(where: { !$0.isFinite }) else { return }
         throw PlanError(
-            "The tensor \(tensor.name) has \(weights[index]) in row \(firstRow + index / weight.columns), which "
+            "The tensor \(source.name) has \(weights[index]) in row \(firstRow + index / weight.columns), which "
                 + "\(weight.format) cannot store. Give this matrix the format bf16 or f32, or repair the "
                 + "checkpoint.")
     }
 
-    /// Moves the wanted columns of every row together.
-    private static func keep(
-        _ columns: Range<Int>, of floats: UnsafeMutableBufferPointer<Float>, rows: Int, length: Int
-    ) {
-        guard let start = floats.baseAddress else { return }
-        for row in 0..<rows {
-            // If the two overlap, the target lies before the source.
-            (start + row * columns.count).update(from: start + row * length + columns.lowerBound, count: columns.count)
+    /// A vector is stored as it is.
+    private func packVector(_ append: (UnsafeRawBufferPointer) throws -> Void) throws {
+        var floats = [Float](repeating: 0, count: weight.columns)
+        try floats.withUnsafeMutableBufferPointer {
+            try source.read(
+                rows: 0..<weight.columns, into: $0, scratch: UnsafeMutableBufferPointer(start: nil, count: 0))
         }
+        try floats.withUnsafeBytes(append)
     }
 }
 
 /// The memory of one worker: the floats of a strip, and the stored bytes of a piece.
 private final class PieceMemory {
     let floats: UnsafeMutableBufferPointer<Float>
+    /// Room for the whole rows of which only some columns are wanted.
+    let scratch: UnsafeMutableBufferPointer<Float>
     let bytes: UnsafeMutableRawBufferPointer
     /// The piece's part of what stands behind all strips.
     let trailer: UnsafeMutableRawBufferPointer
@@ -112,9 +107,11 @@ private final class PieceMemory {
     var used = 0
     var trailerUsed = 0
 
-    init(floats floatCount: Int, bytes byteCount: Int, trailer trailerByteCount: Int) {
+    init(floats floatCount: Int, scratch scratchCount: Int, bytes byteCount: Int, trailer trailerByteCount: Int) {
         floats = .allocate(capacity: floatCount)
         floats.initialize(repeating: 0)
+        scratch = .allocate(capacity: scratchCount)
+        scratch.initialize(repeating: 0)
         // Aligned to a cache line, as all that kernels read.
         bytes = .allocate(byteCount: byteCount, alignment: 64)
         trailer = .allocate(byteCount: trailerByteCount, alignment: 64)
@@ -122,6 +119,7 @@ private final class PieceMemory {
 
     deinit {
         floats.deallocate()
+        scratch.deallocate()
         bytes.deallocate()
         trailer.deallocate()
     }

@@ -54,6 +54,8 @@ public struct PlanContents: Codable, Hashable, Sendable {
 
 /// The settings that a plan was compiled for.
 public struct PlanSettings: Codable, Hashable, Sendable {
+    /// The facts about the model.
+    public var model: ModelFacts
     /// The width E of a latent state, in columns.
     public var width: Int
     /// The number V of token ids.
@@ -70,14 +72,14 @@ public struct PlanSettings: Codable, Hashable, Sendable {
     public var recurrence: Int
     /// The number of recurrences of a step that are unrolled. A call with any other number runs as a loop.
     public var innerRecurrence: Int
-    /// The names of the compiler's passes that ran, in order. Plans of older versions have no list; they were made by
-    /// all passes in the standard order.
-    public var passes: [String]?
+    /// The names of the compiler's passes that ran, in order.
+    public var passes: [String]
 
     public init(
-        width: Int, vocabulary: Int, context: Int, maxRows: Int, weights: ElementType, weightRules: [WeightRule] = [],
-        recurrence: Int, innerRecurrence: Int, passes: [String]? = nil
+        model: ModelFacts, width: Int, vocabulary: Int, context: Int, maxRows: Int, weights: ElementType,
+        weightRules: [WeightRule] = [], recurrence: Int, innerRecurrence: Int, passes: [String]
     ) {
+        self.model = model
         self.width = width
         self.vocabulary = vocabulary
         self.context = context
@@ -87,23 +89,6 @@ public struct PlanSettings: Codable, Hashable, Sendable {
         self.recurrence = recurrence
         self.innerRecurrence = innerRecurrence
         self.passes = passes
-    }
-}
-
-extension PlanSettings {
-    public init(from decoder: any Decoder) throws {
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        self.init(
-            width: try values.decode(Int.self, forKey: .width),
-            vocabulary: try values.decode(Int.self, forKey: .vocabulary),
-            context: try values.decode(Int.self, forKey: .context),
-            maxRows: try values.decode(Int.self, forKey: .maxRows),
-            weights: try values.decode(ElementType.self, forKey: .weights),
-            // Plans of older versions have no rules.
-            weightRules: try values.decodeIfPresent([WeightRule].self, forKey: .weightRules) ?? [],
-            recurrence: try values.decode(Int.self, forKey: .recurrence),
-            innerRecurrence: try values.decode(Int.self, forKey: .innerRecurrence),
-            passes: try values.decodeIfPresent([String].self, forKey: .passes))
     }
 }
 

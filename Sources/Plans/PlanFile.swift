@@ -8,9 +8,9 @@ enum PlanFile {
     /// The value of the metadata key `format`.
     static let format = "echelon-plan"
     /// The value of the metadata key `version`.
-    static let version = 3
+    static let version = 4
     /// The versions that a reader accepts.
-    static let readableVersions = 1...version
+    static let readableVersions = 4...version
     /// The prefix of the name of a document's tensor, before its file name. Documents are not metadata, because a vocabulary
     /// of some megabytes would have to be escaped, and parsed with the header each time a plan is opened.
     static let documentPrefix = "document."
@@ -189,6 +189,11 @@ extension Plan {
         guard let version = file.metadata[PlanFile.Key.version].flatMap(Int.init), version > 0 else {
             throw refuse("is damaged: its version is missing. Compile the checkpoint again.")
         }
+        guard version >= PlanFile.readableVersions.lowerBound else {
+            throw refuse(
+                "has version \(version) of the plan format, which this echelon no longer reads. Compile the checkpoint "
+                    + "again.")
+        }
         guard PlanFile.readableVersions.contains(version) else {
             throw refuse(
                 "has version \(version) of the plan format, and this echelon reads versions up to \(PlanFile.version). "
@@ -234,10 +239,9 @@ extension Plan {
             }
             documents[String(tensor.name.dropFirst(PlanFile.documentPrefix.count))] = text
         }
-        let schedule = try decode(PlanFile.Key.schedule, as: Schedule.self)
         let contents = PlanContents(
             settings: try decode(PlanFile.Key.settings, as: PlanSettings.self),
-            schedule: version == 1 ? schedule.upgradedFromVersion1() : schedule, documents: documents)
+            schedule: try decode(PlanFile.Key.schedule, as: Schedule.self), documents: documents)
         guard PlanFile.documentsChecksum(contents) == file.metadata[PlanFile.Key.documentsChecksum] else {
             throw refuse("is damaged: its documents do not have their checksum. Compile the checkpoint again.")
         }

@@ -63,13 +63,15 @@ public struct TapeCost: Hashable, Sendable {
         let traits = opcode.traits
         let weights = instruction.weights.map { schedule.weights[$0] }
         let matrix = traits.readsMatrix ? weights.first : nil
-        // The result of attention is as wide as a position's keys. No other count that is used here depends on its
-        // width.
-        let cacheColumns = instruction.cache.map { schedule.caches[$0].heads * schedule.caches[$0].dim } ?? 0
+        let cache = instruction.cache.map { schedule.caches[$0] }
+        let cacheColumns = cache.map { $0.heads * $0.dim } ?? 0
+        // The result of attention has as many heads as its first integer says. No other count that is used here depends
+        // on the width of a result.
+        let resultColumns = cache.map { 0.adding(max(0, instruction.integers.first ?? 0), times: $0.dim) } ?? 0
         let work = OperationWork(
             of: opcode,
             .init(
-                resultColumns: cacheColumns, outputs: matrix?.rows ?? 0, inputs: matrix?.columns ?? 0,
+                resultColumns: resultColumns, outputs: matrix?.rows ?? 0, inputs: matrix?.columns ?? 0,
                 cacheColumns: cacheColumns))
         for weight in weights {
             let bytes = weight.byteCount ?? 0
@@ -79,8 +81,8 @@ public struct TapeCost: Hashable, Sendable {
                 : weightBytes.adding(1, times: bytes)
         }
         if let matrix { operations[matrix.format] = Double(rows) * Double(work.productFlopsPerRow) }
-        guard traits.cache == .read, let cache = instruction.cache else { return }
-        cacheBytes = 0.adding(context.adding(1, times: rows), times: entryBytes(schedule.caches[cache]))
+        guard traits.cache == .read, let cache else { return }
+        cacheBytes = 0.adding(context.adding(1, times: rows), times: entryBytes(cache))
         // Row i attends to context + i + 1 positions.
         let looks = Double(rows) * (Double(context) + (Double(rows) + 1) / 2)
         operations[.f32, default: 0] += looks * Double(work.flopsPerPosition)

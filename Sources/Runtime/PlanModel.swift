@@ -47,7 +47,7 @@ public final class PlanModel: RecurrentModel {
         self.cacheBudget = cacheBudget
         shape = ModelShape(
             width: settings.width, vocabulary: settings.vocabulary, context: context, cacheBudget: cacheBudget,
-            maxRows: settings.maxRows)
+            maxRows: settings.maxRows, stateDeviation: settings.model.stateDeviation)
         isa = try InstructionSet.chosen()
         instructionSet = String(cString: ech_isa_name(isa))
         if let threads, !(1...1024).contains(threads) {
@@ -202,10 +202,7 @@ public final class PlanModel: RecurrentModel {
             throw RuntimeError("The plan has no function \(name); compile the checkpoint again.")
         }
         if let program = programs[index] { return (index, program) }
-        guard results(of: call, functions[index]).map(width) == functions[index].results.map(\.width) else {
-            throw RuntimeError(
-                "The plan's function \(name) returns something unexpected; compile the checkpoint again.")
-        }
+        try checkResults(of: functions[index], for: call)
         let program = try Program(functions[index], of: plan, isa: isa)
         programs[index] = program
         return (index, program)
@@ -257,50 +254,66 @@ public final class PlanModel: RecurrentModel {
 
     // MARK: After a call
 
-    /// A result of a function.
-    private enum Result { case states, embeddings, differences, latents, logits, tokens }
+    /// A result of a function, by the name that it has there.
+    private enum Result: String {
+        case state, embeddings, difference, latents, logits, token
+        case exitGate = "exit_gate"
+    }
 
-    /// The results of a call's function, in the order in which `Huginn`'s functions return them.
-    private func results(of call: RaggedCall, _ function: ScheduledFunction) -> [Result] {
+    /// The results that a call's function has at least.
+    private func expectedResults(of call: RaggedCall) -> [Result] {
         let head: [Result] =
             switch call.head {
-            case .token: [.tokens]
+            case .token: [.token]
             case .logits: call.function == .prefill ? [.latents, .logits] : [.logits]
             case .state: []
             }
         let states: [Result] =
             switch call.function {
-            case .prefill, .decode: [.states, .embeddings]
-            case .step: [.states, .embeddings, .differences]
-            case .resume: [.states]
+            case .prefill, .decode: [.state, .embeddings]
+            case .step: [.state, .embeddings, .difference]
+            case .resume: [.state]
             }
-        let results = states + head
-        // Before version 3 of the plan format, only `step` returned the prelude's outputs.
-        return function.results.count < results.count ? results.filter { $0 != .embeddings } : results
+        return states + head
+    }
+
+    private func checkResults(of function: ScheduledFunction, for call: RaggedCall) throws {
+        for result in expectedResults(of: call) {
+            guard let port = function.results.first(where: { $0.name == result.rawValue }),
+                port.width == width(of: result),
+                port.element == (result == .token ? .i32 : .f32)
+            else {
+                throw RuntimeError(
+                    "The plan's function \(function.name) does not return the \(result.rawValue) of a call as it should; "
+                        + "compile the checkpoint again.")
+            }
+        }
     }
 
     private func width(of result: Result) -> Int {
         switch result {
-        case .states, .embeddings, .latents: shape.width
+        case .state, .embeddings, .latents: shape.width
         case .logits: shape.vocabulary
-        case .differences, .tokens: 1
+        case .difference, .token, .exitGate: 1
         }
     }
 
     private func collect(_ call: RaggedCall, function: ScheduledFunction, rows: Int) -> ModelResult {
         var collected = ModelResult(states: Latents(width: shape.width))
-        for (result, memory) in zip(results(of: call, function), results) {
+        for (port, memory) in zip(function.results, results) {
             func latents() -> Latents {
-                let width = width(of: result)
-                return Latents(width: width, values: memory.copy(as: Float.self, count: rows * width))
+                Latents(width: port.width, values: memory.copy(as: Float.self, count: rows * port.width))
             }
-            switch result {
-            case .states: collected.states = latents()
+            switch Result(rawValue: port.name) {
+            case .state: collected.states = latents()
             case .embeddings: collected.embeddings = latents()
-            case .differences: collected.differences = memory.copy(as: Float.self, count: rows)
+            case .difference: collected.differences = memory.copy(as: Float.self, count: rows)
             case .latents: collected.latents = latents()
             case .logits: collected.logits = latents()
-            case .tokens: collected.tokens = memory.copy(as: Int32.self, count: rows)
+            case .token: collected.tokens = memory.copy(as: Int32.self, count: rows)
+            case .exitGate: collected.exitGates = memory.copy(as: Float.self, count: rows)
+            // A result that only other callers know.
+            case nil: break
             }
         }
         return collected

@@ -54,7 +54,7 @@ final class Program {
     }
 
     private static func instruction(_ instruction: Instruction) throws -> ech_instruction {
-        guard instruction.inputs.count <= 5, instruction.outputs.count <= 2, instruction.weights.count <= 2,
+        guard instruction.inputs.count <= 5, instruction.outputs.count <= 2, instruction.weights.count <= 3,
             instruction.integers.count <= 2
         else { throw RuntimeError("The plan has a malformed \(instruction.opcode.name) instruction.") }
         func operand(_ list: [Int], _ index: Int) throws -> Int32 { index < list.count ? try narrow(list[index]) : -1 }
@@ -69,7 +69,7 @@ final class Program {
                 try operand(inputs, 4)
             ),
             out: (try operand(outputs, 0), try operand(outputs, 1)),
-            weight: (try operand(weights, 0), try operand(weights, 1)),
+            weight: (try operand(weights, 0), try operand(weights, 1), try operand(weights, 2)),
             cache: try instruction.cache.map(narrow) ?? -1, recurrence: try narrow(instruction.recurrence),
             i0: try constant(0), i1: try constant(1), f0: instruction.float)
     }

@@ -24,13 +24,19 @@ public struct ModelShape: Hashable, Sendable {
     public var cacheBudget: Int
     /// The maximum number of rows in a call.
     public var maxRows: Int
+    /// The standard deviation of the normal distribution that fresh states come from, before its truncation; 0 if
+    /// positions start from their tokens, whatever their states.
+    public var stateDeviation: Float
 
-    public init(width: Int, vocabulary: Int, context: Int, cacheBudget: Int = 1, maxRows: Int = .max) {
+    public init(
+        width: Int, vocabulary: Int, context: Int, cacheBudget: Int = 1, maxRows: Int = .max, stateDeviation: Float = 1
+    ) {
         self.width = width
         self.vocabulary = vocabulary
         self.context = context
         self.cacheBudget = cacheBudget
         self.maxRows = maxRows
+        self.stateDeviation = stateDeviation
     }
 }
 
@@ -109,17 +115,20 @@ public struct ModelResult: Hashable, Sendable {
     public var tokens: [Int32]
     /// (rows, vocabulary), with `Head.logits`.
     public var logits: Latents
-    /// ln_f of the states, (rows, width), with `Head.logits` of `prefill`.
+    /// The rows that stand for the states when they are compared, (rows, width): the states, or a norm of them. With
+    /// `Head.logits` of `prefill`.
     public var latents: Latents
     /// The prelude outputs that the recurrences read, (rows, width); mixed ones for `step`, none for `resume`.
     public var embeddings: Latents
     /// The change δ = ‖S − S before the step‖ / ‖S‖ of each row, for `step`.
     public var differences: [Float]
+    /// λ, the output of the model's exit gate for each row, with `Head.state` and `Head.logits` of a model that has one.
+    public var exitGates: [Float]
 
     public init(
         states: Latents, tokens: [Int32] = [], logits: Latents = Latents(width: 0),
         latents: Latents = Latents(width: 0),
-        embeddings: Latents = Latents(width: 0), differences: [Float] = []
+        embeddings: Latents = Latents(width: 0), differences: [Float] = [], exitGates: [Float] = []
     ) {
         self.states = states
         self.tokens = tokens
@@ -127,6 +136,7 @@ public struct ModelResult: Hashable, Sendable {
         self.latents = latents
         self.embeddings = embeddings
         self.differences = differences
+        self.exitGates = exitGates
     }
 }
 

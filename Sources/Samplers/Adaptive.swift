@@ -14,6 +14,10 @@ public struct AdaptiveSettings: Hashable, Sendable, Codable {
     public var checkEvery = 1
     /// Whether a generated position starts from the state that its predecessor ended with instead of a fresh one.
     public var warmStart = false
+    /// Whether a position whose token has been read out gets the rest of its r recurrences all the same, so that later
+    /// positions find keys and values of every recurrence. Published code of models whose recurrences do not share
+    /// entries does this. It saves no work.
+    public var completesDepth = false
 
     /// Settings with the criterion's default threshold.
     public init(criterion: ExitCriterion = .latentDiff) {
@@ -27,6 +31,11 @@ public struct AdaptiveSettings: Hashable, Sendable, Codable {
         try checkSetting("exit threshold", exitThreshold, in: 0...Float.infinity)
         try checkSetting("minimum recurrence", minRecurrence, atLeast: 1)
         try checkSetting("number of recurrences from check to check", checkEvery, atLeast: 1)
+        guard !criterion.readsGate || checkEvery == 1 else {
+            throw SettingError(
+                "The criterion \(criterion.rawValue) adds up a probability for each recurrence, so it has to be checked "
+                    + "after every recurrence and not after every \(checkEvery).")
+        }
         guard minRecurrence <= recurrence else {
             throw SettingError(
                 "The minimum recurrence is \(minRecurrence), more than the recurrence of \(recurrence), which is the "
@@ -61,6 +70,8 @@ public struct Adaptive: SequenceSampler {
     private var logits: [Float]?
     /// Whether the criterion has ended the recurrences, so that only the token is missing.
     private var hasSettled = false
+    /// Whether the token of the positions has been read out, and only the rest of their recurrences is missing.
+    private var isCompleting = false
 
     /// - Throws: ``SettingError`` if a setting is out of range, ``SamplerError`` if the prompt does not fit the model.
     public init(
@@ -75,7 +86,7 @@ public struct Adaptive: SequenceSampler {
         tokens = prompt
         depths = [Int](repeating: 0, count: prompt.count)
         rowTokens = RowTokens(settings: generation, promptCount: prompt.count, shape: shape)
-        initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
+        initialStates = InitialStates(shape, generation)
         states = initialStates.states(.initialState, positions: 0..<prompt.count, step: 0)
         if generation.maxNewTokens == 0 { finishReason = .length }
     }
@@ -85,6 +96,7 @@ public struct Adaptive: SequenceSampler {
     public func nextCall() -> SequenceCall? {
         guard finishReason == nil else { return nil }
         let depth = depths[start]
+        if isCompleting { return completion(depth) }
         let recurrences = hasSettled ? 0 : min(settings.checkEvery, settings.recurrence - depth)
         let head: RaggedCall.Head =
             if settings.criterion.readsLogits {
@@ -100,10 +112,26 @@ public struct Adaptive: SequenceSampler {
         return call
     }
 
+    /// The rest of the recurrences of positions whose token is known.
+    private func completion(_ depth: Int) -> SequenceCall {
+        var call = SequenceCall(
+            function: .resume, head: .state, recurrences: settings.recurrence - depth, start: start,
+            tokens: Array(tokens[start..<start + states.rows]),
+            depths: [Int32](repeating: Int32(depth), count: states.rows), states: states, embeddings: embeddings)
+        call.isPrompt = start == 0
+        return call
+    }
+
     // MARK: The result
 
     public mutating func receive(_ result: ModelResult, of call: SequenceCall) throws -> StepOutcome {
         try rowTokens.requireStates(result, of: call)
+        if isCompleting {
+            states = result.states
+            statistics.count(call, endsStep: false)
+            startPosition()
+            return StepOutcome(newTokens: [])
+        }
         if call.function != .resume {
             try rowTokens.requireCount(
                 result.embeddings.values.count, call.states.values.count, "prelude output elements")
@@ -121,7 +149,7 @@ public struct Adaptive: SequenceSampler {
     private mutating func check(_ result: ModelResult, of call: SequenceCall) throws {
         var check = ExitCheck(
             states: result.states, previousStates: call.states, previousLogits: logits,
-            previousValue: checkedValues.last)
+            previousValue: checkedValues.last, exitGate: result.exitGates.last)
         if settings.criterion.readsLogits {
             try rowTokens.requireCount(
                 result.logits.values.count, call.tokens.count * rowTokens.shape.vocabulary, "logits")
@@ -150,7 +178,10 @@ public struct Adaptive: SequenceSampler {
         }
         finishReason = generation.finishReason(
             after: tokens, promptCount: promptCount, context: rowTokens.shape.context)
-        if finishReason == nil { startPosition() }
+        if finishReason == nil {
+            isCompleting = settings.completesDepth && depths[start] < settings.recurrence
+            if !isCompleting { startPosition() }
+        }
         return outcome
     }
 
@@ -166,6 +197,7 @@ public struct Adaptive: SequenceSampler {
         logits = nil
         checkedValues = []
         hasSettled = false
+        isCompleting = false
     }
 
     public mutating func cancel() {

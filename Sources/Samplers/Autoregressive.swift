@@ -43,7 +43,7 @@ public struct Autoregressive: SequenceSampler {
         self.promptCount = prompt.count
         self.tokens = prompt
         self.rowTokens = RowTokens(settings: generation, promptCount: prompt.count, shape: shape)
-        self.initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
+        self.initialStates = InitialStates(shape, generation)
         if generation.maxNewTokens == 0 { finishReason = .length }
     }
 

@@ -54,7 +54,7 @@ public struct DiffusionForcing: SequenceSampler {
         self.tokens = prompt
         self.draftedTokens = prompt
         self.rowTokens = RowTokens(settings: generation, promptCount: prompt.count, shape: shape)
-        self.initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
+        self.initialStates = InitialStates(shape, generation)
         self.wavefrontLimit = max(settings.maxWavefront, 2)
         self.awaitsPrefill = settings.prefill
         self.start = 0

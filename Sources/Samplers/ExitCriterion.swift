@@ -11,22 +11,29 @@ public enum ExitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
     case kl
     case minPKL = "minp-kl"
     case argmaxStability = "argmax-stability"
+    /// The model's own gate (arXiv 2510.25741, section 3): the recurrences end when the probability that the gate gives to
+    /// ending by now reaches the threshold. A threshold of 1 or more never ends them, as in the published models: their
+    /// sums only reach 1 by rounding.
+    case exitGate = "exit-gate"
 
     /// The threshold if none is given.
     public var defaultThreshold: Float { record.threshold }
     /// Whether the value is computed from logits, so that the coda and the head run for every check.
     public var readsLogits: Bool {
         switch record.value {
-        case .states: false
+        case .states, .gate: false
         case .logits: true
         }
     }
+    /// Whether the value is computed from the model's exit gate.
+    public var readsGate: Bool { self == .exitGate }
 
     /// Whether a value ends the recurrences. NaN does not.
     public func isMet(_ value: Float, threshold: Float) -> Bool {
         switch record.stop {
         case .below: value < threshold
         case .reached: value >= threshold
+        case .reachedBelowOne: value >= threshold && threshold < 1
         }
     }
 
@@ -39,7 +46,7 @@ public enum ExitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
             let rows = check.states.rows
             let sum = (0..<rows).reduce(0.0) { $0 + difference(StatePair(row: $1, of: check)) }
             return Float(sum / Double(rows))
-        case .logits(let value): return Float(value(check))
+        case .logits(let value), .gate(let value): return Float(value(check))
         }
     }
 
@@ -49,9 +56,11 @@ public enum ExitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
             /// A difference of two states of one position.
             case states((StatePair) -> Double)
             case logits((ExitCheck) -> Double)
+            case gate((ExitCheck) -> Double)
         }
-        /// The values that end the recurrences: those below the threshold, or from the threshold on.
-        enum Stop { case below, reached }
+        /// The values that end the recurrences: those below the threshold, from the threshold on, or from it on if it is
+        /// below 1.
+        enum Stop { case below, reached, reachedBelowOne }
 
         var threshold: Float
         var stop = Stop.below
@@ -96,6 +105,14 @@ public enum ExitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
                     }
                     return Double(check.previousValue ?? 0) + 1
                 })
+        case .exitGate:
+            Record(
+                threshold: 1, stop: .reachedBelowOne,
+                value: .gate { check in
+                    // The probability of ending by now: p₁ + … + pₜ, with pₜ = λₜ (1 − p₁ − … − pₜ₋₁).
+                    let before = Double(check.previousValue ?? 0)
+                    return before + Double(check.exitGate ?? 1) * (1 - before)
+                })
         }
     }
 }
@@ -112,16 +129,19 @@ public struct ExitCheck: Hashable, Sendable {
     public var previousLogits: [Float]?
     /// The value of the check before; nil at the first.
     public var previousValue: Float?
+    /// λ, the gate's output for the last row; nil if the call did not compute it, as the last one need not.
+    public var exitGate: Float?
 
     public init(
         states: Latents, previousStates: Latents, logits: [Float] = [], previousLogits: [Float]? = nil,
-        previousValue: Float? = nil
+        previousValue: Float? = nil, exitGate: Float? = nil
     ) {
         self.states = states
         self.previousStates = previousStates
         self.logits = logits
         self.previousLogits = previousLogits
         self.previousValue = previousValue
+        self.exitGate = exitGate
     }
 
     /// The probabilities of the check before; before the first all tokens are equally probable.

@@ -1,29 +1,33 @@
 import Runtime
 
-/// The source of fresh latent states s0: normal with standard deviation sqrt(2 / (5E)), truncated at three of them,
-/// times sqrt(E) (the "like-init" state of arXiv 2502.05171) and times a scale. The width cancels, which leaves
-/// sqrt(2/5) · scale times a standard normal truncated at ±3.
+/// The source of fresh latent states s0: a normal distribution, truncated at three standard deviations ("like-init" in
+/// arXiv 2502.05171, section 3).
 public struct InitialStates: Hashable, Sendable {
     /// E, the width of the model.
     public let width: Int
-    /// Multiplies every state; 0 gives zeros, which makes runs comparable across implementations.
-    public let scale: Float
+    /// The standard deviation before the truncation; 0 gives zeros, which makes runs comparable across implementations.
+    public let deviation: Float
     private let random: CounterRandom
 
-    public init(width: Int, scale: Float, seed: UInt64) {
+    public init(width: Int, deviation: Float, seed: UInt64) {
         self.width = width
-        self.scale = scale
+        self.deviation = deviation
         self.random = CounterRandom(seed: seed)
+    }
+
+    /// The states of a model's sequences.
+    public init(_ shape: ModelShape, _ generation: GenerationSettings) {
+        self.init(
+            width: shape.width, deviation: generation.initScale * shape.stateDeviation, seed: generation.seed)
     }
 
     /// Fresh states (positions, E) for `purpose` at `step`; each row depends on its own position alone.
     public func states(_ purpose: CounterRandom.Purpose, positions: Range<Int>, step: Int) -> Latents {
-        guard scale != 0, width > 0 else { return .zeros(rows: positions.count, width: width) }
-        let factor = scale * Float(0.4).squareRoot()
+        guard deviation != 0, width > 0 else { return .zeros(rows: positions.count, width: width) }
         let values = [Float](unsafeUninitializedCapacity: positions.count * width) { buffer, count in
             for (row, position) in positions.enumerated() {
                 let target = UnsafeMutableBufferPointer(rebasing: buffer[row * width..<(row + 1) * width])
-                random.fillTruncatedNormal(target, purpose, position: position, step: step, factor: factor)
+                random.fillTruncatedNormal(target, purpose, position: position, step: step, factor: deviation)
             }
             count = positions.count * width
         }

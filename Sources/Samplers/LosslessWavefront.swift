@@ -52,7 +52,7 @@ public struct LosslessWavefront: SequenceSampler {
         tokens = prompt
         draftedTokens = prompt
         rowTokens = RowTokens(settings: generation, promptCount: prompt.count, shape: shape)
-        initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
+        initialStates = InitialStates(shape, generation)
         start = prompt.count
         states = Latents(width: shape.width)
         embeddings = Latents(width: shape.width)

@@ -152,7 +152,7 @@ extension ModelResult {
     /// - Throws: ``SamplerError`` if a result of the model does not have a row for each row of the call.
     fileprivate func check(rows: Int) throws {
         let counts = [states, logits, latents, embeddings].filter { !$0.values.isEmpty }.map(\.rows)
-        let others = [tokens.count, differences.count].filter { $0 > 0 }
+        let others = [tokens.count, differences.count, exitGates.count].filter { $0 > 0 }
         if let found = (counts + others).first(where: { $0 != rows }) {
             throw SamplerError("The model returned \(found) rows for a call of \(rows).")
         }
@@ -164,7 +164,7 @@ extension ModelResult {
         func part<Element>(_ values: [Element]) -> [Element] { values.isEmpty ? values : Array(values[range]) }
         return ModelResult(
             states: part(states), tokens: part(tokens), logits: part(logits), latents: part(latents),
-            embeddings: part(embeddings), differences: part(differences))
+            embeddings: part(embeddings), differences: part(differences), exitGates: part(exitGates))
     }
 
     /// Places read-outs of the rows `rows`. Other rows have none: token −1, and logits of 0.

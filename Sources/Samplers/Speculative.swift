@@ -63,7 +63,7 @@ public struct Speculative: SequenceSampler {
         promptCount = prompt.count
         tokens = prompt
         rowTokens = RowTokens(settings: generation, promptCount: prompt.count, shape: shape)
-        initialStates = InitialStates(width: shape.width, scale: generation.initScale, seed: generation.seed)
+        initialStates = InitialStates(shape, generation)
         states = Latents(width: shape.width)
         embeddings = Latents(width: shape.width)
         (statistics.drafts, statistics.restarts) = (0, 0)

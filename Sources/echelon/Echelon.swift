@@ -9,9 +9,9 @@ struct Echelon: ParsableCommand {
         commandName: "echelon",
         abstract: "Compiles recurrent-depth language models into execution plans and runs them on CPUs.",
         discussion: """
-            A recurrent-depth model (Huginn-0125) runs one block of layers many times per token. echelon compiles its \
-            checkpoint to a plan and generates text from the plan, either autoregressively or with diffusion forcing, \
-            which drafts and refines many tokens in each pass.
+            A recurrent-depth model (Huginn-0125, Ouro, the retrofitted Llamas and OLMos, Nanbeige4.2) runs one block of \
+            layers many times per token. echelon compiles its checkpoint to a plan and generates text from the plan: one \
+            token at a time, or with samplers that draft and refine many tokens in each pass.
 
               echelon generate "Sam has 7 pens. Sam buys 5. How many pens does Sam have?"
                   answers with the small model embedded in this program
@@ -25,8 +25,8 @@ struct Echelon: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Generate.self, Compile.self, Inspect.self, Opt.self, Bench.self, Profile.self, Logits.self, Tokenize.self,
-            Template.self,
+            Generate.self, Compile.self, Models.self, Inspect.self, Opt.self, Bench.self, Profile.self, Logits.self,
+            Tokenize.self, Template.self,
         ])
 
     private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {

@@ -250,6 +250,14 @@ int tape_weight(tape *tape, int format, int rows, int columns, const float *data
     return add_weight(tape, weight);
 }
 
+int tape_frequencies(tape *tape, int dim, float base) {
+    float *frequencies = malloc((size_t)dim / 2 * sizeof *frequencies);
+    for (int j = 0; j < dim / 2; j++) frequencies[j] = 1 / powf(base, (float)(2 * j) / (float)dim);
+    const int index = tape_weight(tape, ECH_WEIGHT_F32, 1, dim / 2, frequencies);
+    free(frequencies);
+    return index;
+}
+
 int tape_cache(tape *tape, int heads, int dim, bool recurrent) {
     tape->caches[tape->cache_count] = (ech_cache){heads, dim, recurrent};
     return tape->cache_count++;
@@ -263,7 +271,7 @@ ech_instruction *tape_add(tape *tape, int opcode) {
         .barrier = 1,
         .in = {-1, -1, -1, -1, -1},
         .out = {-1, -1},
-        .weight = {-1, -1},
+        .weight = {-1, -1, -1},
         .cache = -1,
     };
     return instruction;

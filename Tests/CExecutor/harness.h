@@ -70,6 +70,8 @@ int tape_parameter(tape *tape, int element, int width, const void *data);
 int tape_result(tape *tape, int element, int width, void *data);
 /// A weight of `rows` × `columns`, as f32 or rounded to bf16 or quantized, and packed; returns its index.
 int tape_weight(tape *tape, int format, int rows, int columns, const float *data);
+/// The frequencies of a rotary embedding of heads of `dim` columns: powers of a base.
+int tape_frequencies(tape *tape, int dim, float base);
 int tape_cache(tape *tape, int heads, int dim, bool recurrent);
 /// A new instruction without operands, with a barrier; returned to be filled in.
 ech_instruction *tape_add(tape *tape, int opcode);

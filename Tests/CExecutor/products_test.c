@@ -207,7 +207,7 @@ static void run_projection(bool fused, const operands *o, const float *bias, int
     const int q = tape_result(&t, ECH_F32, width, queries), out = tape_result(&t, ECH_F32, width, attended);
     const int cache = tape_cache(&t, heads, dim, true);
     const int w = tape_weight(&t, o->format, 3 * width, o->columns, o->w);
-    const int b = tape_weight(&t, ECH_WEIGHT_F32, 1, 2 * width, bias);
+    const int b = tape_weight(&t, ECH_WEIGHT_F32, 1, 2 * width, bias), frequencies = tape_frequencies(&t, dim, 10000);
     if (fused) {
         ech_instruction *project = tape_add(&t, ECH_PROJECT_ROPE_WRITE);
         project->in[0] = input;
@@ -216,10 +216,11 @@ static void run_projection(bool fused, const operands *o, const float *bias, int
         project->in[3] = depth;
         project->out[0] = q;
         project->weight[0] = w;
-        project->weight[1] = b;
+        project->weight[1] = frequencies;
+        project->weight[2] = b;
         project->cache = cache;
         project->i0 = heads;
-        project->f0 = 10000;
+        project->f0 = 1.25f;
         project->recurrence = 2;
     } else {
         const int all = tape_arena(&t, ECH_F32, 3 * width), turned = tape_arena(&t, ECH_F32, 2 * width);
@@ -244,7 +245,8 @@ static void run_projection(bool fused, const operands *o, const float *bias, int
                 rope->in[1] = position;
                 rope->out[0] = turned;
                 rope->i0 = 2 * heads;
-                rope->f0 = 10000;
+                rope->weight[0] = frequencies;
+                rope->f0 = 1.25f;
             }
             ech_instruction *slice = tape_add(&t, ECH_SLICE);
             slice->in[0] = slices[k][0];
@@ -301,7 +303,7 @@ static void check_project_rope_write(int format, int cache_format, int heads, in
                   ech_cache_format_name(cache_format), rows, ech_isa_name(isas[s]));
         }
         for (int j = 0; j < width; j += 2) { // the first row, at position 0, is not turned
-            const double expected = product_at(&o, 0, j) + bias[j];
+            const double expected = 1.25 * (product_at(&o, 0, j) + bias[j]);
             CHECK(is_close(q[j], expected, 1e-4), "query %d is %g, not %g", j, q[j], expected);
         }
     }

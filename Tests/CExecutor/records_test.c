@@ -21,8 +21,8 @@ static void test_operations(void) {
               "%s writes q8 rows, and no thread has a whole row", form->name);
     }
     const ech_opcode_form *form = ech_opcode_describe(ECH_PROJECT_ROPE_WRITE);
-    CHECK(form->inputs == 4 && form->outputs == 1 && form->weights == 2 && form->cache && form->integers == 1 &&
-              form->floats == 1 && form->division == ECH_BY_OUTPUTS && form->reads_matrix &&
+    CHECK(form->inputs == 4 && form->outputs == 1 && form->weights == 3 && form->optional_weights == 1 && form->cache &&
+              form->integers == 1 && form->floats == 1 && form->division == ECH_BY_OUTPUTS && form->reads_matrix &&
               form->stored == 1 << ECH_F32,
           "project_rope_write is described differently");
     CHECK(!ech_opcode_describe(-1) && !ech_opcode_describe(ECH_OPCODE_COUNT), "unknown opcodes are described");

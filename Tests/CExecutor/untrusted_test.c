@@ -12,7 +12,25 @@ enum { TOKENS = 40, HEADS = 3, DIM = 10, WIDTH = HEADS * DIM, INNER = 45, CONTEX
 
 /// A small model with every opcode. Parameters: 0 tokens, 1 slots, 2 positions, 3 state, 4 p, 5 q, 6 depths. Results: 0
 /// state, 1 difference, 2 tokens, 3 logits, 4 tokens.
-enum part { EMBED, REPEAT, PROJECT, ATTENTION, MLP, HEAD, MIX, SLICE, WRITE, ROPE, BIAS, CONVERT, PART_COUNT };
+enum part {
+    EMBED,
+    REPEAT,
+    PROJECT,
+    ATTENTION,
+    MLP,
+    HEAD,
+    MIX,
+    SLICE,
+    CONCAT,
+    WRITE,
+    ROPE,
+    BIAS,
+    CONVERT,
+    NORM_ADD,
+    NORM_ADD_KEEP_NORM,
+    START,
+    PART_COUNT
+};
 
 typedef struct {
     tape t;
@@ -55,6 +73,7 @@ static every_opcode build(int format) {
     const int qk_bias = tape_weight(t, ECH_WEIGHT_F32, 1, 2 * WIDTH, w);
     const int gate = tape_weight(t, format, 2 * INNER, WIDTH, w), down = tape_weight(t, format, WIDTH, INNER, w);
     const int square = tape_weight(t, format, WIDTH, WIDTH, w);
+    const int frequencies = tape_frequencies(t, DIM, 10000), other_frequencies = tape_frequencies(t, DIM, 500);
     free(w);
 
     e.at[EMBED] = t->instruction_count;
@@ -70,10 +89,11 @@ static every_opcode build(int format) {
     ech_instruction *project = add(t, ECH_PROJECT_ROPE_WRITE, nx, slots, queries, qkv);
     project->in[2] = positions;
     project->in[3] = depths;
-    project->weight[1] = qk_bias;
+    project->weight[1] = frequencies;
+    project->weight[2] = qk_bias;
     project->cache = cache;
     project->i0 = HEADS;
-    project->f0 = 10000;
+    project->f0 = 1;
     project->recurrence = -1;
     e.at[ATTENTION] = t->instruction_count;
     ech_instruction *attention = add(t, ECH_WAVEFRONT_ATTENTION, queries, slots, attended, -1);
@@ -94,6 +114,7 @@ static every_opcode build(int format) {
     add(t, ECH_ADD_NORM, x, z, y, norm);
     repeat->i0 = t->instruction_count - e.at[REPEAT] - 1;
     add(t, ECH_RELATIVE_DIFFERENCE, x, y, difference, -1);
+    e.at[CONCAT] = t->instruction_count;
     add(t, ECH_CONCAT, x, y, wide, -1);
     e.at[BIAS] = t->instruction_count;
     add(t, ECH_BIAS, wide, -1, wide, qk_bias);
@@ -102,20 +123,39 @@ static every_opcode build(int format) {
     slice->i0 = 7;
     slice->i1 = 7 + WIDTH;
     e.at[ROPE] = t->instruction_count;
-    ech_instruction *rope = add(t, ECH_ROPE, z, positions, queries, -1);
+    ech_instruction *rope = add(t, ECH_ROPE, z, positions, queries, other_frequencies);
     rope->i0 = HEADS;
-    rope->f0 = 500;
+    rope->f0 = 1.5f;
     e.at[WRITE] = t->instruction_count;
     ech_instruction *write = add(t, ECH_CACHE_WRITE, queries, z, -1, -1);
     write->in[2] = slots;
     write->in[3] = positions;
     write->in[4] = depths;
     write->cache = plain;
+    const int all = tape_arena(t, ECH_F32, 3 * WIDTH);
+    add(t, ECH_CONCAT, wide, z, all, -1);
+    ech_instruction *normed = add(t, ECH_NORM_ROPE_WRITE, all, slots, queries, norm);
+    normed->in[2] = positions;
+    normed->in[3] = depths;
+    normed->weight[1] = norm;
+    normed->weight[2] = frequencies;
+    normed->cache = plain;
+    normed->i0 = HEADS;
+    normed->f0 = 1e-5f;
+    add(t, ECH_SIGMOID, z, -1, z, -1);
     add(t, ECH_SILU, z, -1, x, -1);
     add(t, ECH_MULTIPLY, x, z, x, -1);
     add(t, ECH_ADD, x, y, out, -1);
     ech_instruction *keep = add(t, ECH_ADD_KEEP_NORM, x, y, z, norm);
     keep->out[1] = nx;
+    e.at[NORM_ADD] = t->instruction_count;
+    add(t, ECH_NORM_ADD, y, x, z, norm);
+    e.at[NORM_ADD_KEEP_NORM] = t->instruction_count;
+    ech_instruction *sandwich = add(t, ECH_NORM_ADD_KEEP_NORM, z, x, z, norm);
+    sandwich->out[1] = nx;
+    sandwich->weight[1] = norm;
+    e.at[START] = t->instruction_count;
+    add(t, ECH_START, z, x, z, -1)->in[2] = depths;
     e.at[CONVERT] = -1;
     if (narrow != ECH_F32) {
         e.at[CONVERT] = t->instruction_count;
@@ -364,12 +404,24 @@ static void test_bad_tapes(void) {
         REFUSED_WITH(AT(REPEAT).i0, 1);    // the recurrences of what follows have no loop
         REFUSED_WITH(AT(MLP), AT(REPEAT)); // nested
         REFUSED_WITH(AT(PROJECT).i0, HEADS + 1);
+        REFUSED_WITH(AT(PROJECT).i0, 2 * HEADS); // the weight has outputs for HEADS heads
+        REFUSED_WITH(AT(PROJECT).i0, INT_MAX);
         REFUSED_WITH(AT(PROJECT).f0, 0);
         REFUSED_WITH(AT(PROJECT).f0, INFINITY);
         REFUSED_WITH(AT(PROJECT).cache, -1);
         REFUSED_WITH(AT(PROJECT).cache, 2);
         REFUSED_WITH(AT(PROJECT).recurrence, -2);
         REFUSED_WITH(AT(PROJECT).weight[1], 1);
+        REFUSED_WITH(AT(PROJECT).weight[1], -1);
+        REFUSED_WITH(AT(PROJECT).weight[2], 1); // of another width than the bias
+        REFUSED_WITH(AT(PROJECT).weight[2], 0); // no vector, or of another width
+        REFUSED_WITH(AT(PROJECT).weight[2], -2);
+        REFUSED_WITH(AT(PROJECT).weight[2], e.t.weight_count);
+        REFUSED_WITH(AT(ROPE).weight[0], -1);
+        REFUSED_WITH(AT(ROPE).weight[0], 1);
+        REFUSED_WITH(AT(ROPE).weight[1], 1);
+        REFUSED_WITH(AT(ROPE).f0, 0);
+        REFUSED_WITH(AT(ROPE).f0, NAN);
         REFUSED_WITH(AT(PROJECT).weight[0], 6);
         REFUSED_WITH(AT(ATTENTION).in[1], 2); // slots from another parameter than before
         REFUSED_WITH(AT(ATTENTION).in[3], 1); // depths from another parameter than before
@@ -379,6 +431,9 @@ static void test_bad_tapes(void) {
         REFUSED_WITH(AT(WRITE).in[4], -1);
         REFUSED_WITH(AT(PROJECT).in[3], e.t.buffer_count);
         REFUSED_WITH(AT(ATTENTION).i0, 1);
+        REFUSED_WITH(AT(ATTENTION).i0, 0);
+        REFUSED_WITH(AT(ATTENTION).i0, 2 * HEADS);
+        REFUSED_WITH(AT(ATTENTION).i0, INT_MIN);
         REFUSED_WITH(AT(MLP).out[0], 12);
         REFUSED_WITH(AT(MLP).weight[0], 5);
         REFUSED_WITH(AT(MLP).in[0], 0);
@@ -390,6 +445,17 @@ static void test_bad_tapes(void) {
         REFUSED_WITH(AT(ROPE).i0, WIDTH); // heads of one column
         REFUSED_WITH(AT(BIAS).weight[0], 1);
         REFUSED_WITH(AT(HEAD).out[0], 0);
+        REFUSED_WITH(AT(START).in[2], 1); // depths from another parameter than before
+        REFUSED_WITH(AT(START).in[2], 4); // not indices
+        REFUSED_WITH(AT(START).in[1], AT(CONCAT).out[0]);
+        REFUSED_WITH(AT(START).out[0], AT(CONCAT).out[0]);
+        REFUSED_WITH(AT(NORM_ADD).weight[0], 3); // of another width
+        REFUSED_WITH(AT(NORM_ADD).in[1], AT(CONCAT).out[0]);
+        REFUSED_WITH(AT(NORM_ADD).out[0], AT(CONCAT).out[0]);
+        REFUSED_WITH(AT(NORM_ADD).f0, -1);
+        REFUSED_WITH(AT(NORM_ADD_KEEP_NORM).out[1], AT(CONCAT).out[0]);
+        REFUSED_WITH(AT(NORM_ADD_KEEP_NORM).weight[1], 3);
+        REFUSED_WITH(AT(NORM_ADD_KEEP_NORM).weight[1], -1);
         REFUSED_WITH(e.t.buffers[12].offset_per_row, -64);
         REFUSED_WITH(e.t.buffers[12].offset_per_row, 32);
         REFUSED_WITH(e.t.buffers[12].offset_per_row, e.t.arena_bytes);
@@ -497,7 +563,7 @@ static void damage(void *table, int count, size_t size) {
     char *entry = (char *)table + (size_t)random_below(count) * size + 4 * (size_t)random_below((int)(size / 4));
     int32_t word;
     memcpy(&word, entry, sizeof word);
-    if (random_below(3) == 0) word += random_below(3) - 1;
+    if (random_below(3) == 0) word = (int32_t)((uint32_t)word + (uint32_t)random_below(3) - 1); // wraps around
     else word = random_number();
     memcpy(entry, &word, sizeof word);
 }

@@ -47,6 +47,9 @@ import Testing
         #expect(
             report.settings
                 == PlanSettings(
+                    model: ModelFacts(
+                        architecture: "huginn", stateDeviation: Float(0.4).squareRoot(), sharesCaches: true,
+                        injectsInput: true),
                     width: 160, vocabulary: 517, context: 64, maxRows: 32, weights: .bf16, recurrence: 3,
                     innerRecurrence: 2, passes: report.settings.passes))
         #expect(report.functions.contains { $0.sizes.name == "decode" && $0.sizes.unrolled == 3 })

@@ -12,6 +12,7 @@ import Testing
 
     @Test(arguments: [
         "echelon", "generate", "compile", "inspect", "opt", "bench", "profile", "logits", "tokenize", "template",
+        "models",
     ])
     func `help is worded as recorded`(_ command: String) throws {
         let arguments = (command == "echelon" ? [] : [command]) + ["--help"]

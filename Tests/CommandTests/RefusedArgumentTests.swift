@@ -45,6 +45,12 @@ import Testing
         }
     }
 
+    /// The sampler depends on the model, so that this is known only with the model.
+    @Test func `a cache budget that the model's sampler does not take is refused`() throws {
+        try EchelonCommand.run("generate", TestModels.oddPlan, "--tokens", "1,2", "--kv-budget", "2")
+            .expectRefusal("--kv-budget 2 needs --sampler autoregressive", status: 64)
+    }
+
     @Test func `caches larger than memory are refused`() throws {
         try EchelonCommand.run(
             "generate", TestModels.oddPlan, "--tokens", "1,2", "--sampler", "autoregressive", "--kv-budget",
@@ -176,7 +182,8 @@ import Testing
         (["generate", "x", "--recurrence", "99999999999999999999"], "--recurrence"),
         (["generate", "x", "--seed", "-1"], "--seed"),
         (["generate", "--tokens", "1,b"], "--tokens"), (["generate", "--tokens", "99999999999"], "--tokens"),
-        (["generate", "x", "--json", "--stream"], "--stream"), (["generate", "x", "--kv-budget", "2"], "--sampler"),
+        (["generate", "x", "--json", "--stream"], "--stream"),
+        (["generate", "x", "--sampler", "diffusion", "--kv-budget", "2"], "--sampler"),
         (["compile"], "checkpoint"), (["compile", "x"], "--output"),
         (["compile", "x", "-o", "y", "--weights", "int16"], "bf16"), (["inspect"], "plan"),
         (["logits", "x"], "--tokens"),

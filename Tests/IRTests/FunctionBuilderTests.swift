@@ -49,6 +49,45 @@ import Testing
         #expect(throws: BuilderError.self) { try b.finish() }
     }
 
+    @Test func `weights and caches are declared where they are used, once for all`() throws {
+        var b = FunctionBuilder(name: "f", module: Module())
+        let x = b.parameter("x", .rows(.f32, 4))
+        let source = WeightSource.pieces([WeightPiece("t", shape: [2, 4]), WeightPiece("u", shape: [4, 4])])
+        let first = b.linear(x, b.weight("w", 6, 4, source: source), named: "a")
+        let second = b.linear(x, b.weight("w", 6, 4, source: source), named: "b")
+        #expect(b.cache("c", heads: 2, dimension: 4, isRecurrent: true) == "c")
+        #expect(b.cache("c", heads: 2, dimension: 4, isRecurrent: true) == "c")
+        b.return(["state": first, "b": second])
+        let function = try b.finish()
+        #expect(function.description.hasSuffix("return %a as state, %b\n}"))
+        #expect(function.results.map(\.name) == ["state", "b"] && function.returns == [first, second])
+        #expect(b.module.weights.map(\.description) == ["weight @w : f32[6,4] = @t[2,4], @u[4,4]"])
+        #expect(b.module.caches == [Cache("c", .fixed(.f32, 2, 4), isRecurrent: true)])
+    }
+
+    @Test func `a weight or a cache that is declared as something else is a mistake`() {
+        func problem(_ body: (inout FunctionBuilder) -> Void) -> String? {
+            var b = FunctionBuilder(name: "f", module: Self.module)
+            body(&b)
+            b.return()
+            do {
+                _ = try b.finish()
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+        #expect(problem { _ = $0.weight("w", 6, 4) } == nil)
+        let asSomethingElse = "declares @w a second time, as something else"
+        #expect(problem { _ = $0.weight("w", 6, 5) }?.contains(asSomethingElse) == true)
+        let source = WeightSource.pieces([WeightPiece("t", shape: [6, 4])])
+        #expect(problem { _ = $0.weight("w", 6, 4, source: source) }?.contains(asSomethingElse) == true)
+        let caches = problem { b in
+            for isRecurrent in [false, true] { _ = b.cache("c", heads: 2, dimension: 4, isRecurrent: isRecurrent) }
+        }
+        #expect(caches?.contains("declares @c a second time, as something else") == true)
+    }
+
     @Test func `a loop that yields something else is a mistake`() {
         var b = FunctionBuilder(name: "f", module: Self.module)
         let x = b.parameter("x", .rows(.f32, 4))
@@ -71,7 +110,7 @@ import Testing
                         %q.1 = add %q, %0 : f32[rows,4]
                         yield %q.1
                       }
-                      return %r, %0
+                      return %r as state, %0
                     }
                     """
             ).functions.first)
@@ -91,6 +130,8 @@ import Testing
         #expect(body.operations[0].operands[1] == Value("x", type))
         #expect(body.yields == [Value("c", type)])
         #expect(function.returns == [Value("r", type), Value("x", type)])
+        // Callers know a result by its name, whatever value it is.
+        #expect(function.results.map(\.name) == ["state", "0"])
     }
 
     @Test func `an unrolled iteration reads its arguments, has new names and a number for its recurrence`() throws {

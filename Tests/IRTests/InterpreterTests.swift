@@ -70,14 +70,6 @@ import Testing
         #expect(results == [Self.rows([[7, 2.5], [7, 3]])])
     }
 
-    @Test func `a weight that is a range of columns is cut from its source`() throws {
-        let results = try Self.run(
-            "%y = linear %x, @w : f32[rows,2]", returns: "%y : f32[rows,2]",
-            declarations: "weight @w : f32[2,3] = @whole[:, 1:4]", parameters: [("x", x)],
-            weights: ["whole": Self.rows([[9, 1, 0, 2, 9], [9, -1, 1, 0.5, 9]])])
-        #expect(results == [Self.rows([[7, 2.5], [7, 3]])])
-    }
-
     @Test func `slice and concat move columns`() throws {
         let results = try Self.run(
             "%a = slice %x {from = 1, to = 3} : f32[rows,2]\n%b = concat %a, %x : f32[rows,5]",
@@ -119,15 +111,51 @@ import Testing
         Self.expect(results[0], [0, 0.731_058_6, -0.268_941_4, 0])
     }
 
+    @Test func `sigmoid is the logistic function`() throws {
+        let results = try Self.run(
+            "%y = sigmoid %x : f32[rows,5]", returns: "%y : f32[rows,5]",
+            parameters: [("x", Self.rows([[0, 1, -1, -200, 200]]))])
+        Self.expect(results[0], [0.5, 0.731_058_6, 0.268_941_4, 0, 1])
+    }
+
+    @Test func `start takes the fresh row at depth 0 and the state at any other`() throws {
+        let results = try Self.run(
+            "%y = start %a, %b, %d : f32[rows,2]", returns: "%y : f32[rows,2]",
+            parameters: [
+                ("a", Self.rows([[1, 2], [3, 4], [5, 6]])), ("b", Self.rows([[.nan, -2], [-3, -4], [-5, -6]])),
+                ("d", Self.column([0, 1, 7])),
+            ])
+        #expect(results == [Self.rows([[1, 2], [-3, -4], [-5, -6]])])
+        let error = #expect(throws: InterpreterError.self) {
+            try Self.run(
+                "%y = start %a, %a, %d : f32[rows,3]", returns: "%y : f32[rows,3]",
+                parameters: [("a", x), ("d", Self.column([0, -1]))])
+        }
+        #expect(error?.description.contains("row 1 has depth -1") == true, "\(error?.description ?? "")")
+    }
+
     @Test func `rope turns interleaved pairs within each head`() throws {
         // There is one head of 4 columns. The pairs turn by position and by position / 100^(2/4).
         let results = try Self.run(
-            "%y = rope %x, %p {heads = 1, base = 100} : f32[rows,4]\n%z = rope %x, %p {heads = 2, base = 100} : f32[rows,4]",
-            returns: "%y : f32[rows,4]; %z : f32[rows,4]",
-            parameters: [("x", Self.rows([[1, 0, 0, 1], [1, 2, 3, 4]])), ("p", Self.column([3, 0]))])
+            """
+            %y = rope %x, %p, @two {heads = 1, magnitude = 1} : f32[rows,4]
+            %z = rope %x, %p, @one {heads = 2, magnitude = 1} : f32[rows,4]
+            %w = rope %x, %p, @tensor {heads = 1, magnitude = 1.5} : f32[rows,4]
+            """,
+            returns: "%y : f32[rows,4]; %z : f32[rows,4]; %w : f32[rows,4]",
+            declarations: """
+                weight @two : f32[2] = frequencies {base = 100.0}
+                weight @one : f32[1] = frequencies {base = 100.0}
+                weight @tensor : f32[2]
+                """,
+            parameters: [("x", Self.rows([[1, 0, 0, 1], [1, 2, 3, 4]])), ("p", Self.column([3, 0]))],
+            weights: ["tensor": Self.vector(0.5, 2)])
         Self.expect(results[0], [cos(3), sin(3), -sin(0.3), cos(0.3), 1, 2, 3, 4])
         // There are two heads of 2 columns, so every pair is a head's first.
         Self.expect(results[1], [cos(3), sin(3), -sin(3), cos(3), 1, 2, 3, 4])
+        // The pairs turn by 1.5 and by 6, and everything grows by the magnitude.
+        let turned: [Float] = [cos(1.5), sin(1.5), -sin(6), cos(6)]
+        Self.expect(results[2], turned.map { 1.5 * $0 } + [1.5, 3, 4.5, 6])
     }
 
     @Test func `argmax takes the first of equals`() throws {
@@ -253,72 +281,6 @@ import Testing
         }
     }
 
-    // MARK: Fused operations mean what they fuse
-
-    @Test func `fused norms are the sum and its norms`() throws {
-        let results = try Self.run(
-            """
-            %s = add %x, %x : f32[rows,3]
-            %n = norm %s, @v {eps = 0.5} : f32[rows,3]
-            %m = norm %n, @w {eps = 0.5} : f32[rows,3]
-            %a = add_norm %x, %x, @v {eps = 0.5} : f32[rows,3]
-            %b, %c = add_norm_norm %x, %x, @v, @w {eps = 0.5} : f32[rows,3], f32[rows,3]
-            %d, %e = add_keep_norm %x, %x, @v {eps = 0.5} : f32[rows,3], f32[rows,3]
-            """,
-            returns: ["s", "n", "m", "a", "b", "c", "d", "e"].map { "%\($0) : f32[rows,3]" }.joined(separator: ";"),
-            declarations: "weight @v : f32[3]\nweight @w : f32[3]", parameters: [("x", x)],
-            weights: ["v": Self.vector(1, 2, 3), "w": Self.vector(-1, 1, 0.5)])
-        #expect(results[3] == results[1])
-        #expect(results[4] == results[1] && results[5] == results[2])
-        #expect(results[6] == results[0] && results[7] == results[1])
-    }
-
-    @Test func `linear_silu_gate and linear_argmax are what follows their product`() throws {
-        let results = try Self.run(
-            """
-            %g = linear_silu_gate %x, @w : f32[rows,1]
-            %t = linear_argmax %x, @w : i32[rows]
-            """,
-            returns: "%g : f32[rows,1]; %t : i32[rows]", declarations: "weight @w : f32[2,3]", parameters: [("x", x)],
-            weights: ["w": Self.rows([[1, 0, 0], [0, 1, 1]])])
-        // The gates are 1 and −1, and the ups 5 and 4.
-        Self.expect(results[0], [0.731_058_6 * 5, -0.268_941_4 * 4])
-        #expect(results[1] == Self.column([1, 1]))
-    }
-
-    @Test func `project_rope_write is projection, bias, rope and cache write`() throws {
-        let weights = [
-            "w": Tensor((0..<24).map { Float($0 % 7) - 3 }, shape: [12, 2]),
-            "b": Tensor((0..<8).map { Float($0) / 4 }, shape: [8]),
-        ]
-        let declarations = "weight @w : f32[12,2]\nweight @b : f32[8]\ncache @c : f32[2,2]\ncache @d : f32[2,2]"
-        let attention = "wavefront_attention"
-        let results = try Self.run(
-            """
-            %j = linear %x, @w : f32[rows,12]
-            %qk = slice %j {from = 0, to = 8} : f32[rows,8]
-            %qkb = bias %qk, @b : f32[rows,8]
-            %q0 = slice %qkb {from = 0, to = 4} : f32[rows,4]
-            %k0 = slice %qkb {from = 4, to = 8} : f32[rows,4]
-            %q = rope %q0, %p {heads = 2, base = 10} : f32[rows,4]
-            %k = rope %k0, %p {heads = 2, base = 10} : f32[rows,4]
-            %v = slice %j {from = 8, to = 12} : f32[rows,4]
-            cache_write %k, %v, %s, %p, %n, @c {recurrence = 0}
-            %y = \(attention) %q, %s, %p, %n, @c {heads = 2, recurrence = 0} : f32[rows,4]
-            %q1 = project_rope_write %x, %s, %p, %n, @w, @b, @d {heads = 2, base = 10, recurrence = 0} : f32[rows,4]
-            %z = \(attention) %q1, %s, %p, %n, @d {heads = 2, recurrence = 0} : f32[rows,4]
-            """,
-            returns: "%q : f32[rows,4]; %q1 : f32[rows,4]; %y : f32[rows,4]; %z : f32[rows,4]",
-            declarations: declarations,
-            parameters: [
-                ("x", Self.rows([[1, 2], [-1, 0.5], [0.25, 3]])), ("s", Self.column([1, 1, 1])),
-                ("p", Self.column([0, 1, 2])), ("n", Self.column([0, 0, 0])),
-            ],
-            weights: weights)
-        #expect(results[0] == results[1])
-        #expect(results[2] == results[3])
-    }
-
     // MARK: Loops
 
     static let doubling = """
@@ -376,7 +338,8 @@ import Testing
 
     @Test func `weights have to be there, in their shape`() throws {
         let module = Module(weights: [
-            Weight("w", .fixed(.f32, 2, 3)), Weight("c", .fixed(.f32, 2, 2), columns: .init(of: "t", from: 1, to: 3)),
+            Weight("w", .fixed(.f32, 2, 3)),
+            Weight("c", .fixed(.f32, 2, 2), source: .pieces([WeightPiece("t", shape: [2, 3], columns: 1..<3)])),
         ])
         let (w, t) = (
             Tensor([Float](repeating: 0, count: 6), shape: [2, 3]),
@@ -384,8 +347,8 @@ import Testing
         )
         for (tensors, end) in [
             (["t": w], "no tensor was given for weight @w"), (["w": w], "no tensor was given for weight @t"),
-            (["w": t, "t": w], "the tensor for @w is f32[2,2], expected the shape of f32[2,3]"),
-            (["w": w, "t": t], "the tensor @t is f32[2,2], expected 2 rows of at least 3 columns"),
+            (["w": t, "t": w], "the tensor for @w is f32[2,2], expected the shape [2, 3] of @w"),
+            (["w": w, "t": t], "the tensor for @c is f32[2,2], expected the shape [2, 3] of @t"),
         ] {
             let error = #expect(throws: InterpreterError.self) { try Interpreter(module: module, weights: tensors) }
             #expect(error?.description == end)
@@ -393,7 +356,9 @@ import Testing
     }
 
     @Test func `an unverified module is refused`() {
-        let module = Module(functions: [Function("f", parameters: [], returns: [Value("x", .rows(.f32))])])
+        let module = Module(functions: [
+            Function("f", parameters: [], results: [NamedResult("x", Value("x", .rows(.f32)))])
+        ])
         #expect(throws: VerificationError.self) { try Interpreter(module: module, weights: [:]) }
     }
 }

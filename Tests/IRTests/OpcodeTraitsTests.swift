@@ -26,13 +26,17 @@ import Testing
     }
 
     @Test func `forms are those of the text`() {
-        #expect(Opcode.rope.form == "%y = rope %x, %position {heads, base}")
+        #expect(Opcode.rope.form == "%y = rope %x, %position, @frequencies {heads, magnitude}")
         #expect(Opcode.cacheWrite.form == "cache_write %k, %v, %slot, %position, %depth, @cache {recurrence}")
+        #expect(
+            Opcode.projectRopeWrite.form
+                == "%q = project_rope_write %x, %slot, %position, %depth, @w, @frequencies, @cache, [@b] "
+                + "{heads, magnitude, recurrence}")
         #expect(Opcode.addNormNorm.form == "%x, %y = add_norm_norm %a, %b, @v, @w {eps}")
     }
 
     @Test func `operations on caches and loops are not pure, and all others are`() {
         let impure = Opcode.allCases.filter { !$0.traits.isPure }
-        #expect(impure == [.cacheWrite, .wavefrontAttention, .repeat, .projectRopeWrite])
+        #expect(impure == [.cacheWrite, .wavefrontAttention, .repeat, .projectRopeWrite, .normRopeWrite])
     }
 }

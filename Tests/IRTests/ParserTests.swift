@@ -41,9 +41,41 @@ import Testing
         Mistake("weight @w : f32[99999999999999999999]", 1, 17, "expected 'rows' or an extent"),
         Mistake("weight @w : f32[1,1,1,1,1]", 1, 25, "expected at most 4 extents"),
         Mistake("weight @w : f32[2 3]", 1, 19, "found '3', expected ']' or ','"),
-        Mistake("weight @w : f32[2,3] = %v", 1, 24, "expected the name of the tensor"),
-        Mistake("weight @w : f32[2,3] = @v[0:3]", 1, 27, "found '0', expected ':', as in '[:, 0:288]'"),
-        Mistake("weight @w : f32[2,3] = @v[:, -1:3]", 1, 30, "found '-1', expected the first column"),
+        Mistake("weight @w : f32[2,3] = %v", 1, 24, "expected the name of a tensor"),
+        Mistake("weight @w : f32[2,3] = @v", 1, 26, "found the end of the text, expected '[' and the tensor's shape"),
+        Mistake("weight @w : f32[2,3] = @v[:, 0:3]", 1, 27, "found ':', expected an extent from 1 to 2147483647"),
+        Mistake("weight @w : f32[2,3] = @v[rows,3]", 1, 27, "found 'rows', expected an extent"),
+        Mistake("weight @w : f32[2,3] = @v[0,3]", 1, 27, "found '0', expected an extent"),
+        Mistake("weight @w : f32[2,3] = @v[1,1,1,1,1]", 1, 35, "expected at most 4 extents"),
+        Mistake("weight @w : f32[2,3] = @v[2 3]", 1, 29, "found '3', expected ']' or ',' and another extent"),
+        Mistake("weight @w : f32[2,3] = @v[2,9][0:3]", 1, 32, "found '0', expected ':', as in '[:, 0:288]'"),
+        Mistake("weight @w : f32[2,3] = @v[2,9][:, -1:3]", 1, 35, "found '-1', expected the first column"),
+        Mistake("weight @w : f32[2,3] = @v[2,9][:, 4:3]", 1, 37, "found '3', expected the column after the last"),
+        Mistake("weight @w : f32[2,3] = @v[2,3],", 1, 32, "found the end of the text, expected the name of a tensor"),
+        Mistake("weight @w : f32[2,3] = @v[2,3] halves of", 1, 39, "found 'of', expected the number of heads"),
+        Mistake("weight @w : f32[2,3] = @v[2,3] halves 1", 1, 40, "expected 'of' and the rows of a head"),
+        Mistake("weight @w : f32[2,3] = @v[2,3] halves 1 of 1", 1, 44, "found '1', expected the rows of a head"),
+        Mistake("weight @w : f32[2] = frequencies", 1, 33, "expected '{' and the base"),
+        Mistake("weight @w : f32[2] = frequencies {factor = 2}", 1, 35, "found 'factor', expected 'base'"),
+        Mistake("weight @w : f32[2] = frequencies {base = 0}", 1, 42, "found '0', expected a finite number above 0"),
+        Mistake("weight @w : f32[2] = frequencies {base = nan}", 1, 42, "expected a finite number above 0 for base"),
+        Mistake("weight @w : f32[2] = frequencies {base = 2, factor = 2}", 1, 45, "found 'factor', expected 'scaling'"),
+        Mistake(
+            "weight @w : f32[2] = frequencies {base = 2, scaling = cubic}", 1, 55,
+            "found 'cubic', expected one of linear, dynamic, llama3, yarn"),
+        Mistake(
+            "weight @w : f32[2] = frequencies {base = 2, scaling = linear}", 1, 61,
+            "expected ',' and the value of factor"),
+        Mistake(
+            "weight @w : f32[2] = frequencies {base = 2, scaling = linear, factor = 2, low = 1}", 1, 73, "expected '}'"),
+        Mistake(
+            "func @f(%x: f32[rows,4]) -> f32[rows,4] {\nreturn %x as\n}", 3, 1, "found '}', expected the result's name"),
+        Mistake(
+            "func @f(%x: f32[rows,4]) -> f32[rows,4] {\nreturn %x as %y\n}", 2, 14,
+            "found '%y', expected the result's name"
+        ),
+        Mistake(
+            "func @f(%x: f32[rows,4]) -> f32[rows,4] {\nreturn %x as a,\n}", 3, 1, "found '}', expected another value"),
         Mistake("cache @c : f32[2,3] recurring", 1, 21, "found 'recurring', expected 'weight'"),
         Mistake("func @f(%x: f32[rows,4], %x: i32[rows]) -> () {", 1, 26, "%x is defined a second time"),
         Mistake("func @f(%x: f32[rows,4],) -> () {", 1, 25, "found ')', expected another parameter"),
@@ -113,7 +145,7 @@ import Testing
         #expect((error?.problem.utf8.count ?? .max) < 300)
     }
 
-    /// A test of `HuginnTests` does the same with the texts of the shipped functions.
+    /// A test of `ArchitecturesTests` does the same with the texts of the shipped functions.
     @Test func `no damaged text crashes the parser, the verifier or the printer`() throws {
         let texts = [
             canonicalText, TextFormTests.module(eps: 1e-6).description,

@@ -23,7 +23,9 @@ import Testing
 
     @Test func seedsReachEveryOpcodeThatArchitecturesAreWrittenIn() throws {
         let fused: Set<Opcode> = [
-            .projectRopeWrite, .linearSiluGate, .addNorm, .addNormNorm, .addKeepNorm, .linearArgmax,
+            .projectRopeWrite, .linearSiluGate, .addNorm, .addNormNorm, .addKeepNorm, .normAdd, .normAddKeepNorm,
+            .normRopeWrite,
+            .linearArgmax,
         ]
         var seen: Set<Opcode> = []
         for seed in 0..<UInt64(60) {
@@ -51,16 +53,20 @@ import Testing
                 return operations.flatMap { operation -> [Operation] in
                     guard operation.opcode == .linear, let whole = program.module.weight(operation.symbols[0]),
                         let joined = definitions[operation.operands[0].name], joined.opcode == .concat,
-                        let extents = whole.type.fixedExtents
+                        let extents = whole.type.fixedExtents, whole.pieces.allSatisfy({ $0.columns == nil })
                     else { return [operation] }
                     rewritten += 1
                     var parts: [Operation] = []
                     var from = 0
                     for half in joined.operands {
-                        let columns = Weight.Columns(of: whole.name, from: from, to: from + half.type.width)
-                        from = columns.to
+                        let columns = from..<from + half.type.width
+                        from = columns.upperBound
+                        let pieces = whole.pieces.map {
+                            WeightPiece($0.tensor, shape: $0.shape, columns: columns, pairing: $0.pairing)
+                        }
                         let name = "\(whole.name).columns.\(derived.count)"
-                        derived.append(Weight(name, .fixed(.f32, extents[0], half.type.width), columns: columns))
+                        derived.append(
+                            Weight(name, .fixed(.f32, extents[0], half.type.width), source: .pieces(pieces)))
                         let part = Value(names.next(), operation.results[0].type)
                         parts.append(Operation(.linear, [half], symbols: [name], results: [part]))
                     }

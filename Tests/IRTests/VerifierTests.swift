@@ -12,6 +12,10 @@ import Testing
         weight @v : f32[4]
         weight @v8 : f32[8]
         weight @qkv : f32[12,4]
+        weight @grouped : f32[16,4]
+        weight @v12 : f32[12]
+        weight @f1 : f32[1] = frequencies {base = 100.0}
+        weight @f2 : f32[2] = frequencies {base = 100.0}
         cache @plain : f32[2,2]
         cache @deep : f32[2,2] recurrent
         cache @flat : f32[4,1] recurrent
@@ -49,7 +53,7 @@ import Testing
         "%r = concat %x, %z : f32[rows,10]",
         "%r = norm %x, @v {eps = 0.0} : bf16[rows,4]",
         "%r = mix %x, %y, %p, %p : f32[rows,4]",
-        "%r = rope %x, %i {heads = 2, base = 10.0} : f32[rows,4]",
+        "%r = rope %x, %i, @f1 {heads = 2, magnitude = 1.0} : f32[rows,4]",
         "%r = argmax %x : i32[rows]",
         "%r = relative_difference %x, %y : f32[rows]",
         "%r = convert %x : bf16[rows,4]",
@@ -58,7 +62,17 @@ import Testing
         "%r, %s = add_keep_norm %x, %y, @v {eps = 1.0} : f32[rows,4], q8[rows,4]",
         "%r = linear_silu_gate %q, @four : bf16[rows,3]",
         "cache_write %x, %y, %i, %i, %i, @deep {recurrence = 7}",
-        "%r = project_rope_write %x, %i, %i, %i, @qkv, @v8, @deep {heads = 2, base = 1.0, recurrence = 3} : f32[rows,4]",
+        "%r = project_rope_write %x, %i, %i, %i, @qkv, @f1, @deep, @v8 {heads = 2, magnitude = 1.0, recurrence = 3} : f32[rows,4]",
+        "%r = project_rope_write %x, %i, %i, %i, @qkv, @f1, @deep {heads = 2, magnitude = 0.5, recurrence = 3} : f32[rows,4]",
+        "%r = project_rope_write %x, %i, %i, %i, @grouped, @f1, @deep, @v12 {heads = 4, magnitude = 1.0, recurrence = 3} : f32[rows,8]",
+        "%r = rope %x, %i, @f2 {heads = 1, magnitude = 1.0} : f32[rows,4]",
+        "%r = concat %x, %y : f32[rows,8]\n%s = wavefront_attention %r, %i, %i, %i, @deep {heads = 4, recurrence = 0} : f32[rows,8]",
+        "%r = sigmoid %x : q8[rows,4]",
+        "%r = start %x, %y, %i : bf16[rows,4]",
+        "%r = norm_add %x, %y, @v {eps = 1.0} : q8[rows,4]",
+        "%p12 = linear %x, @qkv : f32[rows,12]\n%r = norm_rope_write %p12, %i, %i, %i, @v, @v, @f1, @deep {heads = 2, eps = 1.0, recurrence = 1} : f32[rows,4]",
+        "%p16 = linear %x, @grouped : f32[rows,16]\n%r = norm_rope_write %p16, %i, %i, %i, @v8, @v, @f1, @deep {heads = 4, eps = 1.0, recurrence = 1} : f32[rows,8]",
+        "%r, %s = norm_add_keep_norm %x, %y, @v, @v {eps = 1.0} : f32[rows,4], bf16[rows,4]",
         "%r = linear_silu_gate %x, @w : bf16[rows,3]",
         "%r, %s = add_norm_norm %x, %y, @v, @v {eps = 1.0} : bf16[rows,4], f32[rows,4]",
         "%r, %s = add_keep_norm %x, %y, @v {eps = 1.0} : f32[rows,4], bf16[rows,4]",
@@ -152,21 +166,47 @@ import Testing
         ),
         ("%r = mix %x, %y, %p, %i : f32[rows,4]", "operand 4 (%i) is i32[rows], expected f32[rows], one factor a row"),
         (
-            "%r = rope %x, %p {heads = 2, base = 1.0} : f32[rows,4]",
+            "%r = rope %x, %p, @f1 {heads = 2, magnitude = 1.0} : f32[rows,4]",
             "operand 2 (%p) is f32[rows], expected i32[rows], one position a row"
         ),
         (
-            "%r = rope %x, %i {heads = 3, base = 1.0} : f32[rows,4]",
+            "%r = rope %x, %i, @f1 {heads = 3, magnitude = 1.0} : f32[rows,4]",
             "attribute heads is 3, expected a divisor of the width 4"
         ),
-        ("%r = rope %x, %i {heads = 0, base = 1.0} : f32[rows,4]", "attribute heads is 0, expected at least 1"),
         (
-            "%r = rope %x, %i {heads = 4, base = 1.0} : f32[rows,4]",
+            "%r = rope %x, %i, @f1 {heads = 0, magnitude = 1.0} : f32[rows,4]",
+            "attribute heads is 0, expected at least 1"
+        ),
+        (
+            "%r = rope %x, %i, @f1 {heads = 4, magnitude = 1.0} : f32[rows,4]",
             "has heads of 1 columns, expected an even number: the embedding turns pairs"
         ),
         (
-            "%r = rope %x, %i {heads = 2, base = 0.0} : f32[rows,4]",
-            "attribute base is 0.0, expected a finite number above 0"
+            "%r = rope %x, %i, @f1 {heads = 2, magnitude = 0.0} : f32[rows,4]",
+            "attribute magnitude is 0.0, expected a finite number above 0"
+        ),
+        (
+            "%r = rope %x, %i, @f2 {heads = 2, magnitude = 1.0} : f32[rows,4]",
+            "@f2 is f32[2], expected f32[1], one frequency for each pair of columns of a head"
+        ),
+        ("%r = rope %x, %i {heads = 2, magnitude = 1.0} : f32[rows,4]", "names 0 symbols, expected 1"),
+        (
+            "%r = start %x, %z, %i : f32[rows,4]",
+            "operand 2 (%z) is f32[rows,6], expected f32[rows,4], the type of operand 1 (%x)"
+        ),
+        ("%r = start %x, %y, %p : f32[rows,4]", "operand 3 (%p) is f32[rows], expected i32[rows], one depth a row"),
+        ("%r = sigmoid %p : f32[rows]", "operand 1 (%p) is f32[rows], expected a matrix f32[rows,K]"),
+        (
+            "%r = norm_rope_write %z, %i, %i, %i, @v, @v, @f1, @deep {heads = 2, eps = 1.0, recurrence = 1} : f32[rows,4]",
+            "operand 1 (%z) is f32[rows,6], expected f32[rows,12], queries, then keys and values of @deep"
+        ),
+        (
+            "%r = norm_add %x, %z, @v {eps = 0.0} : f32[rows,4]",
+            "operand 2 (%z) is f32[rows,6], expected f32[rows,4], the type of operand 1 (%x)"
+        ),
+        (
+            "%r, %s = norm_add_keep_norm %x, %y, @v, @v8 {eps = 0.0} : f32[rows,4], f32[rows,4]",
+            "@v8 is f32[8], expected f32[4], one factor for each column of %x"
         ),
         (
             "cache_write %z, %y, %i, %i, %i, @deep {recurrence = 0}",
@@ -194,27 +234,59 @@ import Testing
         ),
         (
             "%r = wavefront_attention %z, %i, %i, %i, @deep {heads = 2, recurrence = 0} : f32[rows,6]",
-            "operand 1 (%z) is f32[rows,6], expected f32[rows,4], a query for each key of @deep"
+            "operand 1 (%z) is f32[rows,6], expected f32[rows,4], a query for each head of @deep"
         ),
         (
             "%r = wavefront_attention %x, %i, %i, %i, @deep {heads = 4, recurrence = 0} : f32[rows,4]",
-            "attribute heads is 4, expected 2, as @deep has it"
+            "operand 1 (%x) is f32[rows,4], expected f32[rows,8], a query for each head of @deep"
         ),
         (
-            "%r = project_rope_write %x, %i, %i, %i, @odd, @v8, @deep {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
-            "@odd has 5 rows, expected a multiple of 3: queries, keys and values"
+            "%r = wavefront_attention %x, %i, %i, %i, @deep {heads = 3, recurrence = 0} : f32[rows,4]",
+            "attribute heads is 3, expected 2, as @deep has it, or a multiple"
         ),
         (
-            "%r = project_rope_write %x, %i, %i, %i, @qkv, @v, @deep {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
+            "%r = wavefront_attention %x, %i, %i, %i, @deep {heads = 1, recurrence = 0} : f32[rows,4]",
+            "attribute heads is 1, expected 2, as @deep has it, or a multiple"
+        ),
+        (
+            "%r = wavefront_attention %x, %i, %i, %i, @deep {heads = 2147483646, recurrence = 0} : f32[rows,4]",
+            "has 2147483646 heads, which is too wide"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, %i, @odd, @f1, @deep, @v8 {heads = 2, magnitude = 1.0, recurrence = 0} : f32[rows,4]",
+            "@odd has 5 rows, expected 4 for queries, and 4 each for the keys and values of @deep"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, %i, @qkv, @f1, @deep, @v {heads = 2, magnitude = 1.0, recurrence = 0} : f32[rows,4]",
             "@v is f32[4], expected f32[8], biases of queries, then of keys"
         ),
         (
-            "%r = project_rope_write %x, %i, %i, %i, @qkv, @v8, @flat {heads = 2, base = 1.0, recurrence = 0} : f32[rows,4]",
-            "attribute heads is 2, expected 4, as @flat has it"
+            "%r = project_rope_write %x, %i, %i, %i, @qkv, @f1, @flat, @v8 {heads = 2, magnitude = 1.0, recurrence = 0} : f32[rows,4]",
+            "attribute heads is 2, expected 4, as @flat has it, or a multiple"
         ),
         (
-            "%r = project_rope_write %x, %i, %i, %i, @w, @v, @deep {heads = 1, base = 1.0, recurrence = 0} : f32[rows,2]",
-            "writes keys of width 2 to @deep, whose keys have width 4"
+            "%r = project_rope_write %x, %i, %i, %i, @qkv, @f1, @deep {heads = 4, magnitude = 1.0, recurrence = 0} : f32[rows,8]",
+            "@qkv has 12 rows, expected 8 for queries, and 4 each for the keys and values of @deep"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, %i, @qkv, @f2, @deep {heads = 2, magnitude = 1.0, recurrence = 0} : f32[rows,4]",
+            "@f2 is f32[2], expected f32[1], one frequency for each pair of columns of a head"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, %i, @qkv, @f1 {heads = 2, magnitude = 1.0, recurrence = 0} : f32[rows,4]",
+            "names 2 symbols, expected 3 to 4"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, %i, @qkv, @f1, @deep, @v8, @v8 {heads = 2, magnitude = 1.0, recurrence = 0} : f32[rows,4]",
+            "names 5 symbols, expected 3 to 4"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, %i, @qkv, @f1, @v8, @deep {heads = 2, magnitude = 1.0, recurrence = 0} : f32[rows,4]",
+            "symbol 3 (@v8) is a weight, expected a cache"
+        ),
+        (
+            "%r = project_rope_write %x, %i, %i, %i, @grouped, @f1, @deep, @v8 {heads = 4, magnitude = 1.0, recurrence = 0} : f32[rows,8]",
+            "@v8 is f32[8], expected f32[12], biases of queries, then of keys"
         ),
         ("%r = linear_silu_gate %x, @odd : f32[rows,2]", "@odd has 5 rows, expected an even number: gate, then up"),
         (
@@ -256,7 +328,8 @@ import Testing
     static let x = Value("x", .rows(.f32, 4))
 
     static func problem(_ operations: [Operation], returns: [Value] = [], weights: [Weight] = []) -> String? {
-        let function = Function("f", parameters: [x], operations: operations, returns: returns)
+        let function = Function(
+            "f", parameters: [x], operations: operations, results: returns.map { NamedResult($0.name, $0) })
         do {
             try verify(Module(weights: weights, functions: [function]))
             return nil
@@ -286,6 +359,25 @@ import Testing
             Self.problem([Self.silu(Value("x", .rows(.f32, 6)), "y")])?
                 .contains("operand 1 (%x) is f32[rows,6] here, but was defined as f32[rows,4]") == true)
         #expect(Self.problem([], returns: [y]) == "function @f: returned value 1 (%y) is not defined before this point")
+    }
+
+    @Test func `results have names of their own, unless they are one value`() throws {
+        func problem(_ results: [NamedResult]) -> String? {
+            do {
+                try verify(
+                    Module(functions: [Function("f", parameters: [Self.x, Value("y", .rows(.f32))], results: results)]))
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+        let y = Value("y", .rows(.f32))
+        #expect(problem([NamedResult("a", Self.x), NamedResult("b", Self.x), NamedResult("y", y)]) == nil)
+        #expect(problem([NamedResult("x", Self.x), NamedResult("x", Self.x)]) == nil)
+        #expect(problem([NamedResult("a", Self.x), NamedResult("a", y)]) == "function @f: two results are called a")
+        #expect(problem([NamedResult("y", Self.x), NamedResult("y", y)]) == "function @f: two results are called y")
+        #expect(problem([NamedResult("a b", Self.x)])?.contains("the result name \"a b\" is not made of") == true)
+        #expect(problem([NamedResult("", Self.x)])?.contains("the result name \"\" is not made of") == true)
     }
 
     @Test func `values of a loop body are not read outside it`() {
@@ -345,82 +437,5 @@ import Testing
             let function = Function("f", parameters: [Value("p", type)])
             #expect(throws: VerificationError.self, "\(type)") { try verify(Module(functions: [function])) }
         }
-    }
-
-    static let badDeclarations: [(Module, String)] = [
-        (
-            Module(weights: [Weight("w", .fixed(.i32, 4))]),
-            "weight @w is i32[4], expected f32 or bf16 with one or two extents"
-        ),
-        (
-            Module(weights: [Weight("w", .fixed(.int8, 4))]),
-            "weight @w is int8[4], expected f32 or bf16 with one or two extents"
-        ),
-        (
-            Module(weights: [Weight("w", .fixed(.int4, 4))]),
-            "weight @w is int4[4], expected f32 or bf16 with one or two extents"
-        ),
-        (
-            Module(weights: [Weight("w", .fixed(.q8, 4, 4))]),
-            "weight @w is q8[4,4], expected f32 or bf16 with one or two extents from 1 to 2147483647, "
-                + "or int8 or int4 with two"
-        ),
-        (Module(weights: [Weight("w", .fixed(.f32, 1, 2, 3))]), "weight @w is f32[1,2,3], expected"),
-        (Module(weights: [Weight("w", .fixed(.f32, 0))]), "weight @w is f32[0], expected"),
-        (Module(weights: [Weight("w", .rows(.f32, 4))]), "weight @w is f32[rows,4], expected"),
-        (Module(weights: [Weight("w", .fixed(.f32, Int.max, Int.max))]), "weight @w is f32["),
-        (
-            Module(weights: [Weight("w", .fixed(.f32, 4)), Weight("w", .fixed(.f32, 4))]),
-            "weight @w is declared twice; weights and caches share their names"
-        ),
-        (
-            Module(
-                weights: [Weight("w", .fixed(.f32, 4))], caches: [Cache("w", .fixed(.f32, 1, 2), isRecurrent: false)]),
-            "cache @w is declared twice"
-        ),
-        (
-            Module(caches: [Cache("c", .fixed(.bf16, 1, 2), isRecurrent: false)]),
-            "cache @c is bf16[1,2], expected f32[heads,dim]"
-        ),
-        (
-            Module(caches: [Cache("c", .fixed(.f32, 65536, 65536), isRecurrent: true)]),
-            "cache @c is f32[65536,65536], expected f32[heads,dim]"
-        ),
-        (
-            Module(weights: [Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "t", from: 0, to: 2))]),
-            "weight @w : f32[2,3] is columns 0 ..< 2 of @t, expected as many as its own"
-        ),
-        (
-            Module(weights: [Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "t", from: -1, to: 2))]),
-            "weight @w : f32[2,3] is columns -1 ..< 2 of @t, expected as many as its own"
-        ),
-        (
-            Module(weights: [Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "w", from: 0, to: 3))]),
-            "weight @w : f32[2,3] is a range of its own columns"
-        ),
-        (
-            Module(weights: [
-                Weight("t", .fixed(.f32, 2, 4)),
-                Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "t", from: 2, to: 5)),
-            ]),
-            "weight @w : f32[2,3] is columns 2 ..< 5 of @t, which is f32[2,4]"
-        ),
-        (
-            Module(weights: [
-                Weight("t", .fixed(.f32, 2, 4), columns: .init(of: "u", from: 0, to: 4)),
-                Weight("w", .fixed(.f32, 2, 3), columns: .init(of: "t", from: 0, to: 3)),
-            ]),
-            "weight @w : f32[2,3] is columns of @t, which is itself a range of columns"
-        ),
-        (
-            Module(functions: [Function("f", parameters: []), Function("f", parameters: [])]),
-            "function @f is declared twice; its name must be unique"
-        ),
-    ]
-
-    @Test(arguments: badDeclarations)
-    func `declarations are checked`(_ module: Module, _ start: String) {
-        let error = #expect(throws: VerificationError.self) { try verify(module) }
-        #expect(error?.description.hasPrefix(start) == true, "\(error?.description ?? "")")
     }
 }

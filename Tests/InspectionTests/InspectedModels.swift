@@ -1,4 +1,4 @@
-import Checkpoints
+import Architectures
 import Compiler
 import Foundation
 import Inspection
@@ -36,7 +36,7 @@ enum InspectedModels {
 
     static func model(_ path: String, _ settings: CompilationSettings) throws -> Model {
         let json = try String(contentsOf: Repository.root.appending(path: path), encoding: .utf8)
-        let compiler = try ModelCompiler(HuginnConfiguration(json: json, name: path), settings)
+        let compiler = try ModelCompiler(ArchitectureRegistry.architecture(json: json, name: path), settings)
         let record = try LoweringRecord(compiler)
         let schedule = try compiler.schedule(record.lowered)
         let inspection = try Inspection(

@@ -31,10 +31,11 @@ import Testing
         let json = try Self.predicted().json()
         let schema = try Self.schema()
         for (right, wrong) in [
-            ("\"schema\":1", "\"schema\":2"), ("\"barrier\":true", "\"barrier\":1"), ("\"moved\":[]", "\"moved\":[-1]"),
+            ("\"schema\":2", "\"schema\":1"), ("\"barrier\":true", "\"barrier\":1"), ("\"moved\":[]", "\"moved\":[-1]"),
             ("\"bytes\":0", "\"bytes\":0.5"), ("\"place\":\"arena\"", "\"place\":\"heap\""),
             ("\"plan\":", "\"plane\":"), ("\"has_weights\":false", "\"has_weights\":0"),
             ("\"predicted_ms\":1.5", "\"predicted_ms\":\"1.5\""), ("\"tflops\":0.5", "\"tflops\":true"),
+            ("\"source\":\"@lm_head.weight\"", "\"source\":3"), ("\"injects_input\":true", "\"injects_input\":1"),
             ("\"bytes_per_position\":123", "\"bytes_per_position\":-1"),
         ] {
             let range = try #require(json.firstRange(of: right), "\(right)")

@@ -39,10 +39,12 @@ import Testing
 
     @Test func `an operation reads its source tensor's bytes in the plan's format`() throws {
         let model = try InspectedModels.full
-        let half = try #require(model.inspection.weights.first { $0.from != nil && $0.bytes != nil })
-        #expect(half.tensor == "transformer.adapter.weight" && half.format == .int8)
+        let half = try #require(
+            model.inspection.weights.first { $0.source.hasSuffix("[:, 0:5280]") && $0.bytes != nil })
+        #expect(half.source == "@transformer.adapter.weight[5280,10560][:, 0:5280]" && half.format == .int8)
         #expect(half.rows == 5280 && half.columns == 5280)
-        let whole = try #require(model.inspection.weights.first { $0.name == half.tensor })
+        let whole = try #require(model.inspection.weights.first { $0.name == "transformer.adapter.weight" })
+        #expect(whole.source == "@transformer.adapter.weight")
         #expect(whole.bytes == nil && whole.format == nil, "the plan has only its halves")
 
         let function = try model.function("step")

@@ -67,9 +67,9 @@ import Testing
         try sample.forge(at: folder.path("same"))
         #expect(Self.refusal(folder.path("same")) == nil)
 
-        try sample.forge(at: folder.path("newer"), metadata: ["version": "4"])
+        try sample.forge(at: folder.path("newer"), metadata: ["version": "5"])
         let newer = try #require(Self.refusal(folder.path("newer")))
-        #expect(newer.contains("version 4") && newer.contains("newer echelon"))
+        #expect(newer.contains("version 5") && newer.contains("newer echelon"))
 
         for text in ["0", "-1", "one", "99999999999999999999", ""] {
             try sample.forge(at: folder.path("odd"), metadata: ["version": text])
@@ -77,16 +77,16 @@ import Testing
         }
     }
 
-    @Test func `tapes of version 1 get the depths of rows, which they lack`() throws {
+    @Test(arguments: ["1", "2", "3"])
+    func `an older version is refused with its number and what to do`(_ version: String) throws {
         let (sample, folder) = (SamplePlan(), try TemporaryFolder())
-        try sample.forge(at: folder.path("older"), metadata: ["version": "1"])
-        let old = sample.contents.schedule.functions[0]
-        let new = try Plan(path: folder.path("older")).contents.schedule.functions[0]
-        #expect(new.parameters == old.parameters + [Port(name: "depth", element: .i32, width: 1)])
-        #expect(new.buffers.dropLast() == old.buffers[...])
-        #expect(new.buffers.last?.storage == .parameter(old.parameters.count))
-        #expect(new.instructions[0] == old.instructions[0])
-        #expect(new.instructions[1].inputs == old.instructions[1].inputs + [old.buffers.count])
+        try sample.forge(at: folder.path("older"), metadata: ["version": version])
+        let older = try #require(Self.refusal(folder.path("older")))
+        #expect(older.contains("has version \(version)") && older.contains("no longer reads"), "\(older)")
+        #expect(older.contains("Compile the checkpoint"), "\(older)")
+        // Its settings and schedule need not be readable.
+        try sample.forge(at: folder.path("older"), metadata: ["version": version, "settings": nil, "schedule": "{}"])
+        #expect(Self.refusal(folder.path("older")) == older)
     }
 
     @Test func `a newer version is named as such even when this echelon cannot check its sums`() throws {

@@ -67,15 +67,30 @@ import Testing
         #expect(read.map(\.float.bitPattern) == floats.map(\.bitPattern))
     }
 
-    @Test func `settings without rules and passes, as older plans have them, are read`() throws {
+    @Test func `a model whose trained recurrence is not known keeps its other facts`() throws {
+        var sample = SamplePlan()
+        sample.contents.settings.model.trainedRecurrence = nil
+        let folder = try TemporaryFolder()
+        try Plan.write(sample.contents, to: folder.path("a"), weights: sample.source())
+        #expect(try Plan(path: folder.path("a")).contents.settings == sample.contents.settings)
+    }
+
+    @Test(arguments: ["model", "passes", "weightRules"])
+    func `settings that lack a part are refused`(_ key: String) throws {
         let (sample, folder) = (SamplePlan(), try TemporaryFolder())
-        let settings =
-            #"{"context":64,"innerRecurrence":2,"maxRows":16,"recurrence":3,"vocabulary":5,"weights":"bf16","width":7}"#
-        try sample.forge(at: folder.path("a"), metadata: ["settings": settings])
-        var expected = sample.contents.settings
-        expected.weightRules = []
-        expected.passes = nil
-        #expect(try Plan(path: folder.path("a")).contents.settings == expected)
+        let settings = try JSONEncoder().encode(sample.contents.settings)
+        var object = try #require(JSONSerialization.jsonObject(with: settings) as? [String: Any])
+        #expect(object.removeValue(forKey: key) != nil)
+        let text = String(decoding: try JSONSerialization.data(withJSONObject: object), as: UTF8.self)
+        try sample.forge(at: folder.path("a"), metadata: ["settings": text])
+        #expect(throws: PlanError.self) { try Plan(path: folder.path("a")) }
+    }
+
+    @Test func `a model whose recurrences need their own cache entries gets one for each, if no budget is asked for`() {
+        var facts = SamplePlan().contents.settings.model
+        #expect([0, 1, 4].map { facts.cacheBudget(recurrence: $0) } == [1, 1, 4])
+        facts.sharesCaches = true
+        #expect([0, 1, 4].map { facts.cacheBudget(recurrence: $0) } == [1, 1, 1])
     }
 
     @Test func `sizes that overflow are no sizes, in every format`() {

@@ -27,6 +27,10 @@ struct SamplePlan {
             arenaBytesPerRow: 320, unplannedBytesPerRow: 320)
         contents = PlanContents(
             settings: PlanSettings(
+                model: ModelFacts(
+                    architecture: "sample", loopWord: "loop", stateDeviation: 0.1, sharesCaches: false,
+                    trainedRecurrence: 4,
+                    injectsInput: true, hasExitGate: true),
                 width: 7, vocabulary: 5, context: 64, maxRows: 16, weights: .bf16,
                 weightRules: [WeightRule(pattern: "e*", format: .int8), WeightRule(pattern: "four", format: .int4)],
                 recurrence: 3, innerRecurrence: 2, passes: ["second", "first"]),
@@ -42,6 +46,7 @@ struct SamplePlan {
             documents: [
                 "config.json": "{\"a\": \"quoted \\\\ text\"}\n", "empty": "", "unicode": "Ünïcödé 🎈 \u{0}\u{1F}",
             ])
+        contents.settings.model.stopTokens = [3, 4]
         weights = [:]
         for weight in contents.schedule.weights {
             weights[weight.name] = (0..<(weight.byteCount ?? 0)).map {

@@ -33,13 +33,21 @@ import Testing
     }
 
     @Test func `attention reads keys and values once and looks back from every row`() {
-        let cost = cost([Instruction(opcode: .operation(.wavefrontAttention), cache: 0)], rows: 2, context: 10)
+        let cost = cost(
+            [Instruction(opcode: .operation(.wavefrontAttention), cache: 0, integers: [2])], rows: 2, context: 10)
         #expect(cost.cacheBytes == 2 * 12 * 6 * 4)
         #expect(cost.operations == [.f32: 4 * (11 + 12) * 6])
     }
 
+    @Test func `heads that share keys and values take more operations, and no more bytes`() {
+        let cost = cost(
+            [Instruction(opcode: .operation(.wavefrontAttention), cache: 0, integers: [8])], rows: 2, context: 10)
+        #expect(cost.cacheBytes == 2 * 12 * 6 * 4)
+        #expect(cost.operations == [.f32: 4 * (11 + 12) * 4 * 6])
+    }
+
     @Test func `caches of 2-byte numbers are half as many bytes`() {
-        let instruction = Instruction(opcode: .operation(.wavefrontAttention), cache: 0)
+        let instruction = Instruction(opcode: .operation(.wavefrontAttention), cache: 0, integers: [2])
         let cost = TapeCost(of: instruction, in: schedule, rows: 2, context: 10, entryBytes: { 4 * $0.heads * $0.dim })
         #expect(cost.cacheBytes == 2 * 12 * 6 * 2)
         #expect(cost.operations == [.f32: 4 * (11 + 12) * 6])
@@ -75,7 +83,7 @@ import Testing
             name: "f", unrolled: nil, parameters: [], results: [], buffers: [],
             instructions: [
                 Instruction(opcode: .repeat, integers: [2]), Instruction(opcode: .operation(.linear), weights: [0, 0]),
-                Instruction(opcode: .operation(.wavefrontAttention), cache: 0),
+                Instruction(opcode: .operation(.wavefrontAttention), cache: 0, integers: [1 << 14]),
             ], arenaBytesPerRow: 0, unplannedBytesPerRow: 0)
         let cost = TapeCost(
             of: function, in: schedule, rows: 1 << 40, recurrences: Int(Int32.max), context: Int.max - (1 << 40))

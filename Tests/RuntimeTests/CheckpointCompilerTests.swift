@@ -1,6 +1,5 @@
 import Checkpoints
 import Foundation
-import Huginn
 import IR
 import NumberFormats
 import PlanBuilder

@@ -63,8 +63,9 @@ import Testing
         case .argmax, .linearArgmax: types.append(.i32)
         case .convert: break
         case .embed, .linear, .slice, .concat, .bias, .rope, .cacheWrite, .wavefrontAttention, .norm, .add, .silu,
-            .multiply, .mix, .relativeDifference, .repeat, .projectRopeWrite, .linearSiluGate, .addNorm, .addNormNorm,
-            .addKeepNorm:
+            .sigmoid, .multiply, .mix, .start, .relativeDifference, .repeat, .projectRopeWrite, .linearSiluGate,
+            .addNorm,
+            .addNormNorm, .addKeepNorm, .normAdd, .normAddKeepNorm, .normRopeWrite:
             types.append(.f32)
         }
         #expect(try Self.form(.operation(opcode)).stored == types.map(Self.element).reduce(0, |))

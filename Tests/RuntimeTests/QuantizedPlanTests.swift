@@ -25,9 +25,9 @@ import Testing
         let checkpoint = try Checkpoint(folder: GoldenFiles.folder.appending(path: "odd").path)
         let compiler = try CheckpointCompiler(checkpoint, settings)
         let plan = try compiler.plan()
-        // The plan stores a range of columns as a separate matrix.
+        // The plan stores every weight as a matrix of its own.
         var lowered = try compiler.model.lower()
-        for index in lowered.weights.indices { lowered.weights[index].columns = nil }
+        for index in lowered.weights.indices { lowered.weights[index].source = nil }
         let interpreter = try Interpreter(module: lowered, weights: Self.weights(of: plan))
 
         let tokens: [Int32] = (0..<19).map { $0 * 37 % 500 }

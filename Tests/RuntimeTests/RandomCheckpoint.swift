@@ -1,6 +1,5 @@
-import Checkpoints
+import Architectures
 import Foundation
-import Huginn
 import IR
 import NumberFormats
 import Plans
@@ -20,8 +19,8 @@ final class RandomCheckpoint {
         let odd = try String(contentsOf: GoldenFiles.folder.appending(path: "odd/config.json"), encoding: .utf8)
         configurationText = odd.replacing(": 517", with: ": 30011")
             .replacing("\"tie_embeddings\": false", with: "\"tie_embeddings\": true")
-        let model = HuginnModule(try HuginnConfiguration(json: configurationText))
-        shapes = model.weights.map { ($0.name, model.storedShape(of: $0)) }
+        let module = try ArchitectureRegistry.architecture(json: configurationText).module(context: 64)
+        shapes = module.weights.flatMap(\.pieces).map { ($0.tensor, $0.shape) }
         // A number is the upper half of a float, with an exponent near that of 1 and arbitrary other bits. Multiplying
         // by an odd number reaches all of them.
         var state: UInt32 = 1
@@ -92,8 +91,10 @@ final class RandomCheckpoint {
         return packed.withUnsafeBytes(Array.init)
     }
 
-    /// The numbers of a weight, row-major. A name that ends in `.from_to` is a range of columns of a tensor.
+    /// The numbers of a weight, row-major. A name that ends in `.from_to` is a range of columns of a tensor, and the
+    /// frequencies of the rotary embedding are in no tensor.
     private func floats(_ weight: ScheduledWeight) -> [Float]? {
+        if weight.name == "rotary.frequencies" { return RotaryFrequencies(base: 10000).values(pairs: weight.columns) }
         if let whole = values[weight.name] { return whole }
         let parts = weight.name.split(separator: ".")
         let columns = (parts.last ?? "").split(separator: "_").compactMap { Int($0) }

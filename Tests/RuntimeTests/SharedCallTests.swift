@@ -21,7 +21,7 @@ import Testing
                 _ function: RaggedCall.Function, _ head: RaggedCall.Head, _ recurrences: Int, depth: Int32,
                 from state: ModelResult? = nil
             ) -> RaggedCall {
-                let fresh = InitialStates(width: model.shape.width, scale: 1, seed: 5)
+                let fresh = InitialStates(width: model.shape.width, deviation: model.shape.stateDeviation, seed: 5)
                     .states(.initialState, positions: 0..<tokens.count, step: 0)
                 return RaggedCall(
                     function: function, head: head, recurrences: recurrences, slots: tokens.map { _ in 0 },

@@ -137,7 +137,68 @@ import Testing
         #expect(mean.checkedValues == [1, 0.25, 0.25])
     }
 
+    @Test func `the probabilities of the model's gate add up, and those of a prompt are its last position's`() throws {
+        func sampler(_ threshold: Float, _ calls: inout [RaggedCall]) throws -> Adaptive {
+            let model = ScriptedModel { call in
+                var result = ScriptedModel.result(call, token: { _ in 1 })
+                result.embeddings = result.states
+                // The last call of a position reads out a token, and computes no gate.
+                if call.head == .state { result.exitGates = call.positions.map { $0 == 0 ? 1 : 0.25 } }
+                return result
+            }
+            defer { calls = model.calls }
+            let settings = Self.settings(.exitGate, r: 5, threshold: threshold)
+            return try Self.generate([7, 8], settings, Self.fromZero(count: 2), on: model)
+        }
+        var calls: [RaggedCall] = []
+        let early = try sampler(0.5, &calls)
+        #expect(early.depths == [3, 3, 3])
+        #expect(early.checkedValues == [0.25, 0.4375, 0.578125])
+        #expect(calls.map(\.recurrences) == [1, 1, 1, 0, 1, 1, 1, 0])
+        let never = try sampler(1, &calls)
+        #expect(never.depths == [5, 5, 5] && never.checkedValues.last == 1)
+        #expect(
+            calls.map(\.head) == Array(repeating: [.state, .state, .state, .state, .token], count: 2).flatMap { $0 })
+    }
+
+    @Test func `positions whose depth is completed have the same tokens and depths, and every recurrence`() throws {
+        var settings = Self.settings()
+        settings.completesDepth = true
+        let model = ContinuedModel()
+        let sampler = try Self.generate([1], settings, Self.fromZero(count: 4), on: model)
+        let plain = try Self.generate([1], Self.settings(), Self.fromZero(count: 4), on: ContinuedModel())
+        #expect(sampler.tokens == plain.tokens && sampler.depths == plain.depths)
+        #expect(sampler.checkedValues == plain.checkedValues)
+        // Six recurrences settle a position, ten are left, and nobody reads what the last position would write.
+        let rest = model.calls.filter { $0.recurrences == 10 }
+        #expect(rest.map(\.positions) == [[0], [1], [2]] && rest.map(\.depths) == [[6], [6], [6]])
+        #expect(rest.allSatisfy { $0.function == .resume && $0.head == .state })
+        #expect(sampler.statistics.recurrences == 3 * 16 + 6)
+        #expect(sampler.statistics.steps == plain.statistics.steps)
+    }
+
+    @Test func `a position that takes all recurrences has none to complete`() throws {
+        var settings = Self.settings(threshold: 0)
+        settings.completesDepth = true
+        let model = ContinuedModel()
+        let sampler = try Self.generate([1], settings, Self.fromZero(count: 3), on: model)
+        let plain = ContinuedModel()
+        #expect(
+            try Self.generate([1], Self.settings(threshold: 0), Self.fromZero(count: 3), on: plain).tokens
+                == sampler.tokens)
+        #expect(model.calls.count == plain.calls.count)
+    }
+
     // MARK: Equality
+
+    /// A threshold that no value of the criterion meets.
+    private static func neverMet(_ criterion: ExitCriterion) -> Float {
+        switch criterion {
+        case .latentDiff, .cosine, .entropyDiff, .kl, .minPKL: 0
+        case .argmaxStability: 1000
+        case .exitGate: 1
+        }
+    }
 
     /// What a threshold that is never met leaves is autoregressive decoding, whatever the draws and the calls.
     @Test(arguments: ExitCriterion.allCases, 0..<20)
@@ -147,8 +208,8 @@ import Testing
         let random = RandomCase(seed)
         let r = random.number(1...9, 0)
         let generation = random.generation()
-        var settings = Self.settings(criterion, r: r, threshold: criterion == .argmaxStability ? 1000 : 0)
-        settings.checkEvery = random.number(1...4, 1)
+        var settings = Self.settings(criterion, r: r, threshold: Self.neverMet(criterion))
+        settings.checkEvery = criterion.readsGate ? 1 : random.number(1...4, 1)
         settings.warmStart = random.number(0...1, 2) == 1
         let prompt = random.prompt(vocabulary: 12)
         let found = try Self.generate(prompt, settings, generation, on: ContinuedModel())
@@ -209,5 +270,9 @@ import Testing
         refused("minimum recurrence is 0") { $0.minRecurrence = 0 }
         refused("minimum recurrence is 33, more than the recurrence of 32") { $0.minRecurrence = 33 }
         refused("from check to check") { $0.checkEvery = 0 }
+        refused("exit-gate adds up a probability for each recurrence") {
+            $0.criterion = .exitGate
+            $0.checkEvery = 2
+        }
     }
 }

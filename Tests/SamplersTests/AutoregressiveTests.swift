@@ -34,7 +34,7 @@ import Testing
         var generation = GenerationSettings()
         generation.maxNewTokens = 4
         generation.seed = 5
-        let fresh = InitialStates(width: 3, scale: 1, seed: 5)
+        let fresh = InitialStates(width: 3, deviation: 1, seed: 5)
         for warmStart in [false, true] {
             var settings = AutoregressiveSettings()
             settings.warmStart = warmStart

@@ -45,7 +45,7 @@ import Testing
 
     @Test func `a state's elements are truncated normals at the uniform numbers of their words`() {
         // With the width 100, a group of 16 is cut.
-        let states = InitialStates(width: 100, scale: 2, seed: 9)
+        let states = InitialStates(width: 100, deviation: 2 * Float(0.4).squareRoot(), seed: 9)
             .states(.stateNoise, positions: 5..<7, step: 11)
         let random = CounterRandom(seed: 9)
         let inside = erf(3 / 2.0.squareRoot())
@@ -66,8 +66,9 @@ import Testing
 
     @Test func `initial states have the mean, the variance and the truncation of their distribution`() {
         let width = 2000
-        let states = InitialStates(width: width, scale: 1, seed: 3).states(.initialState, positions: 0..<20, step: 0)
-        let values = states.values.map { Double($0) / 0.4.squareRoot() }
+        let states = InitialStates(width: width, deviation: 1, seed: 3).states(
+            .initialState, positions: 0..<20, step: 0)
+        let values = states.values.map { Double($0) }
         let count = Double(values.count)
         let mean = values.reduce(0, +) / count
         let variance = values.reduce(0) { $0 + $1 * $1 } / count
@@ -81,7 +82,7 @@ import Testing
     }
 
     @Test func `a position's state does not depend on the positions drawn with it`() {
-        let states = InitialStates(width: 37, scale: 1, seed: 3)
+        let states = InitialStates(width: 37, deviation: 1, seed: 3)
         let together = states.states(.initialState, positions: 0..<9, step: 2)
         for position in 0..<9 {
             let alone = states.states(.initialState, positions: position..<position + 1, step: 2)
@@ -90,7 +91,7 @@ import Testing
     }
 
     @Test func `an init scale of 0 gives zeros`() {
-        let states = InitialStates(width: 5, scale: 0, seed: 3).states(.initialState, positions: 4..<6, step: 0)
+        let states = InitialStates(width: 5, deviation: 0, seed: 3).states(.initialState, positions: 4..<6, step: 0)
         #expect(states == .zeros(rows: 2, width: 5))
     }
 }

@@ -60,7 +60,7 @@ import Testing
     {
         let model = ScriptedModel { ScriptedModel.result($0, token: { Int32($0) + 50 }) }
         _ = try generate(model, prompt: [5, 6], generation: limit(1, initScale: 1)) { $0.recurrence = 7 }
-        let fresh = InitialStates(width: 1, scale: 1, seed: 0)
+        let fresh = InitialStates(width: 1, deviation: 1, seed: 0)
         #expect(model.calls.count == 1)
         #expect(model.calls[0].function == .prefill && model.calls[0].recurrences == 7)
         #expect(model.calls[0].positions == [0, 1] && model.calls[0].tokens == [5, 6])
@@ -123,7 +123,7 @@ import Testing
         #expect(root.old == dampened.map { (1 - $0).squareRoot() })
         let constant = try shares(form: .linear, schedule: .constant)
         #expect(constant.new == [0.36, 0.36, 0.36])
-        let fresh = InitialStates(width: 1, scale: 1, seed: 0)
+        let fresh = InitialStates(width: 1, deviation: 1, seed: 0)
         #expect(linear.noise == fresh.states(.stateNoise, positions: 2..<5, step: 2))
     }
 

@@ -21,7 +21,7 @@ import Testing
     @Test func `names and default thresholds are those of the reference`() {
         let expected: [(String, Float, Bool)] = [
             ("latent-diff", 0.03, false), ("cosine", 1e-3, false), ("entropy-diff", 1e-3, true), ("kl", 1e-3, true),
-            ("minp-kl", 1e-5, true), ("argmax-stability", 5, true),
+            ("minp-kl", 1e-5, true), ("argmax-stability", 5, true), ("exit-gate", 1, false),
         ]
         let found = ExitCriterion.allCases.map { ($0.rawValue, $0.defaultThreshold, $0.readsLogits) }
         #expect(found.elementsEqual(expected, by: ==))
@@ -87,14 +87,33 @@ import Testing
         #expect(value([2, 2], [3, 1], 1) == 2)
     }
 
-    @Test func `values below the threshold stop, for argmax-stability those that reach it`() {
-        for criterion in ExitCriterion.allCases where criterion != .argmaxStability {
+    @Test func `exit-gate is the probability of ending by now`() {
+        func value(_ gate: Float?, _ previous: Float?) -> Float {
+            let state = Latents(width: 1, values: [1])
+            return ExitCriterion.exitGate.value(
+                of: ExitCheck(states: state, previousStates: state, previousValue: previous, exitGate: gate))
+        }
+        #expect(value(0.25, nil) == 0.25)
+        // Whoever has not ended with a probability of 3/4 ends now with 1/4.
+        #expect(value(0.25, 0.25) == 0.4375)
+        #expect(value(1, 0.4375) == 1 && value(0, 0.4375) == 0.4375)
+        // The last recurrence has no gate: everything ends there.
+        #expect(value(nil, 0.4375) == 1)
+    }
+
+    @Test func `values below the threshold stop, for argmax-stability and exit-gate those that reach it`() {
+        for criterion in ExitCriterion.allCases where ![.argmaxStability, .exitGate].contains(criterion) {
             #expect(criterion.isMet(0.009, threshold: 0.01))
             #expect(!criterion.isMet(0.01, threshold: 0.01))
             #expect(!criterion.isMet(.nan, threshold: 0.01))
         }
         #expect(ExitCriterion.argmaxStability.isMet(5, threshold: 5))
         #expect(!ExitCriterion.argmaxStability.isMet(4, threshold: 5))
+        #expect(ExitCriterion.exitGate.isMet(0.5, threshold: 0.5))
+        #expect(
+            !ExitCriterion.exitGate.isMet(0.49, threshold: 0.5) && !ExitCriterion.exitGate.isMet(.nan, threshold: 0.5))
+        // A sum that rounding has brought to 1 ends nothing.
+        #expect(!ExitCriterion.exitGate.isMet(1, threshold: 1) && !ExitCriterion.exitGate.isMet(2, threshold: 1.5))
     }
 
     @Test func `a zero state has no direction, so that cosine does not stop there`() {

@@ -22,7 +22,7 @@ static ech_program *additions(int count, bool barriers, int isa) {
                                             .barrier = barriers,
                                             .in = {0, 0, -1, -1, -1},
                                             .out = {1, -1},
-                                            .weight = {-1, -1},
+                                            .weight = {-1, -1, -1},
                                             .cache = -1};
     char message[ECH_MESSAGE_SIZE] = "";
     ech_program *program =

@@ -33,8 +33,9 @@ typedef struct {
     ech_view queries, out;
     float *scratch; ///< ech_attention_scratch(dim16) floats
     int32_t context;
+    int32_t group;      ///< the query heads that share a head of the cache
     int32_t recurrence; ///< that of the call, to which each row adds its depth
-    int64_t begin, end; ///< pairs of a head and a row block; the block changes faster
+    int64_t begin, end; ///< pairs of a head of the cache and a row block; the block changes faster
     int64_t read_next;  ///< the end of the pairs that this thread probably computes next, whose data are prefetched
 } ech_attention_work;
 
@@ -42,7 +43,8 @@ typedef struct {
 typedef struct {
     const ech_cache_memory *cache;
     const int32_t *slots, *positions, *depths;
-    const float *rope, *bias; ///< the values of the rotary table; the bias of queries and keys
+    const float *rope; ///< the values of the rotary table
+    const float *bias; ///< that of queries and keys, or NULL
     ech_view queries;
     int32_t rows, recurrence;
 } ech_projection;
@@ -52,11 +54,12 @@ static inline int64_t ech_projected_head(const ech_projection *p, int32_t row, i
     return ech_cache_head(p->cache, p->slots[row], ech_written_entry(p->cache, p->depths[row], p->recurrence), head);
 }
 
-/// The scratch of attention, in floats. Each row has its query, its result and one block of weights. Each thread has
-/// one gathered block of keys, for blocks whose positions use different cache entries; in bf16 the same space also
-/// holds the gathered values.
+/// The scratch of attention, in floats. Each query of a block has room for its numbers, its result
+/// and one block of weights. Each thread has one
+/// gathered block of keys, for blocks whose positions use different cache entries; in bf16 the same space also holds
+/// the gathered values.
 static inline int64_t ech_attention_scratch(int64_t dim16) {
-    return ECH_ROW_BLOCK * (2 * dim16 + ECH_ATTENTION_BLOCK) + ECH_ATTENTION_BLOCK * dim16;
+    return ECH_QUERY_BLOCK * (2 * dim16 + ECH_ATTENTION_BLOCK) + ECH_ATTENTION_BLOCK * dim16;
 }
 
 /// One step of an argmax, which starts at −∞ and column -1. Outputs come in any order; the first of equal ones counts.
@@ -83,6 +86,10 @@ typedef struct ech_kernels {
     /// cache. They are in one head's queries, keys or values, and `first` and `count` are even. Row i's begin at
     /// x[i * stride]. Keys are turned where they are.
     void (*place_projected)(const ech_projection *p, float *x, ptrdiff_t stride, int32_t first, int32_t count);
+    /// out = the rotary embedding of norm(x, weight) with epsilon `eps`, in heads of `dim` columns. `angles` is the
+    /// position's row of the rotary table.
+    void (*norm_rope)(const float *x, int32_t width, int32_t dim, float eps, const float *weight, const float *angles,
+                      float *out);
     /// Writes the key and the value of one position; `head` is ech_cache_head.
     void (*write_cached)(const ech_cache_memory *cache, int64_t head, int32_t position, const float *key,
                          const float *value);

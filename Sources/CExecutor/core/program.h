@@ -15,9 +15,10 @@ typedef struct {
     bool best;       ///< whether there is a linear_argmax, which keeps the best output of each row
 } ech_scratch_need;
 
-/// A rotary table that an instruction reads.
+/// A rotary embedding that an instruction computes.
 typedef struct {
-    float base;
+    const float *frequencies; ///< dim / 2 finite numbers: the radians by which a position turns each pair of columns
+    float magnitude;          ///< the factor of cosines and sines
     int32_t dim;
 } ech_rope_need;
 
@@ -35,13 +36,14 @@ struct ech_program {
     ech_weight *weights;
     ech_cache *caches;
     int64_t *token_limit; ///< for each parameter: rows of the smallest embedding that reads it, 0 if none does
-    ech_rope_need *ropes; ///< one for each instruction that reads a rotary table
+    ech_rope_need *ropes; ///< room for one for each instruction; neighbors that are the same have one
     int32_t instruction_count, stage_count, buffer_count, weight_count, cache_count, parameter_count, result_count,
         rope_count;
     int32_t slots_parameter;     ///< -1 if no instruction uses slots
     int32_t positions_parameter; ///< -1 if no instruction uses positions
     int32_t depths_parameter;    ///< -1 if no instruction uses depths
     int32_t max_recurrence;      ///< the largest number of an instruction's recurrence
+    int32_t max_group;           ///< the maximum number of query heads that share a head of a cache, at least 1
     bool writes_recurrent, reads_recurrent;
     int64_t arena_bytes_per_row;
     ech_scratch_need scratch;

@@ -9,10 +9,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /// Cosines and sines of a rotary embedding: y[i] = x[i] · c[i] + x[i ^ 1] · s[i].
 typedef struct {
-    float base;
+    float *frequencies; ///< dim / 2, a copy of the program's
+    float magnitude;
     int32_t dim;
     int32_t positions;
     float *values; ///< for each position: c[dim], then s[dim] with the sign of its term
@@ -46,10 +48,14 @@ struct ech_session {
     ech_team *team; ///< the threads of the last call, NULL before the first
 };
 
-/// The number of a session's rotary table with this base and width, -1 if there is none.
-static inline int32_t ech_rope_index(const ech_session *session, float base, int32_t dim) {
-    for (int32_t i = 0; i < session->rope_count; i++)
-        if (session->ropes[i].base == base && session->ropes[i].dim == dim) return i;
+/// The number of a session's rotary table with these frequencies and this magnitude, -1 if there is none.
+static inline int32_t ech_rope_index(const ech_session *session, ech_rope_need need) {
+    for (int32_t i = 0; i < session->rope_count; i++) {
+        const ech_rope_table *table = &session->ropes[i];
+        if (table->dim == need.dim && table->magnitude == need.magnitude &&
+            memcmp(table->frequencies, need.frequencies, (size_t)need.dim / 2 * sizeof(float)) == 0)
+            return i;
+    }
     return -1;
 }
 

@@ -49,9 +49,17 @@ static inline int32_t ech_recurrence(const ech_walk *walk, const ech_instruction
     return instruction->recurrence < 0 ? walk->loop->work.iteration : instruction->recurrence;
 }
 
-/// The values of a rotary table that the program needs: ech_session_prepare has made it.
-static inline const float *ech_rope_values(const ech_run_state *run, float base, int32_t dim) {
-    return run->session->ropes[ech_rope_index(run->session, base, dim)].values;
+/// The rotary embedding of heads of `dim` columns whose frequencies are weight number `weight` of an instruction.
+static inline ech_rope_need ech_rope_of(const ech_program *program, const ech_instruction *instruction, int weight,
+                                        float magnitude, int32_t dim) {
+    return (ech_rope_need){program->weights[instruction->weight[weight]].data, magnitude, dim};
+}
+
+/// The values of the rotary table of such an embedding: ech_session_prepare has made it.
+static inline const float *ech_rope_values(const ech_run_state *run, const ech_instruction *instruction, int weight,
+                                           float magnitude, int32_t dim) {
+    const ech_rope_need need = ech_rope_of(run->program, instruction, weight, magnitude, dim);
+    return run->session->ropes[ech_rope_index(run->session, need)].values;
 }
 
 #endif

@@ -6,9 +6,9 @@
 
 enum {
     ECH_ATTENTION_BLOCK = 64, ///< positions between two corrections of the running softmax: four blocks of keys
-    /// The maximum number of rows in a block: enough that arithmetic hides the time in which their keys and values
-    /// arrive, and few enough that their intermediate results stay in a core's own cache.
-    ECH_ROW_BLOCK = 32,
+    /// The maximum number of queries that a head's keys and values are read for at a time: enough that arithmetic hides
+    /// the time in which they arrive, and few enough that the queries' intermediate results stay in a core's own cache.
+    ECH_QUERY_BLOCK = 32,
 };
 
 /// A row of the call, in the order of slots and then positions.
@@ -17,7 +17,8 @@ typedef struct {
 } ech_ordered_row;
 
 /// Rows that attention computes together, so that they share each key and value that it reads: rows of one slot and,
-/// for caches whose entries depend on the depth of the reader, of one depth.
+/// for caches whose entries depend on the depth of the reader, of one depth. If several query heads share a head of the
+/// cache, each of the rows has as many queries there.
 typedef struct {
     int32_t begin, end; ///< a range of the ordered rows
 } ech_row_block;
@@ -26,13 +27,14 @@ typedef struct {
     const ech_ordered_row *rows;
     const ech_row_block *blocks;
     int32_t block_count;
-    int64_t keys; ///< the sum over all rows of the number of keys that the row sees
+    int32_t max_rows; ///< the maximum number of rows in a block
+    int64_t keys;     ///< the sum over all rows of the number of keys that the row sees
 } ech_wavefront;
 
-/// Orders the rows of a call and divides them into blocks by slot. `ordered` and `blocks` have room for one entry for
-/// each row.
-ech_wavefront ech_wavefront_of(const int32_t *slots, const int32_t *positions, int32_t rows, ech_ordered_row *ordered,
-                               ech_row_block *blocks);
+/// Orders the rows of a call and divides them into blocks by slot, for at most `group` query heads to each head of a
+/// cache. `ordered` and `blocks` have room for one entry for each row.
+ech_wavefront ech_wavefront_of(const int32_t *slots, const int32_t *positions, int32_t rows, int32_t group,
+                               ech_ordered_row *ordered, ech_row_block *blocks);
 
 /// The same rows in blocks by slot and depth. Depths do not rise along a slot, so the order of the rows is the same.
 /// The given wavefront if no slot has two depths; else `blocks` has room for one entry for each row.

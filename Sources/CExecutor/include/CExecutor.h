@@ -149,6 +149,7 @@ enum ech_division {
 typedef struct {
     const char *name;
     int32_t inputs, outputs, weights;
+    int32_t optional_weights; ///< how many of the weights, the last ones, may be left out
     bool cache;               ///< whether it names a cache
     int32_t integers, floats; ///< constants that it uses: i0 and i1, f0
     int32_t division;         ///< one of ech_division
@@ -164,7 +165,7 @@ typedef struct {
     int32_t barrier;    ///< not 0: every unit of the instructions before this one is finished before one of it begins
     int32_t in[5];      ///< buffer indexes; -1 where unused
     int32_t out[2];     ///< buffer indexes; -1 where unused
-    int32_t weight[2];  ///< weight indexes; -1 where unused
+    int32_t weight[3];  ///< weight indexes; -1 where unused
     int32_t cache;      ///< cache index; -1 where unused
     int32_t recurrence; ///< for cache instructions: the recurrence of the call, as a number or -1 for the count of
                         ///< finished iterations of the ECH_REPEAT around it; a row's own recurrence adds its depth

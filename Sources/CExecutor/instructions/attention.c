@@ -1,12 +1,12 @@
-/// wavefront_attention: threads share the pairs of a head and a block of rows. The computation is in
+/// wavefront_attention: threads share the pairs of a head of the cache and a block of rows. The computation is in
 /// kernels/attention_template.h.
 #include "core/cache.h"
 #include "core/kernels.h"
 #include "instructions/operation.h"
 
 bool ech_check_wavefront_attention(const ech_check *c) {
-    const int64_t width = ech_cache_width(c);
-    if (!ech_check_cache_heads(c)) return false;
+    const int64_t width = ech_query_width(c);
+    if (!ech_check_query_heads(c)) return false;
     ech_need(&c->program->scratch.fixed,
              ech_attention_scratch(ech_round_up(ech_cache_at(c)->dim, 16)) * (int64_t)sizeof(float));
     return ech_check_cache_use(c, 1, false) && ech_same_width(c, ech_in(c, 0)->width, width, "the queries") &&
@@ -24,7 +24,7 @@ ech_work ech_divide_wavefront_attention(const ech_run_state *run, const ech_inst
     return (ech_work){.count = (int64_t)wavefront->block_count * cache->heads,
                       .min_batch = 1,
                       .max_batch = max_batch,
-                      .steals = ech_is_worth_stealing(2.0 * (double)wavefront->keys * cache->heads * cache->dim)};
+                      .steals = ech_is_worth_stealing(2.0 * (double)wavefront->keys * instruction->i0 * cache->dim)};
 }
 
 void ech_run_wavefront_attention(ech_walk *walk, const ech_instruction *instruction) {
@@ -39,6 +39,7 @@ void ech_run_wavefront_attention(ech_walk *walk, const ech_instruction *instruct
         .out = ech_view_of(run, instruction->out[0]),
         .scratch = (float *)walk->scratch,
         .context = run->session->context,
+        .group = instruction->i0 / cache->heads,
         .recurrence = ech_recurrence(walk, instruction),
     };
     work.read_next = ech_loop_first_end(walk->loop);

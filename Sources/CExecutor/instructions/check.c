@@ -24,9 +24,11 @@ static bool check_operand(const ech_check *c, const char *place, int k, int32_t 
 
 static bool check_weight(const ech_check *c, int k, uint8_t kind) {
     const int32_t index = c->instruction->weight[k];
+    if (kind == ECH_OPTIONAL_VECTOR && index == -1) return true;
     if (kind == ECH_NO_WEIGHT ? index != -1 : index < 0 || index >= c->program->weight_count)
         return ECH_REFUSE(c, "has %d as weight %d, which does not exist or has to be -1.", index, k);
-    if (kind == ECH_VECTOR && (ech_weight_at(c, k)->format != ECH_WEIGHT_F32 || ech_weight_at(c, k)->rows != 1))
+    if ((kind == ECH_VECTOR || kind == ECH_OPTIONAL_VECTOR) &&
+        (ech_weight_at(c, k)->format != ECH_WEIGHT_F32 || ech_weight_at(c, k)->rows != 1))
         return ECH_REFUSE(c, "needs one row of f32 as weight %d, and weight %d is something else.", k, index);
     return true;
 }
@@ -50,8 +52,9 @@ bool ech_check_operands(const ech_check *c) {
         if (!check_operand(c, "out", k, instruction->out[k], operation->out[k])) return false;
         if (operation->out[k] && ech_out(c, k)->storage == ECH_PARAMETER)
             return ECH_REFUSE(c, "writes buffer %d, a parameter; parameters are only read.", instruction->out[k]);
-        if (!check_weight(c, k, operation->weight[k])) return false;
     }
+    for (int k = 0; k < 3; k++)
+        if (!check_weight(c, k, operation->weight[k])) return false;
     const int32_t cache = instruction->cache;
     if (operation->form.cache ? cache < 0 || cache >= c->program->cache_count : cache != -1)
         return ECH_REFUSE(c, "has %d as cache, which does not exist or has to be -1.", cache);
@@ -76,12 +79,22 @@ bool ech_check_eps(const ech_check *c) {
            ECH_REFUSE(c, "has %g as eps; a finite number of at least 0 is needed.", (double)eps);
 }
 
-bool ech_check_rotation(const ech_check *c, int32_t dim) {
-    const float base = c->instruction->f0;
-    if (!isfinite(base) || base <= 0)
-        return ECH_REFUSE(c, "has %g as rotary base; a finite number above 0 is needed.", (double)base);
+bool ech_check_rotation(const ech_check *c, int weight, float magnitude, int32_t dim) {
+    ech_program *program = c->program;
+    const ech_rope_need need = ech_rope_of(program, c->instruction, weight, magnitude, dim);
+    if (!isfinite(need.magnitude) || need.magnitude <= 0)
+        return ECH_REFUSE(c, "has %g as the magnitude of a rotary embedding; a finite number above 0 is needed.",
+                          (double)need.magnitude);
     if (dim % 2 != 0) return ECH_REFUSE(c, "turns pairs of columns, and a head has %d.", dim);
-    c->program->ropes[c->program->rope_count++] = (ech_rope_need){base, dim};
+    if (!ech_same_width(c, ech_weight_at(c, weight)->columns, dim / 2, "its frequencies")) return false;
+    const ech_rope_need *last = program->rope_count > 0 ? &program->ropes[program->rope_count - 1] : NULL;
+    if (last && last->frequencies == need.frequencies && last->magnitude == need.magnitude && last->dim == need.dim)
+        return true;
+    for (int32_t pair = 0; pair < dim / 2; pair++)
+        if (!isfinite(need.frequencies[pair]))
+            return ECH_REFUSE(c, "has %g as rotary frequency %d; each has to be a finite number.",
+                              (double)need.frequencies[pair], pair);
+    program->ropes[program->rope_count++] = need;
     return true;
 }
 
@@ -100,11 +113,15 @@ bool ech_check_positions(const ech_check *c, int32_t buffer) {
     return take_parameter(c, &c->program->positions_parameter, buffer, "positions");
 }
 
+bool ech_check_depths(const ech_check *c, int32_t buffer) {
+    return take_parameter(c, &c->program->depths_parameter, buffer, "depths");
+}
+
 bool ech_check_cache_use(const ech_check *c, int indices, bool writes) {
     ech_program *program = c->program;
     const int32_t *in = c->instruction->in + indices;
     if (!take_parameter(c, &program->slots_parameter, in[0], "slots") || !ech_check_positions(c, in[1]) ||
-        !take_parameter(c, &program->depths_parameter, in[2], "depths"))
+        !ech_check_depths(c, in[2]))
         return false;
     if (!ech_cache_at(c)->recurrent) return true;
     if (c->instruction->recurrence < -1)
@@ -117,9 +134,16 @@ bool ech_check_cache_use(const ech_check *c, int indices, bool writes) {
     return true;
 }
 
-bool ech_check_cache_heads(const ech_check *c) {
-    if (c->instruction->i0 == ech_cache_at(c)->heads) return true;
-    return ECH_REFUSE(c, "has %d heads, and its cache %d.", c->instruction->i0, ech_cache_at(c)->heads);
+bool ech_check_query_heads(const ech_check *c) {
+    const int32_t heads = c->instruction->i0, cached = ech_cache_at(c)->heads;
+    if (heads < 1 || heads % cached != 0)
+        return ECH_REFUSE(c, "has %d query heads, and its cache %d heads; a multiple of those is needed.", heads,
+                          cached);
+    if (heads / cached > ECH_QUERY_BLOCK)
+        return ECH_REFUSE(c, "has %d query heads for each head of its cache; at most %d can share one.", heads / cached,
+                          ECH_QUERY_BLOCK);
+    c->program->max_group = ech_max(c->program->max_group, heads / cached);
+    return true;
 }
 
 // MARK: Scratch

@@ -14,6 +14,7 @@ enum {
     ANY = NUMBERS | 1 << ECH_I32,
 
     VECTOR = ECH_VECTOR,
+    OPTIONAL_VECTOR = ECH_OPTIONAL_VECTOR,
     TABLE = ECH_TABLE,
     MATRIX = ECH_MATRIX,
 
@@ -24,10 +25,14 @@ enum {
 // Each takes the words in parentheses of IN, OUT or WEIGHTS, followed by as many NONE as fill a list.
 #define FIRST_5(a, b, c, d, e, ...)                                                                                    \
     { a, b, c, d, e }
+#define FIRST_3(a, b, c, ...)                                                                                          \
+    { a, b, c }
 #define FIRST_2(a, b, ...)                                                                                             \
     { a, b }
 #define FIRST(a, ...) (a)
 #define COUNT_5(a, b, c, d, e, ...) (((a) != 0) + ((b) != 0) + ((c) != 0) + ((d) != 0) + ((e) != 0))
+#define COUNT_3(a, b, c, ...) (((a) != 0) + ((b) != 0) + ((c) != 0))
+#define COUNT_OPTIONAL(a, b, c, ...) (((a) == OPTIONAL_VECTOR) + ((b) == OPTIONAL_VECTOR) + ((c) == OPTIONAL_VECTOR))
 #define COUNT_2(a, b, ...) (((a) != 0) + ((b) != 0))
 #define APPLY(macro, ...) macro(__VA_ARGS__, NONE, NONE, NONE, NONE, NONE)
 #define IN(...) __VA_ARGS__
@@ -41,7 +46,8 @@ const ech_operation ech_operations[ECH_OPCODE_COUNT] = {
         .form = {.name = #operation,                                                                                   \
                  .inputs = APPLY(COUNT_5, inputs_),                                                                    \
                  .outputs = APPLY(COUNT_2, outputs_),                                                                  \
-                 .weights = APPLY(COUNT_2, weights_),                                                                  \
+                 .weights = APPLY(COUNT_3, weights_),                                                                  \
+                 .optional_weights = APPLY(COUNT_OPTIONAL, weights_),                                                  \
                  .cache = cache_,                                                                                      \
                  .integers = integers_,                                                                                \
                  .floats = floats_,                                                                                    \
@@ -50,7 +56,7 @@ const ech_operation ech_operations[ECH_OPCODE_COUNT] = {
                  .stored = APPLY(FIRST, outputs_) & ECH_OPERAND_ELEMENTS},                                             \
         .in = APPLY(FIRST_5, inputs_),                                                                                 \
         .out = APPLY(FIRST_2, outputs_),                                                                               \
-        .weight = APPLY(FIRST_2, weights_),                                                                            \
+        .weight = APPLY(FIRST_3, weights_),                                                                            \
         .check = ech_check_##check_,                                                                                   \
         .run = ech_run_##run_,                                                                                         \
     },

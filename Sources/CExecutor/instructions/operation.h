@@ -19,7 +19,7 @@ enum {
     ECH_OPERAND_ELEMENTS = ECH_OPERAND_OF_WIDTH_1 - 1, ///< the bits of elements
 };
 
-enum ech_weight_kind { ECH_NO_WEIGHT, ECH_VECTOR, ECH_TABLE, ECH_MATRIX };
+enum ech_weight_kind { ECH_NO_WEIGHT, ECH_VECTOR, ECH_OPTIONAL_VECTOR, ECH_TABLE, ECH_MATRIX };
 
 /// A check of one instruction.
 typedef struct ech_check {
@@ -33,7 +33,7 @@ typedef struct ech_check {
 typedef struct {
     ech_opcode_form form;
     ech_operand_kind in[5], out[2];
-    uint8_t weight[2]; ///< ech_weight_kind
+    uint8_t weight[3]; ///< ech_weight_kind
     /// Checks widths and constants of an instruction whose operands exist and have the right elements, and notes in the
     /// program what it needs.
     bool (*check)(const ech_check *check);
@@ -75,6 +75,8 @@ static inline const ech_buffer *ech_out(const ech_check *c, int k) {
 static inline const ech_weight *ech_weight_at(const ech_check *c, int k) {
     return &c->program->weights[c->instruction->weight[k]];
 }
+/// Whether the instruction has its optional weight number `k`.
+static inline bool ech_has_weight(const ech_check *c, int k) { return c->instruction->weight[k] >= 0; }
 static inline const ech_cache *ech_cache_at(const ech_check *c) { return &c->program->caches[c->instruction->cache]; }
 
 /// Checks that the operands of the instruction exist and have the kinds that its opcode says.
@@ -85,22 +87,26 @@ bool ech_same_width(const ech_check *c, int64_t width, int64_t expected, const c
 bool ech_same_output_width(const ech_check *c);
 /// Checks f0 as the epsilon of a norm.
 bool ech_check_eps(const ech_check *c);
-/// Checks f0 as the base of a rotary embedding of heads of `dim` columns, and notes that the program needs that table.
-bool ech_check_rotation(const ech_check *c, int32_t dim);
-/// Checks that the parameter of buffer `buffer` is the one that all instructions use for their positions. Positions are
-/// checked in each call, so a program has one parameter for them; likewise for slots
-/// and depths.
+/// Checks weight number `weight` and f0 as the frequencies and the magnitude of a rotary embedding of heads of `dim`
+/// columns, and notes that the program needs its table.
+bool ech_check_rotation(const ech_check *c, int weight, float magnitude, int32_t dim);
+/// Checks that the parameter of buffer `buffer` is the one that all instructions use for their positions, or depths.
+/// They are checked in each call, so a program has one parameter for them; likewise for slots.
 bool ech_check_positions(const ech_check *c, int32_t buffer);
+bool ech_check_depths(const ech_check *c, int32_t buffer);
 /// Checks the slots, positions and depths, inputs number `indices` and the two after it, and the recurrence of an
 /// instruction that reads or writes a cache.
 bool ech_check_cache_use(const ech_check *c, int indices, bool writes);
-/// Checks that i0 is the number of heads of the cache.
-bool ech_check_cache_heads(const ech_check *c);
+/// Checks that i0 is a number of query heads that can share the heads of the cache, and notes in the program how many
+/// share one.
+bool ech_check_query_heads(const ech_check *c);
 
 /// The columns of all heads of the instruction's cache.
 static inline int64_t ech_cache_width(const ech_check *c) {
     return (int64_t)ech_cache_at(c)->heads * ech_cache_at(c)->dim;
 }
+/// The columns of i0 query heads.
+static inline int64_t ech_query_width(const ech_check *c) { return (int64_t)c->instruction->i0 * ech_cache_at(c)->dim; }
 
 /// Raises the number of bytes that a thread's scratch has to hold.
 static inline void ech_need(int64_t *known, int64_t bytes) {

@@ -9,15 +9,16 @@ static int64_t max_covering_outputs(const ech_format_record *format, int32_t dim
 }
 
 bool ech_check_project_rope_write(const ech_check *c) {
-    const int64_t width = ech_cache_width(c);
+    const int64_t width = ech_cache_width(c), queries = ech_query_width(c);
     ech_need_outputs(c, 1);
     ech_need(&c->program->scratch.per_row,
              (int64_t)sizeof(float) *
                  max_covering_outputs(ech_formats[ech_weight_at(c, 0)->format], ech_cache_at(c)->dim));
-    return ech_check_cache_heads(c) && ech_check_rotation(c, ech_cache_at(c)->dim) && ech_check_cache_use(c, 1, true) &&
-           ech_same_width(c, ech_weight_at(c, 0)->rows, 3 * width, "its weight's outputs") &&
-           ech_same_width(c, ech_weight_at(c, 1)->columns, 2 * width, "its bias") &&
-           ech_same_width(c, ech_out(c, 0)->width, width, "its output");
+    return ech_check_query_heads(c) && ech_check_rotation(c, 1, c->instruction->f0, ech_cache_at(c)->dim) &&
+           ech_check_cache_use(c, 1, true) &&
+           ech_same_width(c, ech_weight_at(c, 0)->rows, queries + 2 * width, "its weight's outputs") &&
+           (!ech_has_weight(c, 2) || ech_same_width(c, ech_weight_at(c, 2)->columns, queries + width, "its bias")) &&
+           ech_same_width(c, ech_out(c, 0)->width, queries, "its output");
 }
 
 /// With more rows than this, their places in the cache are not prefetched: neighboring positions share lines, and the
@@ -28,10 +29,10 @@ enum { MAX_FETCHED_ROWS = 32 };
 /// head: a column of a key is a line of its own, and the row's step before this one is long ago.
 static void fetch_places(const ech_projection *p, int32_t first, int32_t count) {
     const ech_cache_memory *cache = p->cache;
-    const int32_t width = cache->heads * cache->dim, line = 64;
-    if (p->rows > MAX_FETCHED_ROWS || first < width) return;
-    const int32_t head = first % width / cache->dim, column = first % cache->dim;
-    const bool keys = first < 2 * width;
+    const int32_t width = cache->heads * cache->dim, cached = first - p->queries.width, line = 64;
+    if (p->rows > MAX_FETCHED_ROWS || cached < 0) return;
+    const int32_t head = cached % width / cache->dim, column = cached % cache->dim;
+    const bool keys = cached < width;
     const int64_t bytes = ech_cache_formats[cache->format].number_bytes;
     for (int32_t i = 0; i < p->rows; i++) {
         const int32_t position = p->positions[i];
@@ -96,12 +97,13 @@ ech_work ech_divide_project_rope_write(const ech_run_state *run, const ech_instr
 void ech_run_project_rope_write(ech_walk *walk, const ech_instruction *instruction) {
     const ech_run_state *run = walk->run;
     const ech_cache_memory *cache = &run->session->caches[instruction->cache];
+    const int32_t bias = instruction->weight[2];
     const ech_projection p = {.cache = cache,
                               .slots = run->slots,
                               .positions = run->positions,
                               .depths = run->depths,
-                              .rope = ech_rope_values(run, instruction->f0, cache->dim),
-                              .bias = run->program->weights[instruction->weight[1]].data,
+                              .rope = ech_rope_values(run, instruction, 1, instruction->f0, cache->dim),
+                              .bias = bias < 0 ? NULL : run->program->weights[bias].data,
                               .queries = ech_view_of(run, instruction->out[0]),
                               .rows = run->call->rows,
                               .recurrence = ech_recurrence(walk, instruction)};

@@ -31,7 +31,7 @@ void ech_run_slice(ech_walk *walk, const ech_instruction *instruction) {
 
 void ech_run_rope(ech_walk *walk, const ech_instruction *instruction) {
     ech_row_work work = ech_row_work_of(walk, instruction);
-    work.rope = ech_rope_values(walk->run, instruction->f0, work.in[0].width / instruction->i0);
+    work.rope = ech_rope_values(walk->run, instruction, 0, instruction->f0, work.in[0].width / instruction->i0);
     walk->run->program->kernels->row[ECH_ROPE](&work);
 }
 
@@ -47,8 +47,8 @@ bool ech_check_slice(const ech_check *c) {
 bool ech_check_rope(const ech_check *c) {
     const int32_t heads = c->instruction->i0, width = ech_in(c, 0)->width;
     if (heads < 1 || width % heads != 0) return ECH_REFUSE(c, "has %d heads in %d columns.", heads, width);
-    return ech_check_rotation(c, width / heads) && ech_check_positions(c, c->instruction->in[1]) &&
-           ech_same_output_width(c);
+    return ech_check_rotation(c, 0, c->instruction->f0, width / heads) &&
+           ech_check_positions(c, c->instruction->in[1]) && ech_same_output_width(c);
 }
 
 bool ech_check_argmax(const ech_check *c) {
@@ -64,6 +64,10 @@ static bool check_second_operand(const ech_check *c) {
 
 bool ech_check_elementwise(const ech_check *c) { return check_second_operand(c) && ech_same_output_width(c); }
 
+bool ech_check_start(const ech_check *c) {
+    return ech_check_elementwise(c) && ech_check_depths(c, c->instruction->in[2]);
+}
+
 static bool check_vector(const ech_check *c) {
     return ech_same_width(c, ech_weight_at(c, 0)->columns, ech_in(c, 0)->width, "its weight");
 }
@@ -77,9 +81,11 @@ bool ech_check_relative_difference(const ech_check *c) {
 
 bool ech_check_norm(const ech_check *c) { return ech_check_eps(c) && check_vector(c) && ech_same_output_width(c); }
 
+bool ech_check_norm_add(const ech_check *c) { return ech_check_norm(c) && check_second_operand(c); }
+
 bool ech_check_add_norm(const ech_check *c) {
     ech_need_row(c, ech_in(c, 0)->width);
-    return ech_check_norm(c) && check_second_operand(c);
+    return ech_check_norm_add(c);
 }
 
 bool ech_check_add_keep_norm(const ech_check *c) {

@@ -10,11 +10,12 @@
 //   VALUE_VECTORS      this many vectors of values,
 // and calls attend_heads for the formats of caches that it supports.
 //
-// Rows of one slot are computed together, so that each key and value is read once for all of them. Yet a row's result
-// depends on its own position and the cache alone: each of its scores is one sum over the columns in order, and each
-// column of its result is one sum over the positions in order, for any number of rows and positions in registers. The
-// softmax is computed online (Milakov and Gimelshein, arXiv 1805.02867), over blocks of 64 positions that begin at
-// multiples of 64.
+// Rows of one slot are computed together, so that each key and value is read once for all of them. If several query
+// heads share a head of the cache, each row of the call brings as many neighboring rows of the same position here: the
+// functions for blocks and rows below do not tell them from rows of the call. Yet a row's result depends on its own
+// position and the cache alone: each of its scores is one sum over the columns in order, and each column of its result
+// is one sum over the positions in order, for any number of rows and positions in registers. The softmax is computed
+// online (Milakov and Gimelshein, arXiv 1805.02867), over blocks of 64 positions that begin at multiples of 64.
 //
 // Products are computed from cells, see core/cache.h. If a cell is a pair of bf16 numbers, queries and the softmax's
 // weights are rounded to pairs too, whether the instruction set multiplies pairs or not, and sums are f32. The weights
@@ -109,10 +110,10 @@ INLINE int32_t score_steps(int32_t blocks, head_sizes size) {
 
 /// The softmax of a block of rows so far.
 typedef struct {
-    vec totals[ECH_ROW_BLOCK];   ///< for each row: the sum of its weights, in lanes
-    float maxima[ECH_ROW_BLOCK]; ///< for each row: its largest score; weights are relative to it
-    float maxima_before[ECH_ROW_BLOCK];
-    float decays[ECH_ROW_BLOCK]; ///< for each row: the factor by which the last block scales the weights before it
+    vec totals[ECH_QUERY_BLOCK];   ///< for each row: the sum of its weights, in lanes
+    float maxima[ECH_QUERY_BLOCK]; ///< for each row: its largest score; weights are relative to it
+    float maxima_before[ECH_QUERY_BLOCK];
+    float decays[ECH_QUERY_BLOCK]; ///< for each row: the factor by which the last block scales the weights before it
 } running_softmax;
 
 /// The largest of a row's first `count` scores in a block, or −∞. The scores get the scales of their keys. The other
@@ -269,7 +270,7 @@ INLINE next_block block_after(const located_block *block, head_sizes size, int32
                         ech_min(positions, BLOCK)};
 }
 
-/// The first block that rows of a head read, if their positions have all had the rows' recurrence.
+/// The first block that rows read of a head, if their positions have all had the rows' recurrence.
 INLINE next_block first_block(const ech_attention_work *work, const ech_ordered_row *ordered, int32_t rows,
                               int32_t head, const int32_t format) {
     const ech_cache_memory *cache = work->cache;
@@ -279,25 +280,29 @@ INLINE next_block first_block(const ech_attention_work *work, const ech_ordered_
     return (next_block){first.keys, first.values, ech_min(ordered[rows - 1].position + 1, BLOCK)};
 }
 
-/// Computes rows of one slot and depth. Prefetches `after` in the end.
-INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordered, int32_t rows, int32_t head,
+/// Computes the queries of rows of one slot and depth that read a head of the cache. Prefetches `after` in the end.
+INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordered, int32_t row_count, int32_t head,
                    const row_memory *memory, next_block after, const int32_t format) {
     const ech_cache_memory *cache = work->cache;
     const head_sizes size = sizes_of(cache, format);
-    const int32_t slot = ordered[0].slot, last = ordered[rows - 1].position, numbers = ech_cache_numbers(format);
+    const int32_t slot = ordered[0].slot, last = ordered[row_count - 1].position, numbers = ech_cache_numbers(format);
+    const int32_t group = work->group, rows = row_count * group;
     // All rows of the block have this depth where it matters.
     const int32_t t = work->row_depths[ordered[0].row] + work->recurrence;
     cached_head cached = head_at(cache, ech_cache_head(cache, slot, 0, head), format);
     const int32_t *depth = work->depth + (int64_t)slot * work->context;
-    int32_t counts[ECH_ROW_BLOCK]; // the number of the block's positions that each row sees
+    int32_t positions[ECH_QUERY_BLOCK]; // that of each query
+    int32_t counts[ECH_QUERY_BLOCK];    // the number of the block's positions that each query sees
+    for (int32_t row = 0, i = 0; row < row_count; row++)
+        for (int32_t shared = 0; shared < group; shared++) positions[i++] = ordered[row].position;
     running_softmax softmax = {0};
-    for (int32_t i = 0; i < ECH_ROW_BLOCK; i++) softmax.maxima[i] = -__builtin_inff();
+    for (int32_t i = 0; i < ECH_QUERY_BLOCK; i++) softmax.maxima[i] = -__builtin_inff();
     memset(memory->results, 0, (size_t)rows * (size_t)size.dim16 * sizeof(float));
 
-    int32_t begin = 0; // the first row that sees the block: positions ascend
+    int32_t begin = 0; // the first query that sees the block: positions ascend
     for (int32_t first = 0;; first += BLOCK, depth += BLOCK, advance(&cached, size, format)) {
-        while (ordered[begin].position < first) begin++;
-        for (int32_t i = begin; i < rows; i++) counts[i] = ech_min(ordered[i].position - first + 1, BLOCK);
+        while (positions[begin] < first) begin++;
+        for (int32_t i = begin; i < rows; i++) counts[i] = ech_min(positions[i] - first + 1, BLOCK);
         const int32_t count = counts[rows - 1], blocks = (count + ECH_KEY_BLOCK - 1) / ECH_KEY_BLOCK;
         located_block block;
         locate(&block, work, size, &cached, depth, t, count, memory->gathered, format);
@@ -333,7 +338,7 @@ INLINE void attend(const ech_attention_work *work, const ech_ordered_row *ordere
 }
 #undef FOR_GROUPS
 
-/// Writes a row's query for one head, scaled, as cells. The padding after its last column is zero.
+/// Writes a row's query of one head, scaled, as cells. The padding after its last column is zero.
 INLINE void put_query(const float *from, int32_t dim, v16f scale, cell *to, const int32_t format) {
     for (int32_t d = 0; d < dim; d += 16) {
         const v16f query = load_first(from + d, dim - d) * scale;
@@ -342,6 +347,7 @@ INLINE void put_query(const float *from, int32_t dim, v16f scale, cell *to, cons
     }
 }
 
+/// Writes a row's result of one query head.
 INLINE void write_head(const ech_attention_work *work, int32_t row, int32_t head, const float *result) {
     const int32_t dim = work->cache->dim, column = head * dim;
     row_writer out = writer(&work->out, row);
@@ -354,27 +360,29 @@ INLINE void write_head(const ech_attention_work *work, int32_t row, int32_t head
             out.halves[(column + d) / 32 * out.block + (column + d) % 32] = half[0];
         }
     }
-    if (out.halves && head + 1 == work->cache->heads)
+    if (out.halves && column + dim == work->out.width)
         for (int32_t c = column + dim; c % 32; c++) out.halves[c / 32 * out.block + c % 32] = 0;
 }
 
 /// Does the work, over a cache of the given format.
 INLINE void attend_heads(const ech_attention_work *work, const int32_t format) {
     const int32_t dim = work->cache->dim, dim16 = work->cache->dim16, blocks = work->wavefront->block_count;
+    const int32_t group = work->group;
     const int32_t padded_key = sizes_of(work->cache, format).padded_key;
     const v16f scale = splat(1.0f / __builtin_sqrtf((float)dim));
     row_memory memory = {.results = work->scratch};
-    memory.weights = memory.results + (int64_t)ECH_ROW_BLOCK * dim16;
-    memory.queries = (cell *)memory.weights + ECH_ROW_BLOCK * BLOCK;
-    memory.gathered = memory.queries + (int64_t)ECH_ROW_BLOCK * padded_key;
+    memory.weights = memory.results + (int64_t)ECH_QUERY_BLOCK * dim16;
+    memory.queries = (cell *)memory.weights + ECH_QUERY_BLOCK * BLOCK;
+    memory.gathered = memory.queries + (int64_t)ECH_QUERY_BLOCK * padded_key;
     for (int64_t unit = work->begin; unit < work->end; unit++) {
         const int32_t head = (int32_t)(unit / blocks);
         const ech_row_block *block = &work->wavefront->blocks[unit % blocks];
         const ech_ordered_row *ordered = work->wavefront->rows + block->begin;
         const int32_t rows = block->end - block->begin;
-        for (int32_t i = 0; i < rows; i++)
-            put_query(reader(&work->queries, ordered[i].row) + (int64_t)head * dim, dim, scale,
-                      memory.queries + (int64_t)i * padded_key, format);
+        for (int32_t row = 0, i = 0; row < rows; row++)
+            for (int32_t shared = 0; shared < group; shared++, i++)
+                put_query(reader(&work->queries, ordered[row].row) + ((int64_t)head * group + shared) * dim, dim, scale,
+                          memory.queries + (int64_t)i * padded_key, format);
         next_block after = {0};
         if (unit + 1 < work->read_next) {
             const ech_row_block *follower = &work->wavefront->blocks[(unit + 1) % blocks];
@@ -382,6 +390,8 @@ INLINE void attend_heads(const ech_attention_work *work, const int32_t format) {
                                 (int32_t)((unit + 1) / blocks), format);
         }
         attend(work, ordered, rows, head, &memory, after, format);
-        for (int32_t i = 0; i < rows; i++) write_head(work, ordered[i].row, head, memory.results + (int64_t)i * dim16);
+        for (int32_t row = 0, i = 0; row < rows; row++)
+            for (int32_t shared = 0; shared < group; shared++, i++)
+                write_head(work, ordered[row].row, head * group + shared, memory.results + (int64_t)i * dim16);
     }
 }

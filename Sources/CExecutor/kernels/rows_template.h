@@ -74,6 +74,15 @@ KERNEL_TARGET static void row_silu(const ech_row_work *work) {
     }
 }
 
+KERNEL_TARGET static void row_sigmoid(const ech_row_work *work) {
+    FOR_ROWS(work) {
+        const float *x = reader(&work->in[0], i);
+        row_writer out = output_writer(work, 0, i);
+        FOR_COLUMNS(work->out[0].width) put(out, c, sigmoid(load_first(x + c, n)), n);
+        finish_row(out, work->out[0].width);
+    }
+}
+
 KERNEL_TARGET static void row_mix(const ech_row_work *work) {
     FOR_ROWS(work) {
         const float *a = reader(&work->in[0], i), *b = reader(&work->in[1], i);
@@ -85,6 +94,16 @@ KERNEL_TARGET static void row_mix(const ech_row_work *work) {
             // A row without a second share is not touched by it: x + 0 · y would lose the sign of a zero.
             put(out, c, share == 0 ? first : first + q * load_first(b + c, n), n);
         }
+        finish_row(out, work->out[0].width);
+    }
+}
+
+KERNEL_TARGET static void row_start(const ech_row_work *work) {
+    const int32_t *depths = work->in[2].data;
+    FOR_ROWS(work) {
+        const float *x = reader(&work->in[depths[i] == 0 ? 0 : 1], i);
+        row_writer out = output_writer(work, 0, i);
+        FOR_COLUMNS(work->out[0].width) put(out, c, load_first(x + c, n), n);
         finish_row(out, work->out[0].width);
     }
 }
@@ -149,6 +168,40 @@ KERNEL_TARGET static void row_add_keep_norm(const ech_row_work *work) {
     }
 }
 
+/// 16 columns of norm(x, weight) + b, if the row's norm multiplies it by `scale`.
+INLINE v16f norm_plus(const float *x, v16f scale, const float *weight, const float *b, int32_t n) {
+    return load_first(x, n) * scale * load_first(weight, n) + load_first(b, n);
+}
+
+// An output may take the place of an input: 16 columns of both inputs are read before they are written.
+KERNEL_TARGET static void row_norm_add(const ech_row_work *work) {
+    const int32_t width = work->in[0].width;
+    FOR_ROWS(work) {
+        const float *a = reader(&work->in[0], i), *b = reader(&work->in[1], i);
+        const v16f scale = splat(norm_scale(a, width, work->constant));
+        row_writer out = output_writer(work, 0, i);
+        FOR_COLUMNS(width) put(out, c, norm_plus(a + c, scale, work->weight[0] + c, b + c, n), n);
+        finish_row(out, width);
+    }
+}
+
+KERNEL_TARGET static void row_norm_add_keep_norm(const ech_row_work *work) {
+    const int32_t width = work->in[0].width;
+    FOR_ROWS(work) {
+        const float *a = reader(&work->in[0], i), *b = reader(&work->in[1], i);
+        const v16f scale = splat(norm_scale(a, width, work->constant));
+        row_writer out = output_writer(work, 0, i);
+        FOR_COLUMNS(width) {
+            v16f x = norm_plus(a + c, scale, work->weight[0] + c, b + c, n);
+            store(work->scratch + c, x);
+            put(out, c, x, n);
+        }
+        finish_row(out, width);
+        float second = norm_scale(work->scratch, width, work->constant);
+        put_scaled(output_writer(work, 1, i), work->scratch, second, work->weight[1], width);
+    }
+}
+
 KERNEL_TARGET static void row_relative_difference(const ech_row_work *work) {
     const int32_t width = work->in[0].width;
     FOR_ROWS(work) {
@@ -159,8 +212,8 @@ KERNEL_TARGET static void row_relative_difference(const ech_row_work *work) {
     }
 }
 
-/// out[j] = the rotary embedding of x[j] + bias[j] for j < count, with the table's rows at the same columns. count is
-/// even. `out` may be `x`.
+/// out[j] = the rotary embedding of x[j] + bias[j] for j < count, with the table's rows at the same columns. `bias` may
+/// be NULL, and count is even. `out` may be `x`.
 INLINE void bias_rope(const float *x, const float *bias, const float *cosine, const float *sine, int32_t count,
                       float *out) {
     FOR_COLUMNS(count) {
@@ -181,6 +234,14 @@ KERNEL_TARGET static void row_rope(const ech_row_work *work) {
         for (int64_t head = 0; head < work->heads; head++)
             bias_rope(x + head * dim, NULL, cosine, cosine + dim, dim, out + head * dim);
     }
+}
+
+KERNEL_TARGET static void norm_rope(const float *x, int32_t width, int32_t dim, float eps, const float *weight,
+                                    const float *angles, float *out) {
+    const v16f scale = splat(norm_scale(x, width, eps));
+    FOR_COLUMNS(width) store_first(out + c, load_first(x + c, n) * scale * load_first(weight + c, n), n);
+    for (int32_t head = 0; head < width; head += dim)
+        bias_rope(out + head, NULL, angles, angles + dim, dim, out + head);
 }
 
 KERNEL_TARGET static void silu_gate(const float *gate, ptrdiff_t gate_stride, const float *up, ptrdiff_t up_stride,

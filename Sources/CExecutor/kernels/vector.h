@@ -127,6 +127,8 @@ INLINE v16f exponential(v16f x) {
     return p * (v16f)exponent;
 }
 
+INLINE v16f sigmoid(v16f x) { return 1.0f / (1.0f + exponential(-x)); }
+
 INLINE v16f silu(v16f x) { return x / (1.0f + exponential(-x)); }
 
 #endif

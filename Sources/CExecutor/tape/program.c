@@ -194,6 +194,7 @@ ech_program *ech_program_create(const ech_instruction *instructions, int32_t ins
             .slots_parameter = -1,
             .positions_parameter = -1,
             .depths_parameter = -1,
+            .max_group = 1,
             .arena_bytes_per_row = arena_bytes_per_row,
             .isa = isa,
             .kernels = ech_kernels_for(isa),

@@ -106,11 +106,12 @@ static bool check_call(const ech_program *program, ech_session *session, const e
     const int32_t slots = program->slots_parameter, positions = program->positions_parameter;
     if (positions >= 0 && !check_range(call->parameters[positions], call->rows, session->context, "position", message))
         return false;
-    if (slots < 0) return true;
     // Recurrences are numbers of 32 bits.
     const int64_t depth_limit = INT64_C(1) + INT32_MAX - ech_max(call->recurrences, program->max_recurrence);
-    return check_range(call->parameters[program->depths_parameter], call->rows, depth_limit, "depth", message) &&
-           check_range(call->parameters[slots], call->rows, session->slots, "slot", message) &&
+    const int32_t depths = program->depths_parameter;
+    if (depths >= 0 && !check_range(call->parameters[depths], call->rows, depth_limit, "depth", message)) return false;
+    if (slots < 0) return true;
+    return check_range(call->parameters[slots], call->rows, session->slots, "slot", message) &&
            check_distinct(session, call->parameters[slots], call->parameters[positions], call->rows, message);
 }
 
@@ -121,7 +122,8 @@ static bool check_call(const ech_program *program, ech_session *session, const e
 static bool order_rows(ech_run_state *run, char *message) {
     const int32_t rows = run->call->rows;
     const ech_arena *arena = &run->arena;
-    run->wavefront = ech_wavefront_of(run->slots, run->positions, rows, arena->ordered_rows, arena->row_blocks);
+    run->wavefront = ech_wavefront_of(run->slots, run->positions, rows, run->program->max_group, arena->ordered_rows,
+                                      arena->row_blocks);
     const int32_t rising = ech_rising_depth(&run->wavefront, run->depths, rows);
     // A call without recurrences, which only reads positions out, reads no recurrence of another one.
     if (rising >= 0 && run->call->recurrences > 0) {

@@ -149,7 +149,10 @@ void ech_session_destroy(ech_session *session) {
     ech_team_destroy(session->team);
     unmap(&session->cache_memory);
     unmap(&session->arena);
-    for (int32_t i = 0; i < session->rope_count; i++) free(session->ropes[i].values);
+    for (int32_t i = 0; i < session->rope_count; i++) {
+        free(session->ropes[i].frequencies);
+        free(session->ropes[i].values);
+    }
     free(session->ropes);
     free(session->caches);
     free(session);
@@ -160,9 +163,9 @@ void ech_session_destroy(ech_session *session) {
 /// Computes rows known ..< positions, in float32 throughout like the published model code.
 static void fill_rope(ech_rope_table *table, int32_t known, int32_t positions) {
     for (int32_t pair = 0; pair < table->dim / 2; pair++) {
-        const float frequency = 1.0f / powf(table->base, (float)(2 * pair) / (float)table->dim);
         for (int32_t position = known; position < positions; position++) {
-            const float angle = (float)position * frequency, cosine = cosf(angle), sine = sinf(angle);
+            const float angle = (float)position * table->frequencies[pair];
+            const float cosine = cosf(angle) * table->magnitude, sine = sinf(angle) * table->magnitude;
             float *row = table->values + (int64_t)position * 2 * table->dim + 2 * pair;
             row[0] = row[1] = cosine;
             row[table->dim] = -sine;
@@ -171,15 +174,27 @@ static void fill_rope(ech_rope_table *table, int32_t known, int32_t positions) {
     }
 }
 
+/// Adds an empty table, whose number is that of the tables before it. The frequencies are copied, since the session may
+/// outlive the program.
+static bool add_rope(ech_session *session, ech_rope_need need) {
+    ech_rope_table *tables = realloc(session->ropes, ((size_t)session->rope_count + 1) * sizeof *tables);
+    if (!tables) return false;
+    session->ropes = tables;
+    const size_t bytes = (size_t)need.dim / 2 * sizeof(float);
+    float *frequencies = malloc(bytes);
+    if (!frequencies) return false;
+    memcpy(frequencies, need.frequencies, bytes);
+    tables[session->rope_count++] =
+        (ech_rope_table){.frequencies = frequencies, .magnitude = need.magnitude, .dim = need.dim};
+    return true;
+}
+
 /// Extends the table that an instruction needs to `positions`, which is at most the session's context.
 static bool extend_rope(ech_session *session, ech_rope_need need, int32_t positions, char *message) {
-    int32_t index = ech_rope_index(session, need.base, need.dim);
+    int32_t index = ech_rope_index(session, need);
     if (index < 0) {
-        ech_rope_table *tables = realloc(session->ropes, ((size_t)session->rope_count + 1) * sizeof *tables);
-        if (!tables) return ech_fail(message, "There is not enough memory for the rotary embedding.");
-        session->ropes = tables;
-        index = session->rope_count++;
-        tables[index] = (ech_rope_table){.base = need.base, .dim = need.dim};
+        index = session->rope_count;
+        if (!add_rope(session, need)) return ech_fail(message, "There is not enough memory for the rotary embedding.");
     }
     ech_rope_table *table = &session->ropes[index];
     if (table->positions >= positions) return true;

@@ -86,9 +86,8 @@ class DetailsPanel {
     return raw.weights.map(index => {
       const weight = data.weights[index];
       const shape = weight.rows > 1 ? `${weight.rows} × ${weight.columns}` : `vector of ${weight.columns}`;
-      const columns = weight.from === undefined ? "" : `, columns ${weight.from} to ${weight.to}`;
       return element("section", { class: "weight" }, this.rows([
-        ["tensor", element("code", {}, weight.tensor), columns],
+        ["made of", element("code", {}, weight.source)],
         ["stored", weight.bytes === undefined ? `${shape}; not stored, because a pass replaced it`
           : `${shape} in ${weight.format}, ${bytesText(weight.bytes)}`],
       ]));

@@ -3,7 +3,7 @@
 ///
 /// Foundation's parsers put members into a dictionary of `String`, whose equality is canonical equivalence: a
 /// vocabulary that holds both `é` and `e` + U+0301 would lose one of them. Here a key keeps its code points.
-enum OrderedJSON: Sendable {
+public enum OrderedJSON: Sendable {
     case null
     case bool(Bool)
     case number(Double)
@@ -11,9 +11,9 @@ enum OrderedJSON: Sendable {
     case array([OrderedJSON])
     case object([Member])
 
-    struct Member: Sendable {
-        let key: String
-        let value: OrderedJSON
+    public struct Member: Sendable {
+        public let key: String
+        public let value: OrderedJSON
     }
 
     /// A problem of a text and its byte offset.

@@ -1,7 +1,8 @@
 import IR
 
-/// The pass that moves operations out of a loop if they compute the same in every iteration. In Huginn that is the
-/// input's half of the adapter: its matrix is then read once a call instead of once a recurrence.
+/// The pass that moves operations out of a loop if they compute the same in every iteration. In a model
+/// whose recurrences read state and input through one matrix, that is the input's half of the product: it is then read
+/// once a call instead of once a recurrence.
 public struct HoistInvariants: FunctionPass {
     public let name = "hoist-invariants"
     public let summary = "moves out of the recurrence what does not change over it, so that it is computed once a call"

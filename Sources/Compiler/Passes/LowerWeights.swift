@@ -2,7 +2,8 @@ import IR
 import NumberFormats
 import Plans
 
-/// Gives every f32 matrix its storage format. The format decides which rows the matrix is applied to
+/// Gives every f32 matrix its storage format. A matrix of one output, such as that of a gate, keeps f32: it has too few
+/// bytes to matter. The format decides which rows the matrix is applied to
 /// (``WeightLayout/input``), so the pass inserts conversions of its input: one for each element type that a value is read
 /// in. If the embedding and the head share a matrix, the embedding is read from that format too.
 public struct LowerWeights: ParameterizedPass {
@@ -66,7 +67,9 @@ public struct LowerWeights: ParameterizedPass {
                 if operation.opcode.traits.matrix != nil { matrices.formUnion(operation.symbols) }
             }
         }
-        let weights = module.weights.filter { matrices.contains($0.name) && $0.type.shape.count == 2 }
+        let weights = module.weights.filter {
+            matrices.contains($0.name) && $0.type.shape.count == 2 && $0.type.shape.first != .fixed(1)
+        }
         if let unused = formats.rules.first(where: { !weights.contains(where: $0.covers) }) {
             throw CompilerError(
                 "No matrix of the model has a name like \(unused.pattern). Its matrices are "

@@ -1,8 +1,8 @@
 import IR
 
 /// The pass that splits a matrix that reads a concatenation into one matrix for each half: `[a ; b] Wᵀ = a Wₐᵀ + b
-/// W_bᵀ`. In Huginn that is the adapter, which reads state and input side by side. The input's half then no longer
-/// depends on the recurrence.
+/// W_bᵀ`. A recurrence that reads state and input side by side has such a matrix, the adapter. The input's half then no
+/// longer depends on the recurrence.
 public struct SplitConcatenatedLinear: Pass {
     public let name = "split-adapter"
     public let summary =
@@ -19,16 +19,18 @@ public struct SplitConcatenatedLinear: Pass {
                 operations.flatMap { operation -> [Operation] in
                     guard operation.opcode == .linear, let joined = operation.operands.first,
                         let definition = block.definition(of: joined), operations[definition].opcode == .concat,
-                        let weight = operation.symbols.first.flatMap({ module.weight($0) }), weight.columns == nil,
+                        let weight = operation.symbols.first.flatMap({ module.weight($0) }),
+                        weight.pieces.allSatisfy({ $0.columns == nil }),
                         case .fixed(let outputs)? = weight.type.shape.first
                     else { return [operation] }
                     var column = 0
                     let halves = operations[definition].operands.map { operand in
+                        let columns = column..<column + operand.type.width
+                        column = columns.upperBound
                         let half = Weight(
-                            "\(weight.name).\(column)_\(column + operand.type.width)",
-                            .fixed(weight.type.element, outputs, operand.type.width),
-                            columns: Weight.Columns(of: weight.name, from: column, to: column + operand.type.width))
-                        column += operand.type.width
+                            "\(weight.name).\(columns.lowerBound)_\(columns.upperBound)",
+                            .fixed(weight.type.element, outputs, columns.count),
+                            source: .pieces(weight.pieces.map { $0.taking(columns) }))
                         if declared.insert(half.name).inserted { result.weights.append(half) }
                         let value = Value(
                             names.next("\(operation.results[0].name).\(column)"), operation.results[0].type)
@@ -39,5 +41,14 @@ public struct SplitConcatenatedLinear: Pass {
             }
         }
         return try DropDeadCode().run(result)
+    }
+}
+
+extension WeightPiece {
+    /// The same rows, of which only some columns belong to the weight.
+    fileprivate func taking(_ columns: Range<Int>) -> WeightPiece {
+        var piece = self
+        piece.columns = columns
+        return piece
     }
 }

@@ -57,7 +57,8 @@ private struct TapeBuilder {
         }
         return ScheduledFunction(
             name: name, unrolled: unrolled, parameters: try ports(function.parameters),
-            results: try ports(code.results), buffers: buffers, instructions: instructions,
+            results: try ports(code.results, named: function.results.map(\.name)), buffers: buffers,
+            instructions: instructions,
             arenaBytesPerRow: plan.bytesPerRow, unplannedBytesPerRow: plan.unplannedBytesPerRow)
     }
 
@@ -79,13 +80,14 @@ private struct TapeBuilder {
                 name: value.name, element: value.type.element, width: value.type.width, storage: storage))
     }
 
-    private func ports(_ values: [Value]) throws -> [Port] {
-        try values.map { value in
+    /// - Parameter names: those by which callers know the values; nil for their own.
+    private func ports(_ values: [Value], named names: [String]? = nil) throws -> [Port] {
+        try zip(values, names ?? values.map(\.name)).map { value, name in
             guard try value.rowLayout.isRowMajor else {
                 throw CompilerError(
                     "%\(value.name) in @\(function.name) is \(value.type): what goes in or out has to be f32 or i32.")
             }
-            return Port(name: value.name, element: value.type.element, width: value.type.width)
+            return Port(name: name, element: value.type.element, width: value.type.width)
         }
     }
 

@@ -9,7 +9,7 @@ struct BenchCalls {
 
     init(_ model: PlanModel) {
         self.model = model
-        states = InitialStates(width: model.shape.width, scale: 1, seed: 0)
+        states = InitialStates(width: model.shape.width, deviation: model.shape.stateDeviation, seed: 0)
     }
 
     func prefill(_ positions: Range<Int>, recurrences: Int) -> RaggedCall {
@@ -25,6 +25,13 @@ struct BenchCalls {
         var call = call(.resume, positions, recurrences: recurrences)
         call.embeddings = call.states
         return call
+    }
+
+    /// The rows that a sampler refines at once: a step of diffusion forcing, or, in a model that has none, rows of the
+    /// lossless wavefront.
+    func wave(_ positions: Range<Int>, recurrences: Int) -> RaggedCall {
+        model.plan.contents.settings.model.injectsInput
+            ? step(positions, recurrences: recurrences) : decode(positions, recurrences: recurrences)
     }
 
     /// A step of diffusion forcing, with the noise that its sampler draws.

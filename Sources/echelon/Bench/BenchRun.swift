@@ -106,7 +106,7 @@ struct BenchRun {
                 let rows = steps[index].subject.rows
                 show("step of \(rows) rows")
                 let start = ContinuousClock.now
-                let call = calls.step(context..<context + rows, recurrences: settings.innerRecurrence)
+                let call = calls.wave(context..<context + rows, recurrences: settings.innerRecurrence)
                 steps[index].seconds.append(try calls.time(call))
                 steps[index].wholeSeconds.append((ContinuousClock.now - start) / .seconds(1))
             }
@@ -127,8 +127,8 @@ struct BenchRun {
             try Interrupt.check()
             show("shares of a step of \(rows) rows")
             let (_, profile) = try model.profile(
-                calls.step(context..<context + rows, recurrences: settings.innerRecurrence))
-            shares.append(.init(profile, name: FunctionName(.step).description, rows: rows))
+                calls.wave(context..<context + rows, recurrences: settings.innerRecurrence))
+            shares.append(.init(profile, name: FunctionName(settings.waveFunction).description, rows: rows))
         }
         return shares
     }
@@ -182,7 +182,7 @@ struct BenchRun {
 
     private func step(_ samples: Samples<Step>) -> BenchReport.Function {
         function(
-            .step, rows: samples.subject.rows, context: context, recurrence: settings.innerRecurrence,
+            settings.waveFunction, rows: samples.subject.rows, context: context, recurrence: settings.innerRecurrence,
             seconds: samples.seconds)
     }
 
@@ -221,6 +221,7 @@ struct BenchRun {
             function(.decode, rows: 1, context: context, recurrence: settings.recurrence, seconds: decodes))
         let rate = 1 / median(decodes)
         report.autoregressive = .init(recurrence: settings.recurrence, tokensPerSecond: rate)
+        guard settings.model.injectsInput else { return }
         report.diffusion = steps.map {
             let stepRate = 1 / median($0.wholeSeconds)
             return .init(
@@ -228,4 +229,9 @@ struct BenchRun {
                 gain: stepRate / rate)
         }
     }
+}
+
+extension PlanSettings {
+    /// The function that computes the rows of ``BenchCalls/wave(_:recurrences:)``.
+    fileprivate var waveFunction: FunctionName.Kind { model.injectsInput ? .step : .decode }
 }

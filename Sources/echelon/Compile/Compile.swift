@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Checkpoints
 import Compiler
@@ -64,8 +65,10 @@ struct Compile: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: "Recurrences for which a diffusion forcing step is unrolled. Other numbers run as a loop.")
-    var innerRecurrence = 4
+        help:
+            "Recurrences for which the steps of samplers are unrolled (default: 4; 1 for a model that reads its input once). Other numbers run as a loop."
+    )
+    var innerRecurrence: Int?
 
     @Option(
         parsing: .unconditional,
@@ -123,7 +126,7 @@ struct Compile: ParsableCommand {
             try compile(CheckpointCompiler(Checkpoint(folder: checkpoint), settings))
         } else if let config {
             let text = try configurationText(at: config)
-            let model = try ModelCompiler(HuginnConfiguration(json: text, name: config), settings)
+            let model = try ModelCompiler(ArchitectureRegistry.architecture(json: text, name: config), settings)
             let documents = [CheckpointDocument.configuration.rawValue: text]
             try Plan.writeWithoutWeights(model.contents(lower(model), documents: documents), to: output)
         }

@@ -111,8 +111,7 @@ struct Inspect: ParsableCommand {
     private func inspect() throws {
         let place = try OutputPlace(output, apartFrom: [self.plan])
         let plan = try planning.plan(at: plan)
-        let compiler = ModelCompiler(
-            configuration: try plan.huginnConfiguration(), settings: plan.contents.settings)
+        let compiler = ModelCompiler(try plan.architecture(), settings: plan.contents.settings)
         let record = try LoweringRecord(compiler)
         if let diff {
             let texts = StageText(record, plan)

@@ -41,7 +41,7 @@ struct InspectSummary {
                     short(Double(last.flopsPerRow + last.flopsPerPosition * (call.context + 1))),
                     "\(function.arenaBytesPerRow) B", function.predictedMs.map { "\(decimals($0, 2)) ms" } ?? ""))
         }
-        lines += ["", "Operations before and after the passes; loops counted as \(loops)."]
+        lines += ["", "Operations before and after the passes, counted for \(loops)."]
         if shownFunctions.count < inspection.functions.count {
             lines.append("The functions that return logits or states instead of tokens are in --json.")
         }
@@ -89,7 +89,7 @@ struct InspectSummary {
 
     private var loops: String {
         let counts = Set(inspection.functions.filter { $0.unrolled == nil }.map(\.recurrences)).sorted()
-        return counts.map(String.init).joined(separator: " or ") + " recurrences"
+        return counts.map(String.init).joined(separator: " or ") + " \(inspection.settings.model.loopWord)s"
     }
 
     private func aligned(_ name: String, _ columns: String...) -> String {

@@ -55,8 +55,10 @@ struct Logits: ParsableCommand {
         guard rows <= model.shape.context else {
             throw CommandError("\(rows) tokens do not fit into the model's context of \(model.shape.context).")
         }
-        let states = InitialStates(width: model.shape.width, scale: initScale, seed: seed)
-            .states(.initialState, positions: 0..<rows, step: 0)
+        let states = InitialStates(
+            width: model.shape.width, deviation: initScale * model.shape.stateDeviation, seed: seed
+        )
+        .states(.initialState, positions: 0..<rows, step: 0)
         let start = ContinuousClock.now
         let result = try model.evaluate(
             RaggedCall(

@@ -6,7 +6,8 @@ import Samplers
 extension SamplingOptions {
     /// The checkpoint's defaults for generation, as far as they are wanted.
     func defaults(of plan: Plan) throws -> GenerationConfiguration {
-        let defaults = try GenerationConfiguration(documents: plan.contents.documents)
+        var defaults = try GenerationConfiguration(documents: plan.contents.documents)
+        if let stopTokens = plan.contents.settings.model.stopTokens { defaults.stopTokens = stopTokens }
         return ignoreGenerationConfig ? defaults.stopTokensAlone : defaults
     }
 

@@ -25,7 +25,8 @@ struct PlanOptions: ParsableArguments {
     var verify = false
 
     /// The settings by which a checkpoint is compiled.
-    func settings(innerRecurrence: Int = 4) -> CompilationSettings {
+    /// - Parameter innerRecurrence: the recurrences of a step to unroll; nil for the compiler's choice.
+    func settings(innerRecurrence: Int? = nil) -> CompilationSettings {
         CompilationSettings(
             weights: weights ?? .f32, weightRules: weightsFor, recurrence: nil, innerRecurrence: innerRecurrence)
     }

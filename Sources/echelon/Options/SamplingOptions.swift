@@ -19,9 +19,9 @@ extension ExitCriterion: ExpressibleByArgument {}
 struct SamplingOptions: ParsableArguments {
     @Option(
         help:
-            "The sampler: diffusion drafts and refines many tokens per pass; autoregressive makes one token at a time; lossless makes the same tokens as autoregressive with --kv-budget R, several positions per pass; adaptive makes one token at a time with as many recurrences as it needs; speculative drafts tokens with few recurrences and verifies them in one pass."
+            "The sampler: diffusion drafts and refines many tokens per pass; autoregressive makes one token at a time; lossless makes the same tokens as autoregressive with --kv-budget R, several positions per pass; adaptive makes one token at a time with as many recurrences as it needs; speculative drafts tokens with few recurrences and verifies them in one pass (default: diffusion, or lossless for a model that does not read its input in every recurrence)."
     )
-    var sampler: SamplerKind = .diffusion
+    var sampler: SamplerKind?
 
     @Option(parsing: .unconditional, help: "Stop after this many new tokens (default: the checkpoint's, else 256).")
     var maxNewTokens: Int?
@@ -90,7 +90,7 @@ struct SamplingOptions: ParsableArguments {
 
     @Option(
         help:
-            "adaptive: the rule that ends the recurrences of a token: latent-diff, cosine, entropy-diff, kl, minp-kl or argmax-stability."
+            "adaptive: the rule that ends the recurrences of a token: latent-diff, cosine, entropy-diff, kl, minp-kl, argmax-stability or exit-gate, the model's own gate."
     )
     var criterion = ExitCriterion.latentDiff
 
@@ -99,6 +99,12 @@ struct SamplingOptions: ParsableArguments {
 
     @Option(parsing: .unconditional, help: "adaptive: recurrences from one check of the criterion to the next.")
     var checkEvery = AdaptiveSettings().checkEvery
+
+    @Flag(
+        help:
+            "adaptive: give every token all recurrences after it has been read out, so that later tokens find the keys and values of each (as the published code of Ouro; saves no time)."
+    )
+    var completeDepth = false
 
     @Option(parsing: .unconditional, help: "speculative: recurrences of a draft.")
     var draftRecurrence = SpeculativeSettings().draftRecurrence
@@ -129,7 +135,7 @@ struct SamplingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help:
-            "Cache entries per position in each core block; 1 shares one entry among all recurrences (default: 1; lossless, adaptive and speculative need and take one per recurrence)."
+            "Cache entries per position in each recurrent block; 1 shares one entry among all recurrences (default: 1, or one per recurrence for a model that needs them; lossless, adaptive and speculative need and take one per recurrence)."
     )
     var kvBudget: Int?
 
@@ -164,49 +170,78 @@ struct SamplingOptions: ParsableArguments {
     var ignoreGenerationConfig = false
 
     func validate() throws {
-        if sampler == .diffusion, let kvBudget, kvBudget != 1 {
-            throw ValidationError(
-                "--kv-budget \(kvBudget) needs --sampler autoregressive: diffusion forcing shares one cache entry over all "
-                    + "recurrences.")
-        }
-        if needsEveryEntry, kvBudget != nil {
-            throw ValidationError(
-                "--sampler \(sampler.rawValue) takes one cache entry per recurrence; leave out --kv-budget.")
-        }
-        if warmStart, let reason = coldStartReason {
-            throw ValidationError("--warm-start needs another sampler: \(reason).")
-        }
-        if prefillThreshold != nil, sampler == .adaptive {
-            throw ValidationError(
-                "--prefill-threshold needs another sampler: the criterion of adaptive depth ends the prompt's recurrences."
-            )
-        }
+        if let sampler { try checkCombination(with: sampler) { ValidationError($0) } }
         if prefillThreshold != nil, noPrefill {
             throw ValidationError("--prefill-threshold and --no-prefill cannot be combined.")
         }
+    }
+
+    /// Checks the options that only some samplers take.
+    /// - Parameter failure: makes an error of a sentence.
+    private func checkCombination(with sampler: SamplerKind, _ failure: (String) -> any Error) throws {
+        if sampler == .diffusion, let kvBudget, kvBudget != 1 {
+            throw failure(
+                "--kv-budget \(kvBudget) needs --sampler autoregressive: diffusion forcing shares one cache entry over all "
+                    + "recurrences.")
+        }
+        if needsEveryEntry(sampler), kvBudget != nil {
+            throw failure("--sampler \(sampler.rawValue) takes one cache entry per recurrence; leave out --kv-budget.")
+        }
+        if warmStart, let reason = coldStartReason(sampler) {
+            throw failure("--warm-start needs another sampler: \(reason).")
+        }
+        if prefillThreshold != nil, sampler == .adaptive {
+            throw failure(
+                "--prefill-threshold needs another sampler: the criterion of adaptive depth ends the prompt's recurrences."
+            )
+        }
         guard sampler == .lossless else { return }
         guard secondProposal == nil || chosenCorrection == .twoProposals else {
-            throw ValidationError("--second-proposal needs --correction two-proposals.")
+            throw failure("--second-proposal needs --correction two-proposals.")
         }
         guard readEvery ?? 1 == 1 || chosenCorrection == .everyReadOut else {
-            throw ValidationError("--read-every needs --correction every-read-out; the others read out less often.")
+            throw failure("--read-every needs --correction every-read-out; the others read out less often.")
         }
+    }
+
+    /// The sampler for a model.
+    /// - Throws: ``UsageError`` if the model lacks what the sampler needs, or the options do not go together.
+    func kind(for model: ModelFacts) throws -> SamplerKind {
+        let kind = sampler ?? SamplerKind(for: model)
+        if let obstacle = kind.obstacle(for: model) {
+            throw UsageError(
+                "--sampler \(kind.rawValue) cannot run models of the family \(model.architecture): \(obstacle). Use --sampler "
+                    + "\(SamplerKind(for: model).rawValue), which also computes several positions in a pass and makes the "
+                    + "tokens of autoregressive decoding.")
+        }
+        if warmStart, model.stateDeviation == 0, !model.injectsInput {
+            throw UsageError(
+                "--warm-start needs a model whose positions start from random states, and positions of the family "
+                    + "\(model.architecture) start from their tokens.")
+        }
+        guard kind != .adaptive || !criterion.readsGate || model.hasExitGate else {
+            throw UsageError(
+                "--criterion \(criterion.rawValue) needs a model with an exit gate, and models of the family "
+                    + "\(model.architecture) have none.")
+        }
+        try checkCombination(with: kind) { UsageError($0) }
+        return kind
     }
 
     private var chosenCorrection: DraftCorrection {
         correction ?? (readEvery == nil ? LosslessSettings().correction : .everyReadOut)
     }
 
-    /// Whether the sampler needs one cache entry per recurrence.
-    private var needsEveryEntry: Bool {
+    /// Whether a sampler needs one cache entry per recurrence.
+    private func needsEveryEntry(_ sampler: SamplerKind) -> Bool {
         switch sampler {
         case .diffusion, .autoregressive: false
         case .lossless, .adaptive, .speculative: true
         }
     }
 
-    /// The reason why the sampler starts every position from a fresh state; nil for one that has a choice.
-    private var coldStartReason: String? {
+    /// The reason why a sampler starts every position from a fresh state; nil for one that has a choice.
+    private func coldStartReason(_ sampler: SamplerKind) -> String? {
         switch sampler {
         case .diffusion, .autoregressive, .adaptive: nil
         case .lossless: "a lossless position starts before the one ahead has ended"
@@ -218,8 +253,9 @@ struct SamplingOptions: ParsableArguments {
     /// - Parameter compiled: The settings of the plan, which give defaults.
     /// - Throws: ``UsageError`` if it is out of range.
     func cacheBudget(_ compiled: PlanSettings) throws -> Int {
-        if needsEveryEntry { return max(1, min(recurrence ?? compiled.recurrence, Int(Int32.max))) }
-        let budget = kvBudget ?? 1
+        let recurrence = max(1, min(recurrence ?? compiled.recurrence, Int(Int32.max)))
+        if needsEveryEntry(try kind(for: compiled.model)) { return recurrence }
+        let budget = kvBudget ?? compiled.model.cacheBudget(recurrence: recurrence)
         guard (1...Int(Int32.max)).contains(budget) else {
             throw UsageError("--kv-budget is \(budget); it has to be a whole number from 1 to \(Int32.max).")
         }
@@ -229,10 +265,17 @@ struct SamplingOptions: ParsableArguments {
     /// The recurrences of a step if no model says otherwise.
     var stepRecurrence: Int { innerRecurrence ?? DiffusionSettings().innerRecurrence }
 
-    /// The recurrences of a step to unroll if a checkpoint is compiled for these options. A large number is not unrolled, so
-    /// that compiling stays quick.
-    var unrolledInnerRecurrence: Int {
-        (1...16).contains(stepRecurrence) ? stepRecurrence : DiffusionSettings().innerRecurrence
+    /// The recurrences of a step to unroll if a checkpoint is compiled for these options; nil for the compiler's choice.
+    /// A large number is not unrolled, so that compiling stays quick.
+    var unrolledInnerRecurrence: Int? { innerRecurrence.flatMap { (1...16).contains($0) ? $0 : nil } }
+
+    /// Prints a warning if the model is asked for more recurrences than it was trained for.
+    func noteDepth(_ compiled: PlanSettings) {
+        let recurrence = recurrence ?? compiled.recurrence
+        guard let trained = compiled.model.trainedRecurrence, recurrence > trained else { return }
+        Terminal.note(
+            "--recurrence \(recurrence) is more than the \(trained) that the model was trained for; its answers get worse."
+        )
     }
 
     /// The sampler that the options select, with its settings. An r' that is not given is measured if there is no kept
@@ -243,9 +286,10 @@ struct SamplingOptions: ParsableArguments {
     ///   - promptCount: the number of tokens in the prompt.
     func spec(_ model: PlanModel, defaults: GenerationConfiguration, promptCount: Int) throws -> SamplerSpec {
         let compiled = model.plan.contents.settings
+        noteDepth(compiled)
         var spec = SamplerSpec(
             generation: try generation(defaults, promptCount: promptCount), settings: .diffusion(diffusion(compiled)))
-        switch sampler {
+        switch try kind(for: compiled.model) {
         case .diffusion: break
         case .autoregressive: spec.settings = .autoregressive(autoregressive(compiled))
         case .adaptive: spec.settings = .adaptive(adaptive(compiled))
@@ -298,6 +342,7 @@ struct SamplingOptions: ParsableArguments {
         settings.exitThreshold = exitThreshold ?? settings.exitThreshold
         settings.minRecurrence = minRecurrence
         settings.checkEvery = checkEvery
+        settings.completesDepth = completeDepth
         settings.warmStart = warmStart
         return settings
     }

@@ -11,7 +11,7 @@ extension SamplingOptions {
     func positions(after promptCount: Int, _ compiled: PlanSettings, defaults: GenerationConfiguration) throws -> Int {
         let settings = try generation(defaults, promptCount: promptCount)
         let last = promptCount.clamped + settings.maxNewTokens.clamped
-        return switch sampler {
+        return switch try kind(for: compiled.model) {
         case .diffusion: last + diffusion(compiled).maxWavefront.clamped + 1
         case .autoregressive, .adaptive, .speculative: max(1, last)
         // Measuring r' takes steps of up to one row for each recurrence, whatever the request.

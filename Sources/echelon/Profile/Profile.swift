@@ -88,7 +88,7 @@ struct Profile: ParsableCommand {
             throw ValidationError("--system and --raw need a prompt of text.")
         }
         guard hasPrompt else {
-            if sampling.sampler != .diffusion {
+            if let sampler = sampling.sampler, sampler != .diffusion {
                 throw ValidationError("--sampler needs a prompt; --function decode profiles single decodes.")
             }
             return
@@ -172,7 +172,12 @@ struct Profile: ParsableCommand {
     }
 
     private func call(_ settings: PlanSettings) throws -> ProfileRun.Call {
-        let function = function ?? .step
+        let function = function ?? (settings.model.injectsInput ? .step : .decode)
+        guard function != .step || settings.model.injectsInput else {
+            throw UsageError(
+                "--function step needs a model that reads its input in every recurrence, and models of the family "
+                    + "\(settings.model.architecture) read it once; profile decode.")
+        }
         let maxRows = min(settings.maxRows, settings.context)
         try requireOption(rows, "--rows", 1...maxRows)
         let usual =

@@ -5,7 +5,7 @@ import Testing
 @Suite struct LowerWeightsTests {
     static let text = """
         weight @w : f32[4,4]
-        weight @v : f32[4,4] = @source[:, 2:6]
+        weight @v : f32[4,4] = @source[4,9][:, 2:6]
         weight @n : f32[4]
         func @f(%x: f32[rows,4]) -> (f32[rows,4], f32[rows,4]) {
           %m = norm %x, @n {eps = 0.5} : f32[rows,4]
@@ -26,7 +26,7 @@ import Testing
             LowerWeights(.bf16), of: Self.text,
             toGive: """
                 weight @w : bf16[4,4]
-                weight @v : bf16[4,4] = @source[:, 2:6]
+                weight @v : bf16[4,4] = @source[4,9][:, 2:6]
                 weight @n : f32[4]
                 func @f(%x: f32[rows,4]) -> (f32[rows,4], f32[rows,4]) {
                   %m = norm %x, @n {eps = 0.5} : f32[rows,4]
@@ -92,12 +92,13 @@ import Testing
             of: """
                 weight @qkv : f32[12,4]
                 weight @b : f32[8]
+                weight @rotary : f32[1] = frequencies {base = 100.0}
                 weight @gate : f32[8,4]
                 weight @head : f32[9,4]
                 weight @low : bf16[4,4]
                 cache @c : f32[2,2]
                 func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> i32[rows] {
-                  %q = project_rope_write %x, %slot, %position, %depth, @qkv, @b, @c {heads = 2, base = 100.0, recurrence = 0} : f32[rows,4]
+                  %q = project_rope_write %x, %slot, %position, %depth, @qkv, @rotary, @c, @b {heads = 2, magnitude = 1.0, recurrence = 0} : f32[rows,4]
                   %g = linear_silu_gate %q, @gate : bf16[rows,4]
                   %l = linear %g, @low : f32[rows,4]
                   %t = linear_argmax %l, @head : i32[rows]
@@ -107,13 +108,14 @@ import Testing
             toGive: """
                 weight @qkv : bf16[12,4]
                 weight @b : f32[8]
+                weight @rotary : f32[1] = frequencies {base = 100.0}
                 weight @gate : bf16[8,4]
                 weight @head : bf16[9,4]
                 weight @low : bf16[4,4]
                 cache @c : f32[2,2]
                 func @f(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> i32[rows] {
                   %x.bf16 = convert %x : bf16[rows,4]
-                  %q = project_rope_write %x.bf16, %slot, %position, %depth, @qkv, @b, @c {heads = 2, base = 100.0, recurrence = 0} : f32[rows,4]
+                  %q = project_rope_write %x.bf16, %slot, %position, %depth, @qkv, @rotary, @c, @b {heads = 2, magnitude = 1.0, recurrence = 0} : f32[rows,4]
                   %q.bf16 = convert %q : bf16[rows,4]
                   %g = linear_silu_gate %q.bf16, @gate : bf16[rows,4]
                   %l = linear %g, @low : f32[rows,4]
@@ -139,7 +141,7 @@ import Testing
         try expect(
             Self.mixed,
             of: """
-                weight @half : f32[4,4] = @source[:, 2:6]
+                weight @half : f32[4,4] = @source[4,9][:, 2:6]
                 weight @mlp.0.up : f32[4,4]
                 weight @mlp.1.up : f32[4,4]
                 weight @mlp.2.up : f32[4,4]
@@ -163,7 +165,7 @@ import Testing
                 }
                 """,
             toGive: """
-                weight @half : bf16[4,4] = @source[:, 2:6]
+                weight @half : bf16[4,4] = @source[4,9][:, 2:6]
                 weight @mlp.0.up : int4[4,4]
                 weight @mlp.1.up : int4[4,4]
                 weight @mlp.2.up : bf16[4,4]

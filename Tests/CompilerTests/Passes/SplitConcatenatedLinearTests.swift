@@ -17,8 +17,8 @@ import Testing
                 }
                 """,
             toGive: """
-                weight @w.0_3 : f32[3,3] = @w[:, 0:3]
-                weight @w.3_5 : f32[3,2] = @w[:, 3:5]
+                weight @w.0_3 : f32[3,3] = @w[3,5][:, 0:3]
+                weight @w.3_5 : f32[3,2] = @w[3,5][:, 3:5]
                 func @f(%s: f32[rows,3], %e: f32[rows,2]) -> f32[rows,3] {
                   %r = repeat recurrences (%a = %s) : f32[rows,3] {
                     %y.3 = linear %a, @w.0_3 : f32[rows,3]
@@ -45,8 +45,8 @@ import Testing
                 """,
             toGive: """
                 weight @w : f32[3,4]
-                weight @w.0_2 : f32[3,2] = @w[:, 0:2]
-                weight @w.2_4 : f32[3,2] = @w[:, 2:4]
+                weight @w.0_2 : f32[3,2] = @w[3,4][:, 0:2]
+                weight @w.2_4 : f32[3,2] = @w[3,4][:, 2:4]
                 func @f(%a: f32[rows,2], %wide: f32[rows,4]) -> (f32[rows,3], f32[rows,3], f32[rows,4]) {
                   %both = concat %a, %a : f32[rows,4]
                   %y.2 = linear %a, @w.0_2 : f32[rows,3]
@@ -80,10 +80,33 @@ import Testing
         try expect(
             SplitConcatenatedLinear(), of: declared + function + function.replacing("@f", with: "@g"),
             toGive: """
-                weight @w.0_2 : f32[3,2] = @w[:, 0:2]
-                weight @w.2_4 : f32[3,2] = @w[:, 2:4]
+                weight @w.0_2 : f32[3,2] = @w[3,4][:, 0:2]
+                weight @w.2_4 : f32[3,2] = @w[3,4][:, 2:4]
 
                 """ + split + split.replacing("@f", with: "@g"))
+    }
+
+    @Test func `parts of a matrix of several tensors have the same rows of each`() throws {
+        try expect(
+            SplitConcatenatedLinear(),
+            of: """
+                weight @w : f32[6,5] = @up[4,5] halves 2 of 2, @down[2,5]
+                func @f(%a: f32[rows,3], %b: f32[rows,2]) -> f32[rows,6] {
+                  %both = concat %a, %b : f32[rows,5]
+                  %y = linear %both, @w : f32[rows,6]
+                  return %y
+                }
+                """,
+            toGive: """
+                weight @w.0_3 : f32[6,3] = @up[4,5][:, 0:3] halves 2 of 2, @down[2,5][:, 0:3]
+                weight @w.3_5 : f32[6,2] = @up[4,5][:, 3:5] halves 2 of 2, @down[2,5][:, 3:5]
+                func @f(%a: f32[rows,3], %b: f32[rows,2]) -> f32[rows,6] {
+                  %y.3 = linear %a, @w.0_3 : f32[rows,6]
+                  %y.5 = linear %b, @w.3_5 : f32[rows,6]
+                  %y = add %y.3, %y.5 : f32[rows,6]
+                  return %y
+                }
+                """)
     }
 
     @Test(arguments: [
@@ -109,7 +132,7 @@ import Testing
         }
         """,
         """
-        weight @w : f32[3,4] = @larger[:, 1:5]
+        weight @w : f32[3,4] = @larger[3,6][:, 1:5]
         func @part_of_a_larger_matrix(%a: f32[rows,2]) -> f32[rows,3] {
           %both = concat %a, %a : f32[rows,4]
           %y = linear %both, @w : f32[rows,3]

@@ -74,7 +74,7 @@ import Testing
                 """,
             toGive: """
                 func @f(%x: f32[rows,4], %y: f32[rows,4]) -> (f32[rows,4], f32[rows,4]) {
-                  return %y, %x
+                  return %y as p, %x as q
                 }
                 """)
     }
@@ -107,7 +107,7 @@ import Testing
                     yield %m.1
                   }
                   %o.1 = add %q, %m.1 : f32[rows,4]
-                  return %o.1
+                  return %o.1 as r
                 }
                 """)
     }

@@ -19,6 +19,7 @@ import Testing
         weight @n4 : f32[8]
         weight @qkv : f32[24,8]
         weight @b : f32[16]
+        weight @rotary : f32[2] = frequencies {base = 100.0}
         weight @proj : f32[8,8]
         weight @fc : f32[20,8]
         weight @down : f32[8,10]
@@ -32,9 +33,9 @@ import Testing
             %qk = slice %p {from = 0, to = 16} : f32[rows,16]
             %biased = bias %qk, @b : f32[rows,16]
             %q0 = slice %biased {from = 0, to = 8} : f32[rows,8]
-            %q = rope %q0, %position {heads = 2, base = 100.0} : f32[rows,8]
+            %q = rope %q0, %position, @rotary {heads = 2, magnitude = 1.0} : f32[rows,8]
             %k0 = slice %biased {from = 8, to = 16} : f32[rows,8]
-            %k = rope %k0, %position {heads = 2, base = 100.0} : f32[rows,8]
+            %k = rope %k0, %position, @rotary {heads = 2, magnitude = 1.0} : f32[rows,8]
             %v = slice %p {from = 16, to = 24} : f32[rows,8]
             cache_write %k, %v, %slot, %position, %depth, @c {recurrence = induction}
             %m = wavefront_attention %q, %slot, %position, %depth, @c {heads = 2, recurrence = induction} : f32[rows,8]

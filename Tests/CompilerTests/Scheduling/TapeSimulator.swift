@@ -37,7 +37,7 @@ struct TapeSimulator {
                 steps.functions.append(
                     Function(
                         "step\(time)", parameters: unique(operation.operands), operations: [operation],
-                        returns: operation.results))
+                        results: operation.results.map { NamedResult($0.name, $0) }))
             }
         }
         let interpreter = try Interpreter(module: steps, weights: weights)
@@ -120,8 +120,9 @@ struct TapeSimulator {
         }
         return Operation(
             opcode, instruction.inputs.map { Value("in\($0)", type(function.buffers[$0])) },
-            symbols: signature.symbols.map { symbol in
-                symbol.kind == .weight ? weights.removeFirst() : module.caches[instruction.cache ?? 0].name
+            // A weight that may be left out is the last.
+            symbols: signature.symbols.compactMap { symbol in
+                symbol.kind == .weight ? weights.popFirst() : module.caches[instruction.cache ?? 0].name
             },
             attributes: attributes, results: instruction.outputs.map { Value("out\($0)", type(function.buffers[$0])) })
     }

@@ -134,17 +134,18 @@ import Testing
                 weight @n : f32[4]
                 weight @w : bf16[12,4]
                 weight @b : f32[8]
+                weight @rotary : f32[1] = frequencies {base = 100.0}
                 cache @first : f32[1,4]
                 cache @c : f32[2,2] recurrent
                 func @f.r9(%x: f32[rows,4], %slot: i32[rows], %position: i32[rows], %depth: i32[rows]) -> f32[rows,4] {
                   %s = repeat recurrences (%a = %x) : f32[rows,4] {
                     %l = norm %a, @n {eps = 0.25} : bf16[rows,4]
-                    %q = project_rope_write %l, %slot, %position, %depth, @w, @b, @c {heads = 2, base = 100.0, recurrence = induction} : f32[rows,4]
+                    %q = project_rope_write %l, %slot, %position, %depth, @w, @rotary, @c, @b {heads = 2, magnitude = 1.5, recurrence = induction} : f32[rows,4]
                     yield %q
                   }
                   %y = wavefront_attention %s, %slot, %position, %depth, @c {heads = 2, recurrence = 7} : f32[rows,4]
                   %z = slice %y {from = 1, to = 3} : f32[rows,2]
-                  return %y
+                  return %y as state
                 }
                 """),
             specializations: [Specialization("f", recurrences: 9)])
@@ -153,6 +154,7 @@ import Testing
                 ScheduledWeight(name: "n", format: .f32, rows: 1, columns: 4),
                 ScheduledWeight(name: "w", format: .bf16, rows: 12, columns: 4),
                 ScheduledWeight(name: "b", format: .f32, rows: 1, columns: 8),
+                ScheduledWeight(name: "rotary", format: .f32, rows: 1, columns: 1),
             ])
         #expect(
             schedule.caches == [
@@ -162,14 +164,15 @@ import Testing
         let function = schedule.functions[0]
         #expect(function.name == "f")
         #expect(function.unrolled == 9)
+        #expect(function.results.map(\.name) == ["state"])
         func instruction(_ opcode: String) throws -> Instruction {
             try #require(function.instructions.first { $0.opcode.name == opcode })
         }
         #expect(try instruction("norm").float == 0.25)
         #expect(try instruction("norm").weights == [0])
         let projection = try instruction("project_rope_write")
-        #expect(projection.weights == [1, 2] && projection.cache == 1)
-        #expect(projection.integers == [2] && projection.float == 100)
+        #expect(projection.weights == [1, 3, 2] && projection.cache == 1)
+        #expect(projection.integers == [2] && projection.float == 1.5)
         #expect(projection.recurrence == Instruction.induction)
         #expect(try instruction("wavefront_attention").recurrence == 7)
         #expect(try instruction("slice").integers == [1, 3])

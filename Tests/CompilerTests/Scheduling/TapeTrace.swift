@@ -126,8 +126,9 @@ struct TapeTrace {
     private static func dividesRows(_ opcode: Opcode) -> Bool {
         switch opcode {
         case .linear, .projectRopeWrite, .linearSiluGate, .linearArgmax, .wavefrontAttention: false
-        case .embed, .slice, .concat, .bias, .rope, .cacheWrite, .norm, .add, .silu, .multiply, .mix, .argmax,
-            .relativeDifference, .convert, .repeat, .addNorm, .addNormNorm, .addKeepNorm:
+        case .embed, .slice, .concat, .bias, .rope, .cacheWrite, .norm, .add, .silu, .sigmoid, .multiply, .mix, .start,
+            .argmax, .relativeDifference, .convert, .repeat, .addNorm, .addNormNorm, .addKeepNorm, .normAdd,
+            .normAddKeepNorm, .normRopeWrite:
             true
         }
     }

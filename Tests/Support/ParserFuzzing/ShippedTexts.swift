@@ -1,6 +1,5 @@
-import Checkpoints
+import Architectures
 import Compiler
-import Huginn
 import IR
 import NumberFormats
 
@@ -18,11 +17,12 @@ public enum ShippedTexts {
     /// A module for each stage, format and function, every text once.
     /// - Throws: what compiling throws.
     public static func all() throws -> [String] {
-        let huginn = HuginnModule(try HuginnConfiguration(json: configuration, name: "a small configuration"))
+        let source = try ArchitectureRegistry.architecture(json: configuration, name: "a small configuration")
+            .module(context: 32)
         var texts: Set<String> = []
         for element in ElementType.weightFormats {
             let copies = [Specialization("decode", recurrences: 2), Specialization("step", recurrences: 3)]
-            _ = try Pipeline(CompilerOptions(weights: element, specializations: copies)).run(huginn.module()) {
+            _ = try Pipeline(CompilerOptions(weights: element, specializations: copies)).run(source) {
                 _, module in
                 for function in module.functions {
                     var alone = module

@@ -26,6 +26,8 @@ struct GraphGenerator {
     var usesBF16 = false
     let allowsBF16: Bool
     let heads: Int
+    /// The numbers of heads that a cache may have: the divisors of `heads`.
+    let keyHeads: [Int]
     let headWidth: Int
     let vocabulary: Int
     let slot: Value
@@ -43,7 +45,9 @@ struct GraphGenerator {
 
     init(seed: UInt64) {
         random = RandomSource(seed: seed)
-        heads = Int.random(in: 1...3, using: &random)
+        let heads = Int.random(in: 1...4, using: &random)
+        self.heads = heads
+        keyHeads = (1...heads).filter { heads.isMultiple(of: $0) }
         headWidth = 2 * Int.random(in: 1...3, using: &random)
         vocabulary = Int.random(in: 5...11, using: &random)
         allowsBF16 = random.oneIn(2)
@@ -63,7 +67,9 @@ struct GraphGenerator {
         let final = loop()
         steps(0...4)
         let (returns, choices) = head(final)
-        builder.return(returns)
+        // Callers know some of the results by another name than that of the value.
+        builder.return(
+            returns.enumerated().map { NamedResult(random.oneIn(2) ? $1.name : "result.\($0)", $1) })
         let function = try builder.finish()
         var module = builder.module
         module.functions = [function]
@@ -172,9 +178,56 @@ struct GraphGenerator {
         let same = builder.module.weights.filter { $0.type == type && $0.name.hasPrefix(kind) }
         if let shared = same.randomElement(using: &random), random.oneIn(4) { return shared.name }
         let name = "\(kind).\(builder.module.weights.count)"
-        builder.module.weights.append(Weight(name, type))
-        tensors[name] = Tensor(numbers(&random), shape: type.fixedExtents ?? [], element: type.element)
+        let numbers = numbers(&random)
+        let source = random.oneIn(4) ? pieces(of: name, numbers, type.fixedExtents ?? []) : nil
+        builder.module.weights.append(Weight(name, type, source: source))
+        if source == nil {
+            tensors[name] = Tensor(numbers, shape: type.fixedExtents ?? [], element: type.element)
+        }
         return name
+    }
+
+    /// The same numbers as parts of tensors: rows of two tensors, columns of a wider one, or rows in the order of a model
+    /// that pairs the halves of a head.
+    private mutating func pieces(of name: String, _ numbers: [Float], _ extents: [Int]) -> WeightSource {
+        let rows = extents[0]
+        let width = numbers.count / rows
+        func shape(_ rows: Int, _ width: Int) -> [Int] { extents.count == 2 ? [rows, width] : [rows] }
+        let first = Int.random(in: 1...rows, using: &random)
+        return .pieces(
+            [0..<first, first..<rows].filter { !$0.isEmpty }.enumerated().map { index, range in
+                let tensor = "\(name).piece.\(index)"
+                var piece = WeightPiece(tensor, shape: shape(range.count, width))
+                var stored = Array(numbers[range.lowerBound * width..<range.upperBound * width])
+                if range.count > 1, random.oneIn(2) {
+                    let dimension = 2 * Int.random(in: 1...range.count / 2, using: &random)
+                    piece.pairing = .halves(
+                        heads: Int.random(in: 1...range.count / dimension, using: &random), dimension: dimension)
+                    stored = inStoredOrder(stored, width, piece.pairing)
+                }
+                if extents.count == 2, random.oneIn(2) {
+                    let before = Int.random(in: 0...2, using: &random)
+                    let after = Int.random(in: 0...2, using: &random)
+                    piece.shape = shape(range.count, before + width + after)
+                    piece.columns = before..<before + width
+                    stored = range.indices.flatMap { row -> [Float] in
+                        let start = (row - range.lowerBound) * width
+                        return random.normals(before) + stored[start..<start + width] + random.normals(after)
+                    }
+                }
+                tensors[tensor] = Tensor(stored, shape: piece.shape)
+                return piece
+            })
+    }
+
+    /// Rows in the order in which a tensor of this pairing has them.
+    private func inStoredOrder(_ numbers: [Float], _ width: Int, _ pairing: RotaryPairing) -> [Float] {
+        var stored = numbers
+        for row in 0..<numbers.count / width {
+            let place = pairing.storedRow(row) * width
+            stored.replaceSubrange(place..<place + width, with: numbers[row * width..<(row + 1) * width])
+        }
+        return stored
     }
 
     mutating func matrix(_ rows: Int, _ columns: Int, _ element: ElementType = .f32) -> String {
@@ -190,8 +243,25 @@ struct GraphGenerator {
         weight("bias", .fixed(.f32, width)) { $0.normals(width, scale: 0.3) }
     }
 
+    /// The frequencies of a rotary embedding: computed, or now and then from a tensor.
+    mutating func frequencies(base: Float) -> String {
+        let (pairs, name) = (headWidth / 2, "rotary.\(Int(base))")
+        if builder.module.weight(name) != nil { return name }
+        var frequencies = RotaryFrequencies(base: base)
+        if random.oneIn(3) {
+            let method = random.pick(RotaryScaling.Method.allCases)
+            let numbers: [String: Float] = [
+                "factor": 4, "original": 8, "length": 20, "low": 1, "high": 4, "fast": 32, "slow": 1,
+            ]
+            frequencies.scaling = RotaryScaling(method, numbers.filter { method.parameters.contains($0.key) })
+        }
+        let isTensor = random.oneIn(6)
+        if isTensor { tensors[name] = Tensor(frequencies.values(pairs: pairs), shape: [pairs]) }
+        return builder.weight(name, pairs, source: isTensor ? nil : .frequencies(frequencies))
+    }
+
     /// Each cache is written in one place only, so that no reader asks for a recurrence that was never written.
-    mutating func cache(isRecurrent: Bool) -> String {
+    mutating func cache(heads: Int, isRecurrent: Bool) -> String {
         let name = "cache.\(builder.module.caches.count)"
         builder.module.caches.append(Cache(name, .fixed(.f32, heads, headWidth), isRecurrent: isRecurrent))
         return name

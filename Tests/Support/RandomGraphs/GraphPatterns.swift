@@ -8,7 +8,7 @@ extension GraphGenerator {
     }
 
     private mutating func step() -> Value {
-        switch Int.random(in: 0..<17, using: &random) {
+        switch Int.random(in: 0..<26, using: &random) {
         case 0: normed(any())
         case 1: sum(any())
         case 2: builder.silu(any())
@@ -18,11 +18,15 @@ extension GraphGenerator {
         case 6: linear(any(), Int.random(in: 3...9, using: &random))
         case 7: sliced(any())
         case 8: joined(any(), any())
-        case 9: builder.rope(any(width), position, heads: heads, base: 100)
+        case 9: builder.rope(any(width), position, frequencies(base: 100), heads: heads)
         case 10: adapter(any(), any())
         case 11, 12: gate(any())
-        case 13, 14: attention(any(width))
-        case 15: residual()
+        case 13...15: attention(any(width), normsHeads: false)
+        case 16...18: attention(any(width), normsHeads: true)
+        case 19: residual()
+        case 20, 21: normedResidual()
+        case 22: builder.sigmoid(any())
+        case 23, 24: started(any())
         default: lookAlikes(any())
         }
     }
@@ -55,6 +59,11 @@ extension GraphGenerator {
         return builder.linear(builder.convert(x), matrix(width, x.type.width, .bf16))
     }
 
+    /// The first of two values for rows that start, the second for others.
+    private mutating func started(_ fresh: Value) -> Value {
+        builder.start(fresh, any(fresh.type.width), depth: depth)
+    }
+
     // MARK: Patterns of the passes
 
     /// A matrix over two values side by side; or over something else that reads them too.
@@ -83,24 +92,46 @@ extension GraphGenerator {
         return linear(product, width)
     }
 
-    /// Projection, bias, rotary embedding, cache write, attention, as transformers write it; or nearly so.
-    private mutating func attention(_ x: Value) -> Value {
+    /// The things of which an attention may have one that no pass should take for the usual form.
+    private enum AttentionFault: CaseIterable {
+        case wrongValues, unturnedKeys, otherFrequencies, otherMagnitude, sliceForBias, otherReader, unnormedKeys,
+            otherEps
+    }
+
+    /// Projection, bias or norms of queries and keys, rotary embedding, cache write, attention, as transformers write it;
+    /// or nearly so.
+    private mutating func attention(_ x: Value, normsHeads: Bool) -> Value {
         let e = width
+        let fault = random.oneIn(2) ? nil : AttentionFault.allCases.randomElement(using: &random)
         let isRecurrent = recurrence == .induction ? !random.oneIn(4) : random.oneIn(4)
-        let cache = cache(isRecurrent: isRecurrent)
+        let keyHeads = random.oneIn(2) ? heads : random.pick(self.keyHeads)
+        let f = keyHeads * headWidth
+        let cache = cache(heads: keyHeads, isRecurrent: isRecurrent)
         let recurrence = isRecurrent ? recurrence : .number(0)
-        let joint = linear(normed(x), 3 * e)
-        let pair = builder.slice(joint, 0..<2 * e)
-        let shifted = random.oneIn(8) ? pair : builder.bias(pair, offsets(2 * e))
-        let turned = builder.slice(shifted, 0..<e)
-        var keys = builder.slice(shifted, e..<2 * e)
-        let queries = builder.rope(turned, position, heads: heads, base: 100)
-        if !random.oneIn(8) {
-            keys = builder.rope(keys, position, heads: heads, base: random.oneIn(8) ? 50 : 100)
+        let joint = linear(normed(x), e + 2 * f)
+        // Many models have no bias, and slice the product.
+        var shifted = joint
+        if fault == .sliceForBias || !normsHeads && !random.oneIn(3) {
+            shifted = builder.slice(joint, 0..<e + f)
+            if fault != .sliceForBias { shifted = builder.bias(shifted, offsets(e + f)) }
         }
-        // Values from the wrong third now and then.
-        let values = builder.slice(joint, random.oneIn(8) ? 0..<e : 2 * e..<3 * e)
-        if random.oneIn(8) { pool.append(random.pick([joint, shifted, keys, values, queries])) }
+        var queries = builder.slice(shifted, 0..<e)
+        var keys = builder.slice(shifted, e..<e + f)
+        if normsHeads {
+            queries = normed(queries)
+            if fault != .unnormedKeys {
+                keys = builder.norm(keys, factors(f), eps: fault == .otherEps ? 1e-3 : 1e-5)
+            }
+        }
+        let magnitude: Float = random.oneIn(normsHeads ? 8 : 4) ? 1.25 : 1
+        queries = builder.rope(queries, position, frequencies(base: 100), heads: heads, magnitude: magnitude)
+        if fault != .unturnedKeys {
+            keys = builder.rope(
+                keys, position, frequencies(base: fault == .otherFrequencies ? 50 : 100), heads: keyHeads,
+                magnitude: fault == .otherMagnitude ? 0.5 : magnitude)
+        }
+        let values = builder.slice(joint, fault == .wrongValues ? 0..<f : e + f..<e + 2 * f)
+        if fault == .otherReader { pool.append(random.pick([joint, shifted, keys, values, queries])) }
         builder.cacheWrite(keys, values, slot: slot, position: position, depth: depth, cache, recurrence: recurrence)
         let mixed = builder.wavefrontAttention(
             queries, slot: slot, position: position, depth: depth, cache, heads: heads, recurrence: recurrence)
@@ -122,6 +153,17 @@ extension GraphGenerator {
         if random.oneIn(2) { pool.append(first) }
         let second = builder.norm(first, factors(width), eps: random.oneIn(5) ? 1e-3 : 1e-5)
         return linear(second, Int.random(in: 3...9, using: &random))
+    }
+
+    /// A norm that is added to a row, on either side, and often a norm of that; each may have other readers.
+    private mutating func normedResidual() -> Value {
+        let inner = builder.norm(any(width), factors(width), eps: 1e-5)
+        if random.oneIn(4) { pool.append(inner) }
+        let other = random.oneIn(8) ? inner : any(width)
+        let sum = random.oneIn(2) ? builder.add(inner, other) : builder.add(other, inner)
+        guard !random.oneIn(3) else { return sum }
+        if random.oneIn(2) { pool.append(sum) }
+        return builder.norm(sum, factors(width), eps: random.oneIn(5) ? 1e-3 : 1e-5)
     }
 
     /// One input, the same operations twice.

@@ -11,7 +11,7 @@ public struct RandomProgram: Sendable {
 
     public let seed: UInt64
     public let module: Module
-    /// The checkpoint: a tensor for every weight.
+    /// The checkpoint: the tensors that the weights are made of.
     public let weights: [String: Tensor]
     /// The arguments of calls that follow each other on the same caches: later ones extend the sequences of earlier
     /// ones.
@@ -40,7 +40,7 @@ public struct RandomProgram: Sendable {
 
         var probe = graph.module
         let results = probe.functions[0].returns.count
-        probe.functions[0].returns += graph.choices.map(\.logits)
+        probe.functions[0].results += graph.choices.map { NamedResult($0.logits.name, $0.logits) }
         let outputs = try Self.run(
             probe, Self.function, weights: weights, calls: calls, recurrences: recurrences, budget: budget)
         choices = zip(graph.choices, outputs[results...]).map { ($0.result, $1) }

@@ -1,7 +1,7 @@
+import Architectures
 import Checkpoints
 import Compiler
 import Foundation
-import Huginn
 import IR
 import RepositoryFiles
 import Safetensors
@@ -18,17 +18,18 @@ import Testing
 
     static let folder = Repository.golden
 
-    static func interpreter(_ name: String, lowered: Bool) throws -> (Interpreter, Checkpoint) {
+    static func interpreter(_ name: String, lowered: Bool) throws -> (Interpreter, width: Int) {
         let checkpoint = try Checkpoint(folder: folder.appending(path: name).path)
-        let huginn = HuginnModule(checkpoint.configuration)
+        let architecture = try ArchitectureRegistry.architecture(of: checkpoint)
+        let source = try architecture.module(context: architecture.shape.context)
         var tensors: [String: Tensor] = [:]
-        for weight in huginn.weights {
-            let floats = try checkpoint.tensor(weight.name, shape: huginn.storedShape(of: weight)).floats()
-            tensors[weight.name] = Tensor(floats, shape: weight.type.fixedExtents ?? [])
+        for piece in source.weights.flatMap(\.pieces) {
+            let floats = try checkpoint.tensor(piece.tensor, shape: piece.shape).floats()
+            tensors[piece.tensor] = Tensor(floats, shape: piece.shape)
         }
         let options = CompilerOptions(specializations: [Specialization("decode", recurrences: 2)])
-        let module = lowered ? try Pipeline(options).run(huginn.module()) : try huginn.module()
-        return (try Interpreter(module: module, weights: tensors), checkpoint)
+        let module = lowered ? try Pipeline(options).run(source) : source
+        return (try Interpreter(module: module, weights: tensors), architecture.shape.width)
     }
 
     /// The largest difference, relative to the largest expected magnitude.
@@ -42,12 +43,11 @@ import Testing
     func `prefill computes the golden logits and latents, before and after the passes`(
         _ name: String, _ lowered: Bool
     ) throws {
-        let (interpreter, checkpoint) = try Self.interpreter(name, lowered: lowered)
+        let (interpreter, width) = try Self.interpreter(name, lowered: lowered)
         let folder = Self.folder.appending(path: name)
         let golden = try JSONDecoder().decode(
             Golden.self, from: Data(contentsOf: folder.appending(path: "golden.json")))
         let expected = try SafetensorsFile(path: folder.appending(path: "forward.safetensors").path)
-        let width = checkpoint.configuration.width
         for (number, prompt) in golden.prompts.enumerated() {
             // The deepest recurrence of micro takes too long in a debug build of the interpreter. The executor's tests
             // include it.

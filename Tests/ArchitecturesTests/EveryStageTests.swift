@@ -1,7 +1,7 @@
+import Architectures
 import Checkpoints
 import Compiler
 import Foundation
-import Huginn
 import IR
 import NumberFormats
 import ParserFuzzing
@@ -19,7 +19,8 @@ import Testing
 
     static func module(_ configuration: String) throws -> Module {
         let json = try String(contentsOf: Repository.root.appending(path: configuration), encoding: .utf8)
-        return try HuginnModule(HuginnConfiguration(json: json, name: configuration)).module()
+        let architecture = try ArchitectureRegistry.architecture(json: json, name: configuration)
+        return try architecture.module(context: architecture.shape.context)
     }
 
     static func options(_ element: ElementType, recurrences: Int = 16) -> CompilerOptions {

@@ -1,3 +1,5 @@
+import Checkpoints
+
 /// The keys of `config.json` that would change the numbers of a Huginn model, if its published code knew them. A value
 /// that changes nothing is passed over, and any other is refused by name.
 struct ForeignSettings {
