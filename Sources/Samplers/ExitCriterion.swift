@@ -11,7 +11,7 @@ public enum ExitCriterion: String, Hashable, Sendable, Codable, CaseIterable {
     case kl
     case minPKL = "minp-kl"
     case argmaxStability = "argmax-stability"
-    /// The model's own gate (arXiv 2510.25741, section 3): the recurrences end when the probability that the gate gives to
+    /// The model's own gate (arXiv 2510.25741): the recurrences end when the probability that the gate gives to
     /// ending by now reaches the threshold. A threshold of 1 or more never ends them, as in the published models: their
     /// sums only reach 1 by rounding.
     case exitGate = "exit-gate"

@@ -1,7 +1,7 @@
 import Checkpoints
 import IR
 
-/// The configuration of an Ouro model (arXiv 2510.25741, section 3): one stack of layers that runs T times, with a norm
+/// The configuration of an Ouro model (arXiv 2510.25741): one stack of layers that runs T times, with a norm
 /// after each loop whose output the next loop reads.
 public struct OuroConfiguration: Architecture, Hashable {
     public static let record = ArchitectureRecord(
@@ -14,7 +14,7 @@ public struct OuroConfiguration: Architecture, Hashable {
         // The base models' config.json has only the first, and their chats end with the second.
         stopTokens: .configuredAnd(["<|endoftext|>", "<|im_end|>"]),
         notes: [
-            "More loops than the model was trained for make it worse (arXiv 2510.25741, section 5).",
+            "More loops than the model was trained for make it worse (arXiv 2510.25741).",
             "The published code computes all loops for every token, so an exit by the gate saves no work there.",
         ])
 

@@ -24,7 +24,7 @@ struct RavenSizes: Hashable, Sendable {
     var normEpsilon: Float
 }
 
-/// A model of the class `RavenForCausalLM` (arXiv 2502.05171, section 3; arXiv 2511.07384, section 3): a prelude, a core
+/// A model of the class `RavenForCausalLM` (arXiv 2502.05171, section 3; arXiv 2511.07384): a prelude, a core
 /// that runs any number of times over an adapter of state and input, and a coda.
 struct RavenGraph: LoopedGraph {
     /// The place of the norms of a block.
