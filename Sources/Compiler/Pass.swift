@@ -55,5 +55,41 @@ extension FunctionPass {
     }
 }
 
+/// A pass that replaces a cache write, and operations that lead to it, by one operation in the write's place.
+protocol CacheWriteFusion: Pass {
+    /// The operations to replace, and the one that replaces them; nil if those that lead to the write have another form.
+    /// - Parameters:
+    ///   - write: the index of the cache write in the block.
+    ///   - module: the module before the pass.
+    func match(
+        _ write: Int, _ operations: [Operation], _ block: BlockIndex, _ module: Module
+    ) -> (indices: [Int], fused: Operation)?
+}
+
+extension CacheWriteFusion {
+    public func run(_ module: Module) throws -> Module {
+        var result = module
+        for function in module.functions.indices {
+            result.functions[function].rewriteBlocks { operations, block in
+                var edit = BlockEdit()
+                for index in operations.indices where operations[index].opcode == .cacheWrite {
+                    guard let match = match(index, operations, block, module) else { continue }
+                    edit.replace(match.indices, at: index, with: match.fused)
+                }
+                return edit.applied(to: operations)
+            }
+        }
+        return result
+    }
+}
+
+extension Operation {
+    /// The columns that a `slice` takes; nil for any other operation.
+    var slicedColumns: Range<Int>? {
+        guard opcode == .slice, let from = integer("from"), let to = integer("to"), from <= to else { return nil }
+        return from..<to
+    }
+}
+
 /// A module cannot be compiled.
 public typealias CompilerError = Failure<Pipeline>

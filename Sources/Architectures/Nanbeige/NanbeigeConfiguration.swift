@@ -2,7 +2,7 @@ import Checkpoints
 import IR
 
 /// The configuration of a Nanbeige4.2 model (arXiv 2607.22083): one stack of layers that runs twice.
-public struct NanbeigeConfiguration: Architecture, Hashable {
+public struct NanbeigeConfiguration: LlamaLoops, Hashable {
     public static let record = ArchitectureRecord(
         name: "nanbeige", title: "Nanbeige4.2", paper: "arXiv 2607.22083",
         checkpoints: ["Nanbeige/Nanbeige4.2-3B", "Nanbeige/Nanbeige4.2-3B-Base"],
@@ -37,14 +37,6 @@ public struct NanbeigeConfiguration: Architecture, Hashable {
         }
         normsLastLoopOnly = try configuration.truth("skip_loop_final_norm") ?? false
     }
-
-    public var shape: ArchitectureShape {
-        ArchitectureShape(
-            width: llama.width, vocabulary: llama.vocabulary, context: llama.context, recurrence: loops,
-            trainedRecurrence: loops, stateDeviation: 0)
-    }
-
-    public var vocabularyMatrices: VocabularyMatrices { llama.vocabularyMatrices }
 
     public func graph(context: Int) -> any LoopedGraph {
         LlamaLoopGraph(

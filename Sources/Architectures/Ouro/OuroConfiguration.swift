@@ -3,7 +3,7 @@ import IR
 
 /// The configuration of an Ouro model (arXiv 2510.25741): one stack of layers that runs T times, with a norm
 /// after each loop whose output the next loop reads.
-public struct OuroConfiguration: Architecture, Hashable {
+public struct OuroConfiguration: LlamaLoops, Hashable {
     public static let record = ArchitectureRecord(
         name: "ouro", title: "Ouro", paper: "arXiv 2510.25741",
         checkpoints: [
@@ -30,14 +30,6 @@ public struct OuroConfiguration: Architecture, Hashable {
         llama = try LlamaConfiguration(configuration)
         loops = try configuration.integer("total_ut_steps", in: ArchitectureLimits.recurrence) ?? 4
     }
-
-    public var shape: ArchitectureShape {
-        ArchitectureShape(
-            width: llama.width, vocabulary: llama.vocabulary, context: llama.context, recurrence: loops,
-            trainedRecurrence: loops, stateDeviation: 0)
-    }
-
-    public var vocabularyMatrices: VocabularyMatrices { llama.vocabularyMatrices }
 
     public func graph(context: Int) -> any LoopedGraph {
         LlamaLoopGraph(

@@ -4,13 +4,13 @@ import IR
 
 /// The keys of `config.json` that retrofitted models share (arXiv 2511.07384): a pretrained model's layers, divided into
 /// a prelude, a core and a coda.
-public struct RetrofitConfiguration: Hashable, Sendable {
+struct RetrofitConfiguration: Hashable, Sendable {
     let sizes: RavenSizes
     let rotary: RotarySettings
     /// r, the default number of recurrences: `mean_recurrence`.
-    public let meanRecurrence: Int
+    let meanRecurrence: Int
     /// The maximum number of positions of a sequence: `max_position_embeddings`, or `block_size`.
-    public let context: Int
+    let context: Int
     let tiesEmbeddings: Bool
     /// The standard deviation of fresh states: `std` of `init_values` times its `embed_scale`.
     let stateDeviation: Float
@@ -87,69 +87,4 @@ public struct RetrofitConfiguration: Hashable, Sendable {
         return try document.integer("num_key_value_heads", in: ArchitectureLimits.size) ?? heads == heads
             && document.number("norm_eps", "a number", { _ in true }) == 1e-6
     }
-}
-
-/// A retrofitted Llama 3.2 or TinyLlama.
-public struct RetrofittedLlama: Architecture, Hashable {
-    public static let record = ArchitectureRecord(
-        name: "retrofitted-llama", title: "retrofitted Llama", paper: "arXiv 2511.07384",
-        checkpoints: [
-            "smcleish/Recurrent-Llama-3.2-train-recurrence-4", "smcleish/Recurrent-Llama-3.2-train-recurrence-8",
-            "smcleish/Recurrent-Llama-3.2-train-recurrence-16", "smcleish/Recurrent-Llama-3.2-train-recurrence-32",
-            "smcleish/Recurrent-TinyLlama-3T-train-recurrence-4",
-            "smcleish/Recurrent-TinyLlama-3T-train-recurrence-8",
-            "smcleish/Recurrent-TinyLlama-3T-train-recurrence-16",
-            "smcleish/Recurrent-TinyLlama-3T-train-recurrence-32",
-        ],
-        loopWord: "recurrence", injectsInput: true, readsEarly: true, sharesCaches: true,
-        stopTokens: .tokenizerOnly,
-        notes: ["A text ends with the tokenizer's own end token: the ids in config.json are of another vocabulary."])
-
-    public let configuration: RetrofitConfiguration
-
-    public static func claims(_ configuration: ConfigurationDocument, tensors: Set<String>?) throws -> Bool {
-        try RavenClass.claims(configuration) && RavenClass.isRetrofit(configuration, tensors: tensors)
-            && !RetrofitConfiguration.isOLMo(configuration, tensors: tensors)
-    }
-
-    public init(_ configuration: ConfigurationDocument, tensors: Set<String>?) throws {
-        self.configuration = try RetrofitConfiguration(configuration)
-    }
-
-    public var shape: ArchitectureShape { configuration.shape }
-    public var vocabularyMatrices: VocabularyMatrices {
-        RavenClass.vocabularyMatrices(isTied: configuration.tiesEmbeddings)
-    }
-    public func graph(context: Int) -> any LoopedGraph { configuration.graph(.before, context: context) }
-}
-
-/// A retrofitted OLMo-2.
-public struct RetrofittedOLMo: Architecture, Hashable {
-    public static let record = ArchitectureRecord(
-        name: "retrofitted-olmo", title: "retrofitted OLMo", paper: "arXiv 2511.07384",
-        checkpoints: [
-            "smcleish/Recurrent-OLMo-2-0425-train-recurrence-4", "smcleish/Recurrent-OLMo-2-0425-train-recurrence-8",
-            "smcleish/Recurrent-OLMo-2-0425-train-recurrence-16",
-            "smcleish/Recurrent-OLMo-2-0425-train-recurrence-32",
-        ],
-        loopWord: "recurrence", injectsInput: true, readsEarly: true, sharesCaches: true,
-        stopTokens: .tokenizerOnly,
-        notes: ["A text ends with the tokenizer's own end token: the ids in config.json are of another vocabulary."])
-
-    public let configuration: RetrofitConfiguration
-
-    public static func claims(_ configuration: ConfigurationDocument, tensors: Set<String>?) throws -> Bool {
-        try RavenClass.claims(configuration) && RavenClass.isRetrofit(configuration, tensors: tensors)
-            && RetrofitConfiguration.isOLMo(configuration, tensors: tensors)
-    }
-
-    public init(_ configuration: ConfigurationDocument, tensors: Set<String>?) throws {
-        self.configuration = try RetrofitConfiguration(configuration)
-    }
-
-    public var shape: ArchitectureShape { configuration.shape }
-    public var vocabularyMatrices: VocabularyMatrices {
-        RavenClass.vocabularyMatrices(isTied: configuration.tiesEmbeddings)
-    }
-    public func graph(context: Int) -> any LoopedGraph { configuration.graph(.after, context: context) }
 }

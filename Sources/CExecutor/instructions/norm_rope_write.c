@@ -7,7 +7,7 @@
 bool ech_check_norm_rope_write(const ech_check *c) {
     const int64_t keys = ech_cache_width(c);
     if (!ech_check_query_heads(c) || !ech_check_eps(c)) return false;
-    const int64_t queries = (int64_t)c->instruction->i0 * ech_cache_at(c)->dim;
+    const int64_t queries = ech_query_width(c);
     // A row of normed and turned keys.
     ech_need_row(c, keys);
     return ech_check_rotation(c, 2, 1, ech_cache_at(c)->dim) && ech_check_cache_use(c, 1, true) &&

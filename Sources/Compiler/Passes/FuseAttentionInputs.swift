@@ -10,29 +10,14 @@ import IR
 ///     %k0  = slice %qkb {from = E, to = E + F}
 ///
 /// Without a bias, `%q0` and `%k0` are slices of `%qkv`.
-public struct FuseAttentionInputs: Pass {
+public struct FuseAttentionInputs: CacheWriteFusion {
     public let name = "fuse-attention-inputs"
     public let summary =
         "fuses projection, bias, rotary embedding and cache write: queries, keys and values are stored once"
 
     public init() {}
 
-    public func run(_ module: Module) throws -> Module {
-        var result = module
-        for function in module.functions.indices {
-            result.functions[function].rewriteBlocks { operations, block in
-                var edit = BlockEdit()
-                for index in operations.indices where operations[index].opcode == .cacheWrite {
-                    guard let match = match(index, operations, block, module) else { continue }
-                    edit.replace(match.indices, at: index, with: match.fused)
-                }
-                return edit.applied(to: operations)
-            }
-        }
-        return result
-    }
-
-    private func match(
+    func match(
         _ write: Int, _ operations: [Operation], _ block: BlockIndex, _ module: Module
     ) -> (indices: [Int], fused: Operation)? {
         /// The operation that defines `value`, if it has this opcode and the value is read `uses` times.
@@ -42,18 +27,13 @@ public struct FuseAttentionInputs: Pass {
             else { return nil }
             return index
         }
-        func range(_ index: Int) -> Range<Int>? {
-            guard let from = operations[index].integer("from"), let to = operations[index].integer("to"), from <= to
-            else { return nil }
-            return from..<to
-        }
 
         let operands = operations[write].operands
         guard let keyRope = definition(operands[0], .rope, 1),
             let valueSlice = definition(operands[1], .slice, 1),
             let keySlice = definition(operations[keyRope].operands[0], .slice, 1),
             let source = operations[keySlice].operands.first,
-            let projection = projection(source, definition, range, operations)
+            let projection = projection(source, definition, operations)
         else { return nil }
         let linear = projection.linear
         guard operations[valueSlice].operands == operations[linear].results else { return nil }
@@ -73,8 +53,9 @@ public struct FuseAttentionInputs: Pass {
         let keyWidth = operations[keyRope].results[0].type.width
         let position = operands[3]
         guard projection.biased == nil || projection.biased == 0..<width + keyWidth,
-            range(valueSlice) == width + keyWidth..<width + 2 * keyWidth,
-            range(querySlice) == 0..<width, range(keySlice) == width..<width + keyWidth,
+            operations[valueSlice].slicedColumns == width + keyWidth..<width + 2 * keyWidth,
+            operations[querySlice].slicedColumns == 0..<width,
+            operations[keySlice].slicedColumns == width..<width + keyWidth,
             operations[linear].results[0].type.width == width + 2 * keyWidth,
             operations[queryRope].attributes["magnitude"] == operations[keyRope].attributes["magnitude"],
             operations[queryRope].symbols == operations[keyRope].symbols,
@@ -115,8 +96,7 @@ public struct FuseAttentionInputs: Pass {
     }
 
     private func projection(
-        _ source: Value, _ definition: (Value, Opcode, Int) -> Int?, _ range: (Int) -> Range<Int>?,
-        _ operations: [Operation]
+        _ source: Value, _ definition: (Value, Opcode, Int) -> Int?, _ operations: [Operation]
     ) -> Projection? {
         if let linear = definition(source, .linear, 3) { return Projection(linear: linear, indices: [linear]) }
         guard let bias = definition(source, .bias, 2),
@@ -124,6 +104,7 @@ public struct FuseAttentionInputs: Pass {
             let linear = definition(operations[slice].operands[0], .linear, 2)
         else { return nil }
         return Projection(
-            linear: linear, indices: [linear, slice, bias], bias: operations[bias].symbols, biased: range(slice))
+            linear: linear, indices: [linear, slice, bias], bias: operations[bias].symbols,
+            biased: operations[slice].slicedColumns)
     }
 }

@@ -7,27 +7,12 @@ import IR
 ///     %qn = norm %q0, @v                          %k  = rope %kn, %position, @f
 ///     %q  = rope %qn, %position, @f               %v0 = slice %qkv {from = E + F, to = E + 2F}
 ///     %k0 = slice %qkv {from = E, to = E + F}     cache_write %k, %v0, %slot, %position, %depth, @cache
-public struct FuseNormedHeads: Pass {
+public struct FuseNormedHeads: CacheWriteFusion {
     public let name = "fuse-normed-heads"
     public let summary =
         "fuses norms of queries and keys, rotary embedding and cache write: each row is read and written once"
 
     public init() {}
-
-    public func run(_ module: Module) throws -> Module {
-        var result = module
-        for function in module.functions.indices {
-            result.functions[function].rewriteBlocks { operations, block in
-                var edit = BlockEdit()
-                for index in operations.indices where operations[index].opcode == .cacheWrite {
-                    guard let match = match(index, operations, block, module) else { continue }
-                    edit.replace(match.indices, at: index, with: match.fused)
-                }
-                return edit.applied(to: operations)
-            }
-        }
-        return result
-    }
 
     /// Queries or keys on their way from the product to the attention.
     private struct Heads {
@@ -53,14 +38,9 @@ public struct FuseNormedHeads: Pass {
         var indices: [Int] { [slice, norm, rope] }
     }
 
-    private func match(
+    func match(
         _ write: Int, _ operations: [Operation], _ block: BlockIndex, _ module: Module
     ) -> (indices: [Int], fused: Operation)? {
-        func range(_ index: Int) -> Range<Int>? {
-            guard let from = operations[index].integer("from"), let to = operations[index].integer("to"), from <= to
-            else { return nil }
-            return from..<to
-        }
         let operands = operations[write].operands
         guard block.uses(of: operands[0]) == 1, block.uses(of: operands[1]) == 1,
             let keys = block.definition(of: operands[0]).flatMap({ Heads(rope: $0, operations, block) }),
@@ -79,8 +59,10 @@ public struct FuseNormedHeads: Pass {
         let turned = operations[queries.rope].results[0]
         let (width, keyWidth) = (turned.type.width, operands[0].type.width)
         let position = operands[3]
-        guard range(queries.slice) == 0..<width, range(keys.slice) == width..<width + keyWidth,
-            range(values) == width + keyWidth..<width + 2 * keyWidth, product.type.width == width + 2 * keyWidth,
+        guard operations[queries.slice].slicedColumns == 0..<width,
+            operations[keys.slice].slicedColumns == width..<width + keyWidth,
+            operations[values].slicedColumns == width + keyWidth..<width + 2 * keyWidth,
+            product.type.width == width + 2 * keyWidth,
             operations[queries.norm].attributes == operations[keys.norm].attributes,
             operations[queries.rope].symbols == operations[keys.rope].symbols,
             operations[queries.rope].operands[1] == position, operations[keys.rope].operands[1] == position,
